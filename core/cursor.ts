@@ -1,0 +1,39 @@
+/**
+ * Opaque cursors: base64url of a short JSON array whose first member names its kind, so that a cursor of one list is
+ * refused by another. They carry positions, never rights: every page is checked again for its reader.
+ */
+import { z } from 'zod'
+import { problems } from './problem.ts'
+
+/** Packs a position. `kind` names the list, for example "feed" or "comments". */
+export function encodeCursor(kind: string, position: readonly unknown[]): string {
+  const bytes = new TextEncoder().encode(JSON.stringify([kind, ...position]))
+  let binary = ''
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+}
+
+/**
+ * Unpacks a client's cursor and checks its shape.
+ * @throws Problem 400 when it is not a cursor of this kind
+ */
+export function decodeCursor<T extends readonly unknown[]>(kind: string, cursor: string, shape: z.ZodType<T>): T {
+  const bad = () =>
+    problems.badRequest('This cursor is not one that this list has given.', [
+      { pointer: 'cursor', detail: 'Leave it out to start from the first page.' },
+    ])
+  let parts: unknown
+  try {
+    const binary = atob(cursor.replaceAll('-', '+').replaceAll('_', '/'))
+    parts = JSON.parse(new TextDecoder().decode(Uint8Array.from(binary, (c) => c.charCodeAt(0))))
+  } catch {
+    throw bad()
+  }
+  if (!Array.isArray(parts) || parts[0] !== kind) throw bad()
+  const parsed = shape.safeParse(parts.slice(1))
+  if (!parsed.success) throw bad()
+  return parsed.data
+}
+
+/** The position of a list that runs newest first by id: everything below it comes next. */
+export const beforeId = z.tuple([z.string().regex(/^\d{1,20}$/)]).readonly()

@@ -1,0 +1,51 @@
+/**
+ * Every Redis key of Tideline, in one place; docs/storage-schema.md explains them. `{u}` is a literal hash tag: all keys
+ * of one person share a slot of a Redis Cluster, so one pipeline to one node reads a feed's candidates.
+ */
+import type { Id } from './ids.ts'
+
+/** Seconds that a key lives. Those of readers are renewed by reads only. */
+export const TTL = Object.freeze({
+  timeline: 86_400,
+  reader: 86_400,
+  author: 7 * 86_400,
+  post: 3_600,
+  user: 3_600,
+  seen: 7 * 86_400,
+  adcap: 86_400,
+  delta: 600,
+  trend: 3_600,
+  adsSlate: 60,
+  idempotency: 86_400,
+  rebuildPlaceholder: 60,
+  page: 1_800,
+})
+
+/** The member that marks a timeline as complete down to its score, the floor. No mark: cold. */
+export const MARK = '~'
+
+/** The sentinel of a derived set: absent is not empty (its suffix carries the version or floor). */
+export const SENTINEL = '~'
+
+export const keys = {
+  timeline: (user: Id) => `timeline:{${user}}`,
+  hidden: (user: Id) => `hidden:{${user}}`,
+  celebs: (user: Id) => `celebs:{${user}}`,
+  graph: (user: Id) => `graph:{${user}}`,
+  rec: (user: Id) => `rec:{${user}}`,
+  liked: (user: Id) => `liked:{${user}}`,
+  seen: (user: Id) => `seen:{${user}}`,
+  adcap: (user: Id) => `adcap:{${user}}`,
+  page: (user: Id, token: string) => `page:{${user}}:${token}`,
+  idempotency: (user: Id, key: string) => `idem:{${user}}:${key}`,
+  author: (author: Id) => `author:${author}`,
+  post: (post: Id) => `post:${post}`,
+  user: (user: Id) => `user:${user}`,
+  counts: (post: Id) => `counts:${post}`,
+  likeShard: (post: Id, shard: number) => `post:likes:${post}:shard${shard}`,
+  commentShard: (post: Id, shard: number) => `post:comments:${post}:shard${shard}`,
+  delta: () => 'delta',
+  trend: (kind: 'posts' | 'hashtags') => `trend:${kind}`,
+  adsSlate: () => 'ads:slate',
+  registry: () => 'celebs:registry',
+} as const

@@ -1,0 +1,56 @@
+/** The outbox, and the embedded event log: partitions with gapless offsets, consumer groups and dead letters. */
+import { bigint, index, integer, jsonb, pgTable, primaryKey, text, timestamp, varchar } from 'drizzle-orm/pg-core'
+import { createdAt, updatedAt } from './columns.ts'
+
+/** Written in the same transaction as the effect. Published by the edge queue, or by the sweeper when that is late. */
+export const outbox = pgTable(
+  'outbox',
+  {
+    eventId: text('event_id').primaryKey(),
+    type: varchar('type', { length: 40 }).notNull(),
+    body: jsonb('body').notNull(),
+    createdAt: createdAt(),
+    publishedAt: timestamp('published_at', { withTimezone: true }),
+  },
+  (t) => [index('outbox_unpublished').on(t.publishedAt, t.createdAt)],
+)
+
+/** One row a partition: the lock that makes offsets gapless and visible in order. */
+export const logPartitions = pgTable(
+  'log_partitions',
+  {
+    topic: varchar('topic', { length: 60 }).notNull(),
+    partition: integer('partition').notNull(),
+    nextOffset: bigint('next_offset', { mode: 'number' }).notNull().default(0),
+  },
+  (t) => [primaryKey({ columns: [t.topic, t.partition] })],
+)
+
+export const logMessages = pgTable(
+  'log_messages',
+  {
+    topic: varchar('topic', { length: 60 }).notNull(),
+    partition: integer('partition').notNull(),
+    offset: bigint('offset', { mode: 'number' }).notNull(),
+    key: text('key').notNull(),
+    value: jsonb('value').notNull(),
+    headers: jsonb('headers'),
+    createdAt: createdAt(),
+  },
+  (t) => [primaryKey({ columns: [t.topic, t.partition, t.offset] }), index('log_age').on(t.createdAt)],
+)
+
+export const logOffsets = pgTable(
+  'log_offsets',
+  {
+    group: varchar('group_id', { length: 60 }).notNull(),
+    topic: varchar('topic', { length: 60 }).notNull(),
+    partition: integer('partition').notNull(),
+    /** The next offset to read. */
+    offset: bigint('offset', { mode: 'number' }).notNull().default(0),
+    leaseOwner: text('lease_owner'),
+    leaseUntil: timestamp('lease_until', { withTimezone: true }),
+    updatedAt: updatedAt(),
+  },
+  (t) => [primaryKey({ columns: [t.group, t.topic, t.partition] })],
+)

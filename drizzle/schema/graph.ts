@@ -1,0 +1,78 @@
+/**
+ * Who follows, blocks and mutes whom. `follows` is written at the edge, sharded by follower; `followers` is its inverse,
+ * written at the origin, sharded by followee, and what fan-out reads in keyset pages.
+ */
+import { index, integer, pgTable, primaryKey, timestamp, varchar } from 'drizzle-orm/pg-core'
+import { createdAt, id, updatedAt, version } from './columns.ts'
+
+export const follows = pgTable(
+  'follows',
+  {
+    followerId: id('follower_id').notNull(),
+    followeeId: id('followee_id').notNull(),
+    /** active, requested (a private account has not answered yet) or removed (a tombstone: newer wins). */
+    state: varchar('state', { length: 10 }).notNull().default('active'),
+    version: version(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.followerId, t.followeeId] }),
+    index('follows_recent').on(t.followerId, t.state, t.createdAt.desc()),
+  ],
+)
+
+export const followers = pgTable(
+  'followers',
+  {
+    followeeId: id('followee_id').notNull(),
+    followerId: id('follower_id').notNull(),
+    state: varchar('state', { length: 10 }).notNull().default('active'),
+    /** The version of the follows row that this row reflects. */
+    version: version(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [primaryKey({ columns: [t.followeeId, t.followerId] })],
+)
+
+/** Requests to follow a private account, by the account asked. */
+export const followRequests = pgTable(
+  'follow_requests',
+  {
+    followeeId: id('followee_id').notNull(),
+    followerId: id('follower_id').notNull(),
+    version: version(),
+    createdAt: createdAt(),
+  },
+  (t) => [primaryKey({ columns: [t.followeeId, t.followerId] })],
+)
+
+const relation = (name: string) =>
+  pgTable(
+    name,
+    {
+      userId: id('user_id').notNull(),
+      targetId: id('target_id').notNull(),
+      state: varchar('state', { length: 10 }).notNull().default('active'),
+      version: version(),
+      createdAt: createdAt(),
+      updatedAt: updatedAt(),
+    },
+    (t) => [primaryKey({ columns: [t.userId, t.targetId] }), index(`${name}_target`).on(t.targetId, t.userId)],
+  )
+
+export const blocks = relation('blocks')
+export const mutes = relation('mutes')
+
+/** How much a reader engages with an author: which authors a hot reader is pulled from, and the ranking's affinity. */
+export const affinities = pgTable(
+  'affinities',
+  {
+    userId: id('user_id').notNull(),
+    authorId: id('author_id').notNull(),
+    weight: integer('weight').notNull().default(0),
+    seenAt: timestamp('seen_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.authorId] })],
+)
