@@ -85,6 +85,24 @@ CREATE TABLE "shares" (
 	CONSTRAINT "shares_post_id_user_id_pk" PRIMARY KEY("post_id","user_id")
 );
 --> statement-breakpoint
+CREATE TABLE "dead_letters" (
+	"queue" varchar(60) NOT NULL,
+	"message_id" text NOT NULL,
+	"body" text NOT NULL,
+	"reason" text NOT NULL,
+	"attempts" integer NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"replayed_at" timestamp with time zone,
+	CONSTRAINT "dead_letters_queue_message_id_pk" PRIMARY KEY("queue","message_id")
+);
+--> statement-breakpoint
+CREATE TABLE "log_members" (
+	"member" text PRIMARY KEY NOT NULL,
+	"group_id" varchar(60) NOT NULL,
+	"topics" text[] NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "log_messages" (
 	"topic" varchar(60) NOT NULL,
 	"partition" integer NOT NULL,
@@ -101,8 +119,7 @@ CREATE TABLE "log_offsets" (
 	"topic" varchar(60) NOT NULL,
 	"partition" integer NOT NULL,
 	"offset" bigint DEFAULT 0 NOT NULL,
-	"lease_owner" text,
-	"lease_until" timestamp with time zone,
+	"owner" text,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "log_offsets_group_id_topic_partition_pk" PRIMARY KEY("group_id","topic","partition")
 );
@@ -258,6 +275,13 @@ CREATE TABLE "media_jobs" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "post_aliases" (
+	"alias_id" bigint PRIMARY KEY NOT NULL,
+	"post_id" bigint NOT NULL,
+	"user_id" bigint NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "posts" (
 	"post_id" bigint PRIMARY KEY NOT NULL,
 	"user_id" bigint NOT NULL,
@@ -279,6 +303,8 @@ CREATE INDEX "comments_by_user" ON "comments" USING btree ("user_id","comment_id
 CREATE INDEX "likes_newest" ON "likes" USING btree ("post_id","liked_at" DESC NULLS LAST,"user_id");--> statement-breakpoint
 CREATE INDEX "likes_by_user" ON "likes" USING btree ("user_id","liked_at" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "shares_by_user" ON "shares" USING btree ("user_id","shared_at" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "dead_letters_waiting" ON "dead_letters" USING btree ("replayed_at","created_at");--> statement-breakpoint
+CREATE INDEX "log_members_group" ON "log_members" USING btree ("group_id");--> statement-breakpoint
 CREATE INDEX "log_age" ON "log_messages" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "outbox_unpublished" ON "outbox" USING btree ("published_at","created_at");--> statement-breakpoint
 CREATE INDEX "blocks_target" ON "blocks" USING btree ("target_id","user_id");--> statement-breakpoint

@@ -40,6 +40,7 @@ export const logMessages = pgTable(
   (t) => [primaryKey({ columns: [t.topic, t.partition, t.offset] }), index('log_age').on(t.createdAt)],
 )
 
+/** Where each group stands in each partition, and which of its members reads there now. */
 export const logOffsets = pgTable(
   'log_offsets',
   {
@@ -48,9 +49,36 @@ export const logOffsets = pgTable(
     partition: integer('partition').notNull(),
     /** The next offset to read. */
     offset: bigint('offset', { mode: 'number' }).notNull().default(0),
-    leaseOwner: text('lease_owner'),
-    leaseUntil: timestamp('lease_until', { withTimezone: true }),
+    /** A row of log_members; a commit counts only while it still stands here. */
+    owner: text('owner'),
     updatedAt: updatedAt(),
   },
   (t) => [primaryKey({ columns: [t.group, t.topic, t.partition] })],
+)
+
+/** Members of consumer groups. One that is past its expiry is dead, and its partitions are free to take. */
+export const logMembers = pgTable(
+  'log_members',
+  {
+    member: text('member').primaryKey(),
+    group: varchar('group_id', { length: 60 }).notNull(),
+    topics: text('topics').array().notNull(),
+    expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
+  },
+  (t) => [index('log_members_group').on(t.group)],
+)
+
+/** What the edge queues gave up on, kept until somebody replays it. The body is text: it may be no JSON we could store. */
+export const deadLetters = pgTable(
+  'dead_letters',
+  {
+    queue: varchar('queue', { length: 60 }).notNull(),
+    messageId: text('message_id').notNull(),
+    body: text('body').notNull(),
+    reason: text('reason').notNull(),
+    attempts: integer('attempts').notNull(),
+    createdAt: createdAt(),
+    replayedAt: timestamp('replayed_at', { withTimezone: true }),
+  },
+  (t) => [primaryKey({ columns: [t.queue, t.messageId] }), index('dead_letters_waiting').on(t.replayedAt, t.createdAt)],
 )

@@ -36,6 +36,14 @@ export const posts = pgTable(
   (t) => [index('posts_author').on(t.userId, t.postId.desc()), index('posts_hashtags').using('gin', t.hashtags)],
 )
 
+/** The id promised with a 202 when the write turned out to be made already: it leads to the post that was kept. */
+export const postAliases = pgTable('post_aliases', {
+  aliasId: id('alias_id').primaryKey(),
+  postId: id('post_id').notNull(),
+  userId: id('user_id').notNull(),
+  createdAt: createdAt(),
+})
+
 export const media = pgTable(
   'media',
   {
