@@ -97,6 +97,13 @@ export type TidelineEvent<T extends EventType = EventType> = {
   }
 }[T]
 
+/**
+ * The topic of an event: its type, but for an author's change of mode, which travels among that author's posts, so that
+ * fan-out meets both in the order they were made (docs/correctness.md, rule 12).
+ */
+export type Topic = Exclude<EventType, 'celebrity.changed'>
+export const topicOf = (type: EventType): Topic => (type === 'celebrity.changed' ? 'post.created' : type)
+
 export const EVENT_TYPES = Object.keys(eventData) as EventType[]
 
 const envelope = {

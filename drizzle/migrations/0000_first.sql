@@ -147,6 +147,15 @@ CREATE TABLE "affinities" (
 	CONSTRAINT "affinities_user_id_author_id_pk" PRIMARY KEY("user_id","author_id")
 );
 --> statement-breakpoint
+CREATE TABLE "author_modes" (
+	"author_id" bigint PRIMARY KEY NOT NULL,
+	"mode" varchar(4) DEFAULT 'push' NOT NULL,
+	"applied_mode" varchar(4) DEFAULT 'push' NOT NULL,
+	"applied_version" integer DEFAULT 0 NOT NULL,
+	"version" integer DEFAULT 0 NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "blocks" (
 	"user_id" bigint NOT NULL,
 	"target_id" bigint NOT NULL,
@@ -233,8 +242,6 @@ CREATE TABLE "users" (
 	"follower_count" integer DEFAULT 0 NOT NULL,
 	"following_count" integer DEFAULT 0 NOT NULL,
 	"post_count" integer DEFAULT 0 NOT NULL,
-	"fanout_mode" varchar(4) DEFAULT 'push' NOT NULL,
-	"fanout_version" integer DEFAULT 0 NOT NULL,
 	"version" bigint DEFAULT 1 NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,

@@ -76,3 +76,16 @@ export const affinities = pgTable(
   },
   (t) => [primaryKey({ columns: [t.userId, t.authorId] })],
 )
+
+/**
+ * How an author's posts reach followers: `mode` is the registry's truth, `applied_mode` what fan-out has consumed from
+ * the author's own partition. No row: push. Raised and lowered by compare-and-set on the version.
+ */
+export const authorModes = pgTable('author_modes', {
+  authorId: id('author_id').primaryKey(),
+  mode: varchar('mode', { length: 4 }).notNull().default('push'),
+  appliedMode: varchar('applied_mode', { length: 4 }).notNull().default('push'),
+  appliedVersion: integer('applied_version').notNull().default(0),
+  version: integer('version').notNull().default(0),
+  updatedAt: updatedAt(),
+})

@@ -13,9 +13,6 @@ export const users = pgTable('users', {
   followerCount: integer('follower_count').notNull().default(0),
   followingCount: integer('following_count').notNull().default(0),
   postCount: integer('post_count').notNull().default(0),
-  /** push, both or pull: how this author's posts reach followers. The registry in Redis is derived from it. */
-  fanoutMode: varchar('fanout_mode', { length: 4 }).notNull().default('push'),
-  fanoutVersion: integer('fanout_version').notNull().default(0),
   version: version(),
   createdAt: createdAt(),
   updatedAt: updatedAt(),

@@ -1,21 +1,8 @@
 /** Posts and their media; both sharded by user_id. */
 import { sql } from 'drizzle-orm'
 import { bigint, index, integer, jsonb, pgTable, text, timestamp, varchar } from 'drizzle-orm/pg-core'
+import type { PostMedia } from '#core/timeline/post-record.ts'
 import { createdAt, id, updatedAt, version } from './columns.ts'
-
-/** One photo or video of a post, as readers get it. `key` is the original's object key; URLs are built at the edge. */
-export interface MediaItem {
-  mediaId: string
-  type: 'image' | 'video'
-  key: string
-  width: number
-  height: number
-  alt: string
-  /** thumbhash in base64: the blur shown until the image is there. */
-  blur: string | null
-  /** HLS master playlist, for a video that is ready. */
-  playlist?: string
-}
 
 export const posts = pgTable(
   'posts',
@@ -23,7 +10,7 @@ export const posts = pgTable(
     postId: id('post_id').primaryKey(),
     userId: id('user_id').notNull(),
     caption: text('caption').notNull().default(''),
-    mediaUrls: jsonb('media_urls').$type<MediaItem[]>().notNull(),
+    mediaUrls: jsonb('media_urls').$type<PostMedia[]>().notNull(),
     hashtags: text('hashtags').array().notNull().default(sql`'{}'`),
     likeCount: integer('like_count').notNull().default(0),
     commentCount: integer('comment_count').notNull().default(0),

@@ -1,0 +1,67 @@
+/**
+ * author:<a>: an author's newest posts, what readers of a celebrity merge. Marked like a timeline: `~` scored with the
+ * floor down to which the list is whole. Writers add without looking: a list that is not marked is rebuilt before use,
+ * and a rebuild only adds, so a post written meanwhile stays.
+ */
+import type { FanoutPolicy } from '../fanout-policy.ts'
+import { type Id, idMs } from '../ids.ts'
+import { keys, MARK, TTL } from '../keys.ts'
+import { type Command, type RedisPort, type Reply, scored } from '../redis.ts'
+import { type FollowedPosts, floorOf } from './rebuild.ts'
+import { type Entry, trimSortedSet } from './timeline.ts'
+
+export interface AuthorList {
+  author: Id
+  floor: number
+  /** Newest first, none below the floor. */
+  entries: Entry[]
+}
+
+export const readAuthorList = (author: Id, policy: Pick<FanoutPolicy, 'authorLength'>): Command => [
+  'ZRANGE',
+  keys.author(author),
+  0,
+  policy.authorLength * 2,
+  'REV',
+  'WITHSCORES',
+]
+
+/** Null when unknown. */
+export function parseAuthorList(author: Id, reply: Reply | undefined): AuthorList | null {
+  const pairs = scored(reply)
+  const mark = pairs.find(([member]) => member === MARK)
+  if (mark === undefined) return null
+  const floor = mark[1]
+  const entries = pairs.filter(([id, ms]) => id !== MARK && ms >= floor).map(([id, ms]) => ({ id, ms }))
+  return { author, floor, entries }
+}
+
+export function addToAuthorList(author: Id, post: Id): Command[] {
+  const key = keys.author(author)
+  return [
+    ['ZADD', key, idMs(post), post],
+    ['EXPIRE', key, TTL.author, 'NX'],
+  ]
+}
+
+export const removeFromAuthorList = (author: Id, post: Id): Command => ['ZREM', keys.author(author), post]
+
+export const trimAuthorList = (author: Id, policy: Pick<FanoutPolicy, 'authorLength'>): Command =>
+  trimSortedSet(keys.author(author), policy.authorLength)
+
+/** Rebuilds an author's list from Postgres and answers it as read. The floor only ever rises. */
+export async function rebuildAuthorList(
+  author: Id,
+  ports: { redis: RedisPort; authorPosts(author: Id): Promise<FollowedPosts> },
+): Promise<AuthorList> {
+  const posts = await ports.authorPosts(author)
+  const floor = floorOf(posts)
+  const key = keys.author(author)
+  const pairs = posts.entries.flatMap((entry) => [entry.ms, entry.id])
+  await ports.redis.pipeline([
+    ...(pairs.length > 0 ? [['ZADD', key, ...pairs] as Command] : []),
+    ['ZADD', key, 'GT', floor, MARK],
+    ['EXPIRE', key, TTL.author],
+  ])
+  return { author, floor, entries: posts.entries.filter((entry) => entry.ms >= floor) }
+}

@@ -1,0 +1,126 @@
+/**
+ * Sets derived from Postgres: hidden:{u} and celebs:{u}. Absent is not empty: each carries a sentinel, and without it
+ * the set is unknown and rebuilt before use. A rebuild writes only while graph:{u} reads as it did before Postgres was
+ * read; a writer commits, raises graph:{u}, then adds where the sentinel stands. So whichever comes last, nothing is lost.
+ */
+import type { Id } from '../ids.ts'
+import { keys, SENTINEL, TTL } from '../keys.ts'
+import { type Command, type RedisPort, type Reply, strings } from '../redis.ts'
+
+/** Why an author is not shown: b blocked or blocking, m muted, u unfollowed and not yet purged. */
+export type HiddenReason = 'b' | 'm' | 'u'
+
+export interface Hidden {
+  /** Blocked or blocking, and muted: shown from no source. */
+  everywhere: ReadonlySet<Id>
+  /** Unfollowed: not shown as someone followed, though a recommendation may. */
+  unfollowed: ReadonlySet<Id>
+}
+
+export interface Celebrities {
+  authors: Id[]
+  /** Unix milliseconds of the rebuild that made this set. */
+  builtAt: number
+}
+
+export const readHidden = (user: Id): Command => ['SMEMBERS', keys.hidden(user)]
+export const readCelebrities = (user: Id): Command => ['SMEMBERS', keys.celebs(user)]
+
+/** Null when unknown: the set must be rebuilt before a page is served. */
+export function parseHidden(reply: Reply | undefined): Hidden | null {
+  const members = strings(reply)
+  return members.includes(SENTINEL) ? hiddenOf(members) : null
+}
+
+/** Reads members of the form `<reason>:<author>`; the sentinel is passed over. */
+export function hiddenOf(members: readonly string[]): Hidden {
+  const everywhere = new Set<Id>()
+  const unfollowed = new Set<Id>()
+  for (const member of members) {
+    if (member === SENTINEL) continue
+    if (member.charCodeAt(0) === UNFOLLOWED_CODE) unfollowed.add(member.slice(2))
+    else everywhere.add(member.slice(2))
+  }
+  return { everywhere, unfollowed }
+}
+const UNFOLLOWED_CODE = 'u'.charCodeAt(0)
+
+/** Null when unknown, or older than `maxAgeMs`: that is how demoted authors leave the set. */
+export function parseCelebrities(reply: Reply | undefined, nowMs: number, maxAgeMs: number): Celebrities | null {
+  let builtAt = -1
+  const authors: Id[] = []
+  for (const member of strings(reply)) {
+    if (member === SENTINEL) continue
+    if (member.startsWith(SENTINEL)) builtAt = Math.max(builtAt, Number(member.slice(member.indexOf(':') + 1)))
+    else authors.push(member)
+  }
+  return builtAt < 0 || nowMs - builtAt > maxAgeMs ? null : { authors, builtAt }
+}
+
+/** KEYS: set. ARGV: member. Adds only where the set is known. */
+const ADD_SCRIPT = `
+if redis.call('SISMEMBER', KEYS[1], '~') == 0 then return 0 end
+return redis.call('SADD', KEYS[1], ARGV[1])`
+
+const hiddenMember = (reason: HiddenReason, author: Id) => `${reason}:${author}`
+
+/** Raises the version of a person's graph: rebuilds that began before start over. Always before a derived write. */
+export const raiseGraph = (user: Id): Command => ['INCR', keys.graph(user)]
+
+/** After the commit: raises the graph and hides the author, where the set is known. */
+export function hide(user: Id, reason: HiddenReason, author: Id): Command[] {
+  return [raiseGraph(user), ['EVAL', ADD_SCRIPT, 1, keys.hidden(user), hiddenMember(reason, author)]]
+}
+
+/** After the commit: raises the graph and shows the author again as far as this reason goes. */
+export function unhide(user: Id, reason: HiddenReason, author: Id): Command[] {
+  return [raiseGraph(user), ['SREM', keys.hidden(user), hiddenMember(reason, author)]]
+}
+
+/** After the inverse row stands, or in a crossing: raises the graph and merges this author, where the set is known. */
+export function addCelebrity(user: Id, author: Id): Command[] {
+  return [raiseGraph(user), ['EVAL', ADD_SCRIPT, 1, keys.celebs(user), author]]
+}
+
+/**
+ * KEYS: set, graph. ARGV: version, life, members … Replaces the set if the graph still reads `version`.
+ */
+const REPLACE_SCRIPT = `
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+for i = 3, #ARGV, 400 do
+  redis.call('SADD', KEYS[1], unpack(ARGV, i, math.min(i + 399, #ARGV)))
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1`
+
+function replaceSet(user: Id, key: string, version: string, members: readonly string[]): Command {
+  return ['EVAL', REPLACE_SCRIPT, 2, key, keys.graph(user), version, TTL.reader, SENTINEL, ...members]
+}
+
+/**
+ * Rebuilds hidden:{u}. What it answers was read from the primary and is good for this page even when the graph moved
+ * and the set was left unknown.
+ */
+export async function rebuildHidden(
+  user: Id,
+  ports: { redis: RedisPort; hiddenAuthors(user: Id): Promise<{ reason: HiddenReason; author: Id }[]> },
+): Promise<Hidden> {
+  const [version] = await ports.redis.pipeline([['GET', keys.graph(user)]])
+  const members = (await ports.hiddenAuthors(user)).map((entry) => hiddenMember(entry.reason, entry.author))
+  await ports.redis.pipeline([replaceSet(user, keys.hidden(user), String(version ?? ''), members)])
+  return hiddenOf(members)
+}
+
+/** Rebuilds celebs:{u} from the authors followed whose mode is not push, as the primary knows them. */
+export async function rebuildCelebrities(
+  user: Id,
+  nowMs: number,
+  ports: { redis: RedisPort; followedCelebrities(user: Id): Promise<{ authors: Id[]; registryVersion: number }> },
+): Promise<Celebrities> {
+  const [version] = await ports.redis.pipeline([['GET', keys.graph(user)]])
+  const { authors, registryVersion } = await ports.followedCelebrities(user)
+  const members = [`${SENTINEL}${registryVersion}:${nowMs}`, ...authors]
+  await ports.redis.pipeline([replaceSet(user, keys.celebs(user), String(version ?? ''), members)])
+  return { authors, builtAt: nowMs }
+}

@@ -1,0 +1,141 @@
+/** post:<id>, user:<id> and counts:<id>: what hydration reads, as hashes of text. */
+import { type Id, idMs } from '../ids.ts'
+import { keys, TTL } from '../keys.ts'
+import { type Command, hash, type Reply } from '../redis.ts'
+
+/** One photo or video of a post, as stored in posts.media_urls. */
+export interface PostMedia {
+  mediaId: Id
+  type: 'image' | 'video'
+  key: string
+  width: number
+  height: number
+  alt: string
+  blur: string | null
+  playlist?: string
+}
+
+/** The part of a post that does not change with who looks, nor with likes. */
+export interface PostRecord {
+  id: Id
+  userId: Id
+  caption: string
+  media: PostMedia[]
+  hashtags: string[]
+  version: number
+  /** A post that waits for its video is its author's alone. */
+  awaitsMedia: boolean
+}
+
+export interface UserRecord {
+  id: Id
+  username: string
+  displayName: string
+  avatar: string | null
+  isPrivate: boolean
+}
+
+export interface Counts {
+  likes: number
+  comments: number
+}
+
+/** A post that is known to be gone. */
+export const DELETED = 'deleted'
+
+export function writePost(post: PostRecord): Command[] {
+  const key = keys.post(post.id)
+  return [
+    [
+      'HSET',
+      key,
+      'user_id',
+      post.userId,
+      'caption',
+      post.caption,
+      'media_urls',
+      JSON.stringify(post.media),
+      'hashtags',
+      JSON.stringify(post.hashtags),
+      'created_at',
+      idMs(post.id),
+      'version',
+      post.version,
+      'state',
+      post.awaitsMedia ? 'awaiting' : 'visible',
+    ],
+    ['EXPIRE', key, TTL.post],
+  ]
+}
+
+/** Leaves a tombstone for as long as a stale hash could live. */
+export function writeDeletedPost(post: Id): Command[] {
+  const key = keys.post(post)
+  return [
+    ['DEL', key],
+    ['HSET', key, DELETED, 1],
+    ['EXPIRE', key, TTL.post],
+  ]
+}
+
+export const readPost = (post: Id): Command => ['HGETALL', keys.post(post)]
+
+/** Null: not in Redis, Postgres knows. 'deleted': gone, nobody needs to ask. */
+export function parsePost(id: Id, reply: Reply | undefined): PostRecord | typeof DELETED | null {
+  const fields = hash(reply)
+  if (fields === null) return null
+  if (fields[DELETED] !== undefined) return DELETED
+  if (fields.user_id === undefined || fields.media_urls === undefined) return null
+  return {
+    id,
+    userId: fields.user_id,
+    caption: fields.caption ?? '',
+    media: JSON.parse(fields.media_urls) as PostMedia[],
+    hashtags: fields.hashtags === undefined ? [] : (JSON.parse(fields.hashtags) as string[]),
+    version: Number(fields.version ?? 1),
+    awaitsMedia: fields.state === 'awaiting',
+  }
+}
+
+export function writeUser(user: UserRecord): Command[] {
+  const key = keys.user(user.id)
+  return [
+    [
+      'HSET',
+      key,
+      'username',
+      user.username,
+      'display_name',
+      user.displayName,
+      'avatar',
+      user.avatar ?? '',
+      'is_private',
+      user.isPrivate ? 1 : 0,
+    ],
+    ['EXPIRE', key, TTL.user],
+  ]
+}
+
+export const readUser = (user: Id): Command => ['HGETALL', keys.user(user)]
+
+export function parseUser(id: Id, reply: Reply | undefined): UserRecord | null {
+  const fields = hash(reply)
+  if (fields?.username === undefined) return null
+  return {
+    id,
+    username: fields.username,
+    displayName: fields.display_name ?? '',
+    avatar: fields.avatar ? fields.avatar : null,
+    isPrivate: fields.is_private === '1',
+  }
+}
+
+/** One GET a post and no MGET: the keys spread over a cluster's nodes. */
+export const readCounts = (post: Id): Command => ['GET', keys.counts(post)]
+
+/** Counts of one post from its rolled-up key; null when there is none yet. */
+export function parseCounts(reply: Reply | undefined): Counts | null {
+  if (typeof reply !== 'string') return null
+  const [likes = '0', comments = '0'] = reply.split(':')
+  return { likes: Number(likes), comments: Number(comments) }
+}

@@ -1,0 +1,147 @@
+/**
+ * A reader's pushed timeline as Redis commands: timeline:{u}, a sorted set of post ids scored by their milliseconds.
+ *
+ * The member `~` is the mark. Its score is the floor: every pushed post of a followed author with ms ≥ floor is present.
+ * Without the mark the timeline is cold: whatever it holds is incomplete and readers pull for themselves. Raising a floor
+ * is always safe; only a rebuild may set one. Rules 1, 2 and 13 of docs/correctness.md.
+ */
+import type { FanoutPolicy } from '../fanout-policy.ts'
+import { type Id, idMs } from '../ids.ts'
+import { keys, MARK, TTL } from '../keys.ts'
+import { type Command, type Reply, scored } from '../redis.ts'
+
+/** A post's place in a timeline. */
+export interface Entry {
+  id: Id
+  /** Milliseconds of the id: the score. */
+  ms: number
+}
+
+export interface TimelineRead {
+  /** Score of the mark; null when cold. Everything pushed with ms ≥ floor is in the timeline. */
+  floor: number | null
+  /** Newest first, none below the floor. */
+  entries: Entry[]
+  /** True when entries reach down to the floor: below it, pages come from Postgres. */
+  reachedFloor: boolean
+}
+
+/** Commands of one read: the newest `n` members, the mark, and a longer life, which reads alone may give. */
+export function readTimeline(user: Id, n: number): Command[] {
+  const key = keys.timeline(user)
+  return [
+    ['ZRANGE', key, 0, n - 1, 'REV', 'WITHSCORES'],
+    ['ZSCORE', key, MARK],
+    ['EXPIRE', key, TTL.timeline],
+  ]
+}
+
+/** The next `n` members at or below `ms`, for the pages after the first. */
+export function readTimelineBelow(user: Id, ms: number, n: number): Command[] {
+  const key = keys.timeline(user)
+  return [
+    ['ZRANGE', key, ms, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, n, 'WITHSCORES'],
+    ['ZSCORE', key, MARK],
+    ['EXPIRE', key, TTL.timeline],
+  ]
+}
+
+/** Reads the replies of `readTimeline` or `readTimelineBelow`, asked for `n` members. */
+export function parseTimeline(members: Reply | undefined, mark: Reply | undefined, n: number): TimelineRead {
+  if (mark === null || mark === undefined) return { floor: null, entries: [], reachedFloor: false }
+  const floor = Number(mark)
+  const pairs = scored(members)
+  const entries: Entry[] = []
+  let reachedFloor = pairs.length < n
+  for (const [id, ms] of pairs) {
+    if (id === MARK || ms < floor) reachedFloor = true
+    else if (id.charCodeAt(0) !== PLACEHOLDER_CODE) entries.push({ id, ms })
+  }
+  return { floor, entries, reachedFloor }
+}
+
+/** Which of these readers have a timeline at all: the first pipeline of a push. Inactive readers end here, unwritten. */
+export function timelinesExist(users: readonly Id[]): Command[] {
+  return users.map((user) => ['EXISTS', keys.timeline(user)])
+}
+
+/**
+ * Adds one post to timelines that exist: the second pipeline of a push. A key that dies between the two comes back
+ * without its mark and with a life: cold, harmless. Two commands a reader, in the order given.
+ */
+export function pushPost(users: readonly Id[], post: Id): Command[] {
+  const ms = idMs(post)
+  return users.flatMap((user): Command[] => {
+    const key = keys.timeline(user)
+    return [
+      ['ZADD', key, ms, post],
+      ['EXPIRE', key, TTL.timeline, 'NX'],
+    ]
+  })
+}
+
+/** Adds several posts to one timeline: the backfill of a follow, the repair of a demoted author. */
+export function addPosts(user: Id, entries: readonly Entry[]): Command[] {
+  if (entries.length === 0) return []
+  const key = keys.timeline(user)
+  return [
+    ['ZADD', key, ...entries.flatMap((entry) => [entry.ms, entry.id])],
+    ['EXPIRE', key, TTL.timeline, 'NX'],
+  ]
+}
+
+/** Takes posts out of one timeline: the purge after an unfollow, a block or a delete. */
+export function removePosts(user: Id, posts: readonly Id[]): Command[] {
+  return posts.length === 0 ? [] : [['ZREM', keys.timeline(user), ...posts]]
+}
+
+export function readFloor(user: Id): Command {
+  return ['ZSCORE', keys.timeline(user), MARK]
+}
+
+export function timelineLength(user: Id): Command {
+  return ['ZCARD', keys.timeline(user)]
+}
+
+/**
+ * Drops a push to a protected reader without losing it silently: no mark, so the next read pulls and rebuilds, and a
+ * raised version, so a rebuild that runs now starts over.
+ */
+export function shedPush(user: Id): Command[] {
+  return [
+    ['ZREM', keys.timeline(user), MARK],
+    ['INCR', keys.graph(user)],
+  ]
+}
+
+/** Raises a marked timeline's floor; a cold one stays cold. */
+export function raiseFloor(user: Id, ms: number): Command {
+  return ['ZADD', keys.timeline(user), 'XX', 'GT', ms, MARK]
+}
+
+/** The character that rebuild placeholders start with; ids start with a digit. */
+export const PLACEHOLDER = '?'
+const PLACEHOLDER_CODE = PLACEHOLDER.charCodeAt(0)
+
+/**
+ * If marked, raises the mark to the score of the `keep`-th newest member and removes what is below; placeholders (score
+ * 0) stay. KEYS: a timeline or an author's list. ARGV: keep. One script, because a mark raised without the removal (or
+ * the reverse) would lie to a reader in between.
+ */
+const TRIM_SCRIPT = `
+local mark = redis.call('ZSCORE', KEYS[1], '~')
+if not mark then return 0 end
+local last = redis.call('ZREVRANGE', KEYS[1], ARGV[1] - 1, ARGV[1] - 1, 'WITHSCORES')
+if #last == 0 or tonumber(last[2]) <= tonumber(mark) then return 0 end
+redis.call('ZADD', KEYS[1], 'XX', last[2], '~')
+return redis.call('ZREMRANGEBYSCORE', KEYS[1], '(0', '(' .. last[2])`
+
+/** Cuts a timeline back to the policy's length. */
+export function trimTimeline(user: Id, policy: Pick<FanoutPolicy, 'timelineLength'>): Command {
+  return trimSortedSet(keys.timeline(user), policy.timelineLength)
+}
+
+/** Cuts a marked sorted set (a timeline, an author's list) back to its newest `keep` members. */
+export function trimSortedSet(key: string, keep: number): Command {
+  return ['EVAL', TRIM_SCRIPT, 1, key, keep]
+}
