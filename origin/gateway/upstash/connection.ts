@@ -1,0 +1,122 @@
+import { redisAway, tooBusy } from './errors.ts'
+import type { Answer } from './reply-reader.ts'
+import { type Exchange, RespSocket } from './resp-socket.ts'
+import type { GatewayLimits, GatewayLogger, RedisSettings } from './settings.ts'
+
+/** A connection that belongs to one request or stream. Whoever opened it closes it. */
+export type DedicatedConnection = Pick<RespSocket, 'exchange' | 'listen' | 'closed' | 'destroy'>
+
+/**
+ * What the gateway needs of the Redis behind it. The seam for Redis Cluster: a cluster's implementation would split an
+ * exchange by slot and join the answers.
+ */
+export interface RedisConnection {
+  readonly ready: boolean
+  /** Commands sent and not answered. */
+  readonly inFlight: number
+  /**
+   * Sends commands on the shared connection.
+   *
+   * @throws {GatewayError} 503 when Redis is away or too much waits already (nothing was sent), 502 when the
+   *   connection broke on the way, 504 when the answer took too long
+   */
+  pipeline(exchange: Exchange): Promise<Answer>
+  /** Opens a connection of its own. @throws {GatewayError} 503 when Redis is away */
+  dedicated(): Promise<DedicatedConnection>
+  close(): Promise<void>
+}
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 2_000
+
+interface ConnectionParts {
+  settings: RedisSettings
+  limits: GatewayLimits
+  logger: GatewayLogger
+  now: () => number
+  random: () => number
+}
+
+/**
+ * One shared connection to one Redis, reopened for ever when it breaks, with growing pauses.
+ *
+ * While it is down, commands are refused at once: a client that hears 503 within a millisecond can serve something
+ * else, one that waits in a queue cannot.
+ */
+export function connectRedis(parts: ConnectionParts): RedisConnection {
+  const { settings, limits, logger, now, random } = parts
+  let socket: RespSocket | undefined
+  let stopped = false
+  const stopWaiting: { now?: () => void } = {}
+
+  const pause = (milliseconds: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      stopWaiting.now = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+
+  async function keepConnected(): Promise<void> {
+    let pauseMs = FIRST_PAUSE_MS
+    while (!stopped) {
+      try {
+        const opened = await RespSocket.open(settings, limits.replyBytes, now)
+        if (stopped) {
+          opened.destroy()
+          return
+        }
+        socket = opened
+        pauseMs = FIRST_PAUSE_MS
+        logger.info({}, 'redis: connected')
+        await opened.closed
+        socket = undefined
+        if (!stopped) logger.warn({ reason: opened.failure?.message }, 'redis: connection lost')
+      } catch (error) {
+        logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'redis: not reachable')
+      }
+      // Without jitter all gateways of a fleet would knock on a restarting server at the same moments.
+      if (!stopped) await pause(pauseMs * (0.5 + random() / 2))
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+    }
+  }
+
+  // A timer a request would cost more than the request's own bookkeeping; a tenth of the limit is exact enough.
+  const sweep = setInterval(
+    () => socket?.expire(limits.commandTimeoutMs),
+    Math.max(5, Math.min(100, limits.commandTimeoutMs / 10)),
+  )
+  sweep.unref()
+  const done = keepConnected()
+
+  return {
+    get ready() {
+      return socket !== undefined
+    },
+    get inFlight() {
+      return socket?.inFlight ?? 0
+    },
+    pipeline(exchange) {
+      if (socket === undefined) return Promise.reject(redisAway())
+      if (socket.inFlight + exchange.replies > limits.inFlightCommands)
+        return Promise.reject(tooBusy('commands in flight'))
+      return socket.exchange(exchange)
+    },
+    async dedicated() {
+      if (socket === undefined) throw redisAway()
+      try {
+        return await RespSocket.open(settings, limits.replyBytes, now)
+      } catch {
+        throw redisAway()
+      }
+    },
+    async close() {
+      stopped = true
+      clearInterval(sweep)
+      stopWaiting.now?.()
+      socket?.destroy()
+      await done
+    },
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The gateway as a process of its own: `node origin/gateway/upstash/server.ts`, configured by the environment
+ * (see README.md).
+ */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import pino from 'pino'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { z } from 'zod'
+import { createUpstashGateway, type GatewayLogger, promMetrics, type UpstashGatewayOptions } from './index.ts'
+
+const list = z
+  .string()
+  .default('')
+  .transform((text) => text.split(/[\s,]+/).filter((token) => token !== ''))
+const count = z.coerce.number().int().positive().optional()
+
+const environment = z.object({
+  REDIS_URL: z.string().default('redis://127.0.0.1:6379'),
+  UPSTASH_GATEWAY_TOKENS: list,
+  UPSTASH_GATEWAY_READ_TOKENS: list,
+  UPSTASH_GATEWAY_HOST: z.string().default('127.0.0.1'),
+  UPSTASH_GATEWAY_PORT: z.coerce.number().int().min(0).max(65_535).default(8079),
+  UPSTASH_GATEWAY_PREFIX: z.string().default(''),
+  UPSTASH_GATEWAY_METRICS: z.enum(['on', 'off']).default('off'),
+  UPSTASH_GATEWAY_BODY_BYTES: count,
+  UPSTASH_GATEWAY_REPLY_BYTES: count,
+  UPSTASH_GATEWAY_PIPELINE_COMMANDS: count,
+  UPSTASH_GATEWAY_IN_FLIGHT_COMMANDS: count,
+  UPSTASH_GATEWAY_COMMAND_TIMEOUT_MS: count,
+  UPSTASH_GATEWAY_STREAMS: count,
+})
+
+export interface GatewayServer {
+  url: string
+  /** Refuses new connections, lets requests under way finish, then closes Redis. */
+  close(): Promise<void>
+}
+
+export interface GatewayServerOptions extends UpstashGatewayOptions {
+  host?: string
+  /** 0 takes a free port. */
+  port?: number
+  /** Serves prom-client's metrics at `GET /metrics`, without a token. */
+  exposeMetrics?: boolean
+}
+
+/** Starts a server with nothing but the gateway on it. */
+export async function startUpstashGateway(options: GatewayServerOptions): Promise<GatewayServer> {
+  const registry = new Registry()
+  if (options.exposeMetrics) collectDefaultMetrics({ register: registry })
+  const gateway = createUpstashGateway(options.exposeMetrics ? { ...options, metrics: promMetrics(registry) } : options)
+  const server = createServer((request, response) => {
+    if (options.exposeMetrics && request.method === 'GET' && request.url === '/metrics')
+      registry.metrics().then(
+        (text) => response.setHeader('content-type', registry.contentType).end(text),
+        () => response.writeHead(500).end(),
+      )
+    else if (!gateway.handle(request, response))
+      response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"ERR not found"}')
+  })
+  // Longer than the 60 s that load balancers keep an idle connection: the side that closes first must not be ours.
+  server.keepAliveTimeout = 75_000
+  const host = options.host ?? '127.0.0.1'
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port ?? 0, host, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      gateway.endStreams()
+      await closed
+      await gateway.close()
+    },
+  }
+}
+
+/** Reads the settings from environment variables. @throws {z.ZodError} naming each variable that is wrong */
+export function optionsFromEnvironment(variables: NodeJS.ProcessEnv, logger: GatewayLogger): GatewayServerOptions {
+  const env = environment.parse(variables)
+  const limits = {
+    bodyBytes: env.UPSTASH_GATEWAY_BODY_BYTES,
+    replyBytes: env.UPSTASH_GATEWAY_REPLY_BYTES,
+    pipelineCommands: env.UPSTASH_GATEWAY_PIPELINE_COMMANDS,
+    inFlightCommands: env.UPSTASH_GATEWAY_IN_FLIGHT_COMMANDS,
+    commandTimeoutMs: env.UPSTASH_GATEWAY_COMMAND_TIMEOUT_MS,
+    streams: env.UPSTASH_GATEWAY_STREAMS,
+  }
+  return {
+    redis: { url: env.REDIS_URL },
+    tokens: { readWrite: env.UPSTASH_GATEWAY_TOKENS, readOnly: env.UPSTASH_GATEWAY_READ_TOKENS },
+    limits: Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined)),
+    host: env.UPSTASH_GATEWAY_HOST,
+    port: env.UPSTASH_GATEWAY_PORT,
+    pathPrefix: env.UPSTASH_GATEWAY_PREFIX,
+    exposeMetrics: env.UPSTASH_GATEWAY_METRICS === 'on',
+    logger,
+  }
+}
+
+if (import.meta.main) {
+  const logger = pino()
+  const options = optionsFromEnvironment(process.env, logger)
+  if (options.tokens.readWrite.length + options.tokens.readOnly.length === 0)
+    throw new Error('set UPSTASH_GATEWAY_TOKENS: without a token nobody can use the gateway')
+  const server = await startUpstashGateway(options)
+  logger.info({ url: server.url }, 'gateway: listening')
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      server.close().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      )
+    })
+}
