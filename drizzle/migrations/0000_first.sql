@@ -204,6 +204,13 @@ CREATE TABLE "mutes" (
 	CONSTRAINT "mutes_user_id_target_id_pk" PRIMARY KEY("user_id","target_id")
 );
 --> statement-breakpoint
+CREATE TABLE "timeline_purges" (
+	"follower_id" bigint NOT NULL,
+	"followee_id" bigint NOT NULL,
+	"due_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "timeline_purges_follower_id_followee_id_pk" PRIMARY KEY("follower_id","followee_id")
+);
+--> statement-breakpoint
 CREATE TABLE "credentials" (
 	"user_id" bigint PRIMARY KEY NOT NULL,
 	"password_hash" text NOT NULL,
@@ -317,6 +324,7 @@ CREATE INDEX "outbox_unpublished" ON "outbox" USING btree ("published_at","creat
 CREATE INDEX "blocks_target" ON "blocks" USING btree ("target_id","user_id");--> statement-breakpoint
 CREATE INDEX "follows_recent" ON "follows" USING btree ("follower_id","state","created_at" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "mutes_target" ON "mutes" USING btree ("target_id","user_id");--> statement-breakpoint
+CREATE INDEX "timeline_purges_due" ON "timeline_purges" USING btree ("due_at");--> statement-breakpoint
 CREATE INDEX "idempotency_age" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "sessions_user" ON "sessions" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "media_owner" ON "media" USING btree ("user_id","media_id" DESC NULLS LAST);--> statement-breakpoint

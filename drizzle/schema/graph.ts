@@ -89,3 +89,14 @@ export const authorModes = pgTable('author_modes', {
   version: integer('version').notNull().default(0),
   updatedAt: updatedAt(),
 })
+
+/** Second purges of unfollowed authors: they remove what was pushed meanwhile, then lift the hidden entry. */
+export const timelinePurges = pgTable(
+  'timeline_purges',
+  {
+    followerId: id('follower_id').notNull(),
+    followeeId: id('followee_id').notNull(),
+    dueAt: timestamp('due_at', { withTimezone: true }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.followerId, t.followeeId] }), index('timeline_purges_due').on(t.dueAt)],
+)

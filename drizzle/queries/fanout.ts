@@ -1,0 +1,186 @@
+/** What the graph and fan-out tiers read and write in Postgres: the inverse table, author modes, purges. */
+import { type SQL, sql } from 'drizzle-orm'
+import type { Id } from '#core/ids.ts'
+import type { AuthorMode } from '#core/timeline/index.ts'
+import { authorModes, followers, follows, outbox, posts, timelinePurges, users } from '../schema.ts'
+
+/** One keyset page of active followers: after < id ≤ through. Rows of `{ follower_id }`, ascending. */
+export function followersPage(author: Id, after: Id, limit: number, through: Id | null = null): SQL {
+  const bound = through === null ? sql`` : sql`AND ${followers.followerId} <= ${through}::bigint`
+  return sql`
+    SELECT follower_id FROM ${followers}
+     WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
+       AND ${followers.followerId} > ${after}::bigint ${bound}
+     ORDER BY follower_id LIMIT ${limit}::int`
+}
+
+/**
+ * The last follower of each page of `size`, and the last of all: where to cut a fan-out into pages. Rows of
+ * `{ follower_id }`, ascending.
+ */
+export function followerPageEnds(author: Id, size: number): SQL {
+  return sql`
+    SELECT follower_id FROM (
+      SELECT follower_id, row_number() OVER w AS n, count(*) OVER () AS total
+        FROM ${followers}
+       WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
+      WINDOW w AS (ORDER BY follower_id)
+    ) numbered
+    WHERE n % ${size}::int = 0 OR n = total ORDER BY follower_id`
+}
+
+/**
+ * Brings the inverse row to a follow's state if the version is newer, and both people's counts with it. Answers one row
+ * of `AppliedFollow`: what the inverse row says now and how many follow.
+ */
+export function applyFollow(follow: { followerId: Id; followeeId: Id; state: string; version: number }): SQL[] {
+  const { followerId, followeeId, state, version } = follow
+  return [
+    sql`
+    WITH former AS (
+      SELECT state FROM ${followers}
+       WHERE ${followers.followeeId} = ${followeeId}::bigint AND ${followers.followerId} = ${followerId}::bigint FOR UPDATE
+    ), applied AS (
+      INSERT INTO ${followers} (followee_id, follower_id, state, version)
+      VALUES (${followeeId}::bigint, ${followerId}::bigint, ${state}, ${version}::bigint)
+      ON CONFLICT (followee_id, follower_id) DO UPDATE
+        SET state = EXCLUDED.state, version = EXCLUDED.version, updated_at = now()
+        WHERE followers.version < EXCLUDED.version
+      RETURNING state
+    ), moved AS (
+      SELECT (applied.state = 'active')::int - coalesce((SELECT (state = 'active')::int FROM former), 0) AS by FROM applied
+    )
+    UPDATE ${users}
+       SET follower_count = follower_count + CASE WHEN user_id = ${followeeId}::bigint THEN moved.by ELSE 0 END,
+           following_count = following_count + CASE WHEN user_id = ${followerId}::bigint THEN moved.by ELSE 0 END
+      FROM moved
+     WHERE moved.by <> 0 AND user_id IN (${followeeId}::bigint, ${followerId}::bigint)`,
+    sql`
+    SELECT f.state, f.version, u.follower_count, coalesce(m.mode, 'push') AS mode
+      FROM ${followers} f
+      JOIN ${users} u ON u.user_id = f.followee_id
+      LEFT JOIN ${authorModes} m ON m.author_id = f.followee_id
+     WHERE f.followee_id = ${followeeId}::bigint AND f.follower_id = ${followerId}::bigint`,
+  ]
+}
+
+export interface AppliedFollow {
+  state: 'active' | 'requested' | 'removed'
+  version: string | number
+  follower_count: number
+  mode: AuthorMode
+}
+
+/** What fan-out must know of a post when it consumes it. One row of `FanoutTarget`, none when the post is unknown. */
+export function fanoutTarget(post: Id): SQL {
+  return sql`
+    SELECT p.post_id, p.user_id, p.caption, p.media_urls, p.hashtags, p.like_count, p.comment_count, p.version, p.state,
+           p.deleted_at IS NOT NULL AS deleted, u.follower_count, coalesce(m.applied_mode, 'push') AS applied_mode
+      FROM ${posts} p
+      JOIN ${users} u ON u.user_id = p.user_id
+      LEFT JOIN ${authorModes} m ON m.author_id = p.user_id
+     WHERE p.post_id = ${post}::bigint`
+}
+
+/** Posts made since an id, oldest first: what is fanned out again after Redis may have lost writes. */
+export function postsSince(from: Id, after: Id, limit: number): SQL {
+  return sql`
+    SELECT post_id, user_id FROM ${posts}
+     WHERE ${posts.postId} >= ${from}::bigint AND ${posts.postId} > ${after}::bigint
+       AND ${posts.deletedAt} IS NULL AND ${posts.state} = 'visible'
+     ORDER BY post_id LIMIT ${limit}::int`
+}
+
+/** Which of these readers follow more accounts than `limit`. Rows of `{ user_id }`. */
+export function hotReaders(readers: SQL, limit: number): SQL {
+  return sql`SELECT user_id FROM ${users} WHERE user_id = ANY(${readers}) AND following_count > ${limit}::int`
+}
+
+export interface ModeRow {
+  mode: AuthorMode
+  applied_mode: AuthorMode
+  version: number
+  applied_version: number
+}
+
+export function authorMode(author: Id): SQL {
+  return sql`SELECT mode, applied_mode, version, applied_version FROM ${authorModes} WHERE author_id = ${author}::bigint`
+}
+
+/** Every author whose mode is not push. Rows of `{ author_id, mode }`. */
+export function celebrityModes(): SQL {
+  return sql`SELECT author_id, mode FROM ${authorModes} WHERE mode <> 'push'`
+}
+
+/**
+ * Moves an author's mode from one to the next by compare-and-set, and lays the event into the outbox with the new
+ * version. Answers one row `{ body }`, or none when somebody else was first.
+ */
+export function changeMode(author: Id, from: AuthorMode, to: AuthorMode, event: { id: string; body: object }): SQL {
+  return sql`
+    WITH changed AS (
+      INSERT INTO ${authorModes} (author_id, mode, version)
+      SELECT ${author}::bigint, ${to}::text, 1 WHERE ${from}::text = 'push'
+         OR EXISTS (SELECT 1 FROM ${authorModes} WHERE author_id = ${author}::bigint)
+      ON CONFLICT (author_id) DO UPDATE
+        SET mode = EXCLUDED.mode, version = author_modes.version + 1, updated_at = now()
+        WHERE author_modes.mode = ${from}::text
+      RETURNING version
+    )
+    INSERT INTO ${outbox} (event_id, type, body)
+    SELECT ${event.id}, 'celebrity.changed',
+           jsonb_set(${JSON.stringify(event.body)}::jsonb, '{data,version}', to_jsonb(version))
+      FROM changed
+    RETURNING body`
+}
+
+/** Notes that fan-out has consumed a change of mode. Newer wins. */
+export function applyMode(author: Id, mode: AuthorMode, version: number): SQL {
+  return sql`
+    UPDATE ${authorModes} SET applied_mode = ${mode}, applied_version = ${version}::int
+     WHERE author_id = ${author}::bigint AND applied_version < ${version}::int`
+}
+
+/** A second purge, minutes after an unfollow. A new unfollow of the same pair moves it on. */
+export function schedulePurge(followerId: Id, followeeId: Id, afterMs: number): SQL {
+  return sql`
+    INSERT INTO ${timelinePurges} (follower_id, followee_id, due_at)
+    VALUES (${followerId}::bigint, ${followeeId}::bigint, now() + ${afterMs}::int * interval '1 millisecond')
+    ON CONFLICT (follower_id, followee_id) DO UPDATE SET due_at = EXCLUDED.due_at`
+}
+
+/** Purges that are due, with what the follow says now. Rows of `DuePurge`. */
+export function duePurges(limit: number): SQL {
+  return sql`
+    SELECT d.follower_id, d.followee_id, coalesce(f.state, 'removed') AS state
+      FROM ${timelinePurges} d
+      LEFT JOIN ${follows} f ON f.follower_id = d.follower_id AND f.followee_id = d.followee_id
+     WHERE d.due_at <= now() ORDER BY d.due_at LIMIT ${limit}::int`
+}
+
+export interface DuePurge {
+  follower_id: string
+  followee_id: string
+  state: 'active' | 'requested' | 'removed'
+}
+
+export function purged(followerId: Id, followeeId: Id): SQL {
+  return sql`
+    DELETE FROM ${timelinePurges}
+     WHERE follower_id = ${followerId}::bigint AND followee_id = ${followeeId}::bigint AND due_at <= now()`
+}
+
+/** Whether either of two people blocks the other, and whether the first mutes the second. One row of `Relations`. */
+export function relations(user: Id, target: Id): SQL {
+  return sql`
+    SELECT EXISTS (SELECT 1 FROM blocks WHERE state = 'active' AND (
+             (user_id = ${user}::bigint AND target_id = ${target}::bigint)
+          OR (user_id = ${target}::bigint AND target_id = ${user}::bigint))) AS blocked,
+           EXISTS (SELECT 1 FROM mutes WHERE state = 'active'
+              AND user_id = ${user}::bigint AND target_id = ${target}::bigint) AS muted`
+}
+
+export interface Relations {
+  blocked: boolean
+  muted: boolean
+}

@@ -1,0 +1,149 @@
+/** What a feed reads from Postgres when Redis does not know: followed posts, authors' lists, hidden authors, hydration. */
+import { type SQL, sql } from 'drizzle-orm'
+import { type Id, idMs } from '#core/ids.ts'
+import type { FollowedPosts, HiddenReason, PostMedia, PostRecord, UserRecord } from '#core/timeline/index.ts'
+import { authorModes, blocks, follows, mutes, posts, users } from '../schema.ts'
+
+/** A list of ids as one text parameter, which every driver carries alike. */
+export const idList = (ids: readonly Id[]): SQL => sql`${`{${ids.join(',')}}`}::bigint[]`
+
+/** At most this many followees are read for one feed: the most engaged, then the most recently followed (rule 3 of §5). */
+const FOLLOWEES_PER_READ = 2_000
+
+/**
+ * The newest posts of everyone a reader follows, and the reader's own, below an id (exclusive). Run it on the primary.
+ * Rows of `PostPlace`.
+ */
+export function followedPosts(user: Id, limit: number, below: Id | null = null): SQL {
+  const bound = below === null ? sql`` : sql`AND ${posts.postId} < ${below}::bigint`
+  return sql`
+    WITH followees AS (
+      (SELECT ${follows.followeeId} AS author_id
+         FROM ${follows}
+         LEFT JOIN affinities a ON a.user_id = ${follows.followerId} AND a.author_id = ${follows.followeeId}
+        WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'active'
+        ORDER BY a.weight DESC NULLS LAST, ${follows.createdAt} DESC
+        LIMIT ${FOLLOWEES_PER_READ}::int)
+      UNION ALL SELECT ${user}::bigint
+    )
+    SELECT newest.post_id, newest.user_id
+      FROM followees
+     CROSS JOIN LATERAL (
+       SELECT post_id, user_id FROM ${posts}
+        WHERE ${posts.userId} = followees.author_id AND ${posts.deletedAt} IS NULL AND ${posts.state} = 'visible' ${bound}
+        ORDER BY post_id DESC LIMIT ${limit}::int
+     ) newest
+     ORDER BY newest.post_id DESC LIMIT ${limit}::int`
+}
+
+/** One author's newest visible posts with id ≥ `from` and < `below`. Rows of `PostPlace`. */
+export function authorPosts(author: Id, limit: number, from: Id = '0', below: Id | null = null): SQL {
+  const bound = below === null ? sql`` : sql`AND ${posts.postId} < ${below}::bigint`
+  return sql`
+    SELECT post_id, user_id FROM ${posts}
+     WHERE ${posts.userId} = ${author}::bigint AND ${posts.deletedAt} IS NULL AND ${posts.state} = 'visible'
+       AND ${posts.postId} >= ${from}::bigint ${bound}
+     ORDER BY post_id DESC LIMIT ${limit}::int`
+}
+
+export interface PostPlace {
+  post_id: string
+  user_id: string
+}
+
+/** Reads rows of `PostPlace`, asked for `limit`. */
+export function followedPostsOf(rows: readonly PostPlace[], limit: number): FollowedPosts {
+  const entries = rows.map((row) => ({ id: String(row.post_id), ms: idMs(String(row.post_id)) }))
+  return { entries, complete: rows.length < limit }
+}
+
+/** Authors not to show, with the reason. Unfollowed ones count while pushes of theirs may still be on their way. */
+export function hiddenAuthors(user: Id): SQL {
+  return sql`
+    SELECT 'b' AS reason, ${blocks.targetId} AS author FROM ${blocks}
+     WHERE ${blocks.userId} = ${user}::bigint AND ${blocks.state} = 'active'
+    UNION SELECT 'b', ${blocks.userId} FROM ${blocks}
+     WHERE ${blocks.targetId} = ${user}::bigint AND ${blocks.state} = 'active'
+    UNION SELECT 'm', ${mutes.targetId} FROM ${mutes}
+     WHERE ${mutes.userId} = ${user}::bigint AND ${mutes.state} = 'active'
+    UNION SELECT 'u', ${follows.followeeId} FROM ${follows}
+     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'removed'
+       AND ${follows.updatedAt} > now() - interval '15 minutes'`
+}
+
+export interface HiddenRow {
+  reason: HiddenReason
+  author: string
+}
+
+/** The authors a reader follows whose posts are pulled, and the registry's version. Rows of `CelebrityRow`. */
+export function followedCelebrities(user: Id): SQL {
+  return sql`
+    SELECT ${authorModes.authorId} AS author, ${authorModes.version} AS version
+      FROM ${authorModes}
+      JOIN ${follows} ON ${follows.followeeId} = ${authorModes.authorId}
+     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'active' AND ${authorModes.mode} <> 'push'`
+}
+
+export interface CelebrityRow {
+  author: string
+  version: number
+}
+
+/** Posts for hydration. Rows of `PostRow`. */
+export function postsByIds(ids: readonly Id[]): SQL {
+  return sql`
+    SELECT post_id, user_id, caption, media_urls, hashtags, like_count, comment_count, version, state,
+           deleted_at IS NOT NULL AS deleted
+      FROM ${posts} WHERE ${posts.postId} = ANY(${idList(ids)})`
+}
+
+export interface PostRow {
+  post_id: string
+  user_id: string
+  caption: string
+  media_urls: PostMedia[]
+  hashtags: string[]
+  like_count: number
+  comment_count: number
+  version: string | number
+  state: string
+  deleted: boolean
+}
+
+export function postRecord(row: PostRow): PostRecord {
+  return {
+    id: String(row.post_id),
+    userId: String(row.user_id),
+    caption: row.caption,
+    media: row.media_urls,
+    hashtags: row.hashtags,
+    version: Number(row.version),
+    awaitsMedia: row.state !== 'visible',
+  }
+}
+
+/** Authors for hydration. Rows of `UserRow`. */
+export function usersByIds(ids: readonly Id[]): SQL {
+  return sql`
+    SELECT user_id, username, display_name, profile_image_url, is_private
+      FROM ${users} WHERE ${users.userId} = ANY(${idList(ids)}) AND ${users.deletedAt} IS NULL`
+}
+
+export interface UserRow {
+  user_id: string
+  username: string
+  display_name: string
+  profile_image_url: string | null
+  is_private: boolean
+}
+
+export function userRecord(row: UserRow): UserRecord {
+  return {
+    id: String(row.user_id),
+    username: row.username,
+    displayName: row.display_name,
+    avatar: row.profile_image_url,
+    isPrivate: row.is_private,
+  }
+}

@@ -1,0 +1,31 @@
+/** The outbox: what is committed and may not be published yet (correctness: the outbox is swept by age, never by id). */
+import { type SQL, sql } from 'drizzle-orm'
+import type { TidelineEvent } from '#core/events.ts'
+
+/** Puts events into the outbox; belongs into the batch of their effect. A repetition leaves the first row. */
+export function insertOutbox(events: readonly TidelineEvent[]): SQL {
+  return sql`INSERT INTO outbox (event_id, type, body)
+    SELECT e.body ->> 'id', e.body ->> 'type', e.body
+    FROM jsonb_array_elements(${JSON.stringify(events)}::jsonb) AS e (body)
+    ON CONFLICT (event_id) DO NOTHING`
+}
+
+/** Marks events as published; only after the log has acknowledged them. */
+export function markPublished(eventIds: readonly string[]): SQL {
+  return sql`UPDATE outbox SET published_at = now() WHERE published_at IS NULL
+    AND event_id IN (SELECT jsonb_array_elements_text(${JSON.stringify(eventIds)}::jsonb))`
+}
+
+/**
+ * Claims up to `limit` unpublished rows that are older than `olderThanMs`, for `claimMs`: their age starts anew, so that
+ * a second sweeper leaves them alone while this one publishes. No lock is held while the log is spoken to.
+ */
+export function claimUnpublished(olderThanMs: number, limit: number): SQL {
+  return sql`WITH late AS (
+      SELECT event_id FROM outbox
+      WHERE published_at IS NULL AND created_at < clock_timestamp() - ${olderThanMs}::int * interval '1 millisecond'
+      ORDER BY created_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+    )
+    UPDATE outbox o SET created_at = clock_timestamp() FROM late WHERE o.event_id = late.event_id
+    RETURNING o.event_id, o.body`
+}
