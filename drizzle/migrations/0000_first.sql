@@ -136,7 +136,8 @@ CREATE TABLE "outbox" (
 	"type" varchar(40) NOT NULL,
 	"body" jsonb NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"published_at" timestamp with time zone
+	"published_at" timestamp with time zone,
+	"claimed_until" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "affinities" (
@@ -310,6 +311,30 @@ CREATE TABLE "posts" (
 	"deleted_at" timestamp with time zone
 );
 --> statement-breakpoint
+CREATE TABLE "search_hashtags" (
+	"tag" text PRIMARY KEY NOT NULL,
+	"posts" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "search_people" (
+	"user_id" bigint PRIMARY KEY NOT NULL,
+	"handle" text NOT NULL,
+	"words" text[] NOT NULL,
+	"line" text NOT NULL,
+	"deleted" boolean DEFAULT false NOT NULL,
+	"version" bigint DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "search_posts" (
+	"post_id" bigint PRIMARY KEY NOT NULL,
+	"user_id" bigint NOT NULL,
+	"words" text[] NOT NULL,
+	"line" text NOT NULL,
+	"hashtags" text[] NOT NULL,
+	"deleted" boolean DEFAULT false NOT NULL,
+	"version" bigint DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
 CREATE INDEX "boards_owner" ON "boards" USING btree ("user_id","board_id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "notifications_of" ON "notifications" USING btree ("user_id","notification_id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "comments_replies" ON "comments" USING btree ("post_id","parent_id","comment_id");--> statement-breakpoint
@@ -331,4 +356,11 @@ CREATE INDEX "media_owner" ON "media" USING btree ("user_id","media_id" DESC NUL
 CREATE INDEX "media_waiting" ON "media" USING btree ("state","created_at");--> statement-breakpoint
 CREATE INDEX "media_jobs_due" ON "media_jobs" USING btree ("state","run_after");--> statement-breakpoint
 CREATE INDEX "posts_author" ON "posts" USING btree ("user_id","post_id" DESC NULLS LAST);--> statement-breakpoint
-CREATE INDEX "posts_hashtags" ON "posts" USING gin ("hashtags");
+CREATE INDEX "posts_hashtags" ON "posts" USING gin ("hashtags");--> statement-breakpoint
+CREATE INDEX "search_hashtags_prefix" ON "search_hashtags" USING btree ("tag" text_pattern_ops);--> statement-breakpoint
+CREATE INDEX "search_hashtags_trigrams" ON "search_hashtags" USING gin ("tag" gin_trgm_ops);--> statement-breakpoint
+CREATE INDEX "search_people_handle" ON "search_people" USING btree ("handle" text_pattern_ops);--> statement-breakpoint
+CREATE INDEX "search_people_words" ON "search_people" USING gin (array_to_tsvector("words"));--> statement-breakpoint
+CREATE INDEX "search_people_line" ON "search_people" USING gin ("line" gin_trgm_ops);--> statement-breakpoint
+CREATE INDEX "search_posts_words" ON "search_posts" USING gin (array_to_tsvector("words"));--> statement-breakpoint
+CREATE INDEX "search_posts_line" ON "search_posts" USING gin ("line" gin_trgm_ops);
