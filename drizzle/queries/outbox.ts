@@ -17,15 +17,34 @@ export function markPublished(eventIds: readonly string[]): SQL {
 }
 
 /**
- * Claims up to `limit` unpublished rows that are older than `olderThanMs`, for `claimMs`: their age starts anew, so that
- * a second sweeper leaves them alone while this one publishes. No lock is held while the log is spoken to.
+ * Claims up to `limit` unpublished rows that are older than `olderThanMs`, oldest first, for `claimMs`. The claim, not a
+ * lock, keeps a second sweeper away: no transaction stays open while the log is spoken to, and a sweeper that dies gives
+ * its rows back when the claim ends.
  */
-export function claimUnpublished(olderThanMs: number, limit: number): SQL {
+export function claimUnpublished(olderThanMs: number, claimMs: number, limit: number): SQL {
   return sql`WITH late AS (
       SELECT event_id FROM outbox
       WHERE published_at IS NULL AND created_at < clock_timestamp() - ${olderThanMs}::int * interval '1 millisecond'
+        AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
       ORDER BY created_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
     )
-    UPDATE outbox o SET created_at = clock_timestamp() FROM late WHERE o.event_id = late.event_id
-    RETURNING o.event_id, o.body`
+    UPDATE outbox o SET claimed_until = clock_timestamp() + ${claimMs}::int * interval '1 millisecond'
+    FROM late WHERE o.event_id = late.event_id
+    RETURNING o.event_id, o.body, o.created_at`
+}
+
+/** Deletes up to `limit` rows published more than `olderThanMs` ago. */
+export function deletePublished(olderThanMs: number, limit: number): SQL {
+  return sql`DELETE FROM outbox WHERE event_id IN (
+      SELECT event_id FROM outbox
+      WHERE published_at < clock_timestamp() - ${olderThanMs}::bigint * interval '1 millisecond' LIMIT ${limit})
+    RETURNING 1 AS deleted`
+}
+
+/** Deletes up to `limit` idempotency keys made more than `olderThanMs` ago. */
+export function deleteIdempotencyKeys(olderThanMs: number, limit: number): SQL {
+  return sql`DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+      SELECT user_id, key FROM idempotency_keys
+      WHERE created_at < clock_timestamp() - ${olderThanMs}::bigint * interval '1 millisecond' LIMIT ${limit})
+    RETURNING 1 AS deleted`
 }

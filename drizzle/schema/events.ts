@@ -11,6 +11,8 @@ export const outbox = pgTable(
     body: jsonb('body').notNull(),
     createdAt: createdAt(),
     publishedAt: timestamp('published_at', { withTimezone: true }),
+    /** A sweeper is publishing the row until then. */
+    claimedUntil: timestamp('claimed_until', { withTimezone: true }),
   },
   (t) => [index('outbox_unpublished').on(t.publishedAt, t.createdAt)],
 )
