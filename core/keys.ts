@@ -19,6 +19,9 @@ export const TTL = Object.freeze({
   idempotency: 86_400,
   rebuildPlaceholder: 60,
   page: 1_800,
+  /** An access token's life and the hour of grace after it: longer, nobody accepts it anyway. */
+  revoked: 900 + 3_600,
+  signInAttempts: 300,
 })
 
 /** The member that marks a timeline as complete down to its score, the floor. No mark: cold. */
@@ -48,4 +51,14 @@ export const keys = {
   trend: (kind: 'posts' | 'hashtags') => `trend:${kind}`,
   adsSlate: () => 'ads:slate',
   registry: () => 'celebs:registry',
+  /** zset, score = ms of the last move: posts whose counts may differ from the store. Survives a kill of the counters' process. */
+  dirtyCounts: () => 'counts:dirty',
+  /** string: who runs a job of which one at a time is enough. */
+  lease: (job: string) => `lease:${job}`,
+  /** Stands while access tokens of an ended session could still be accepted. */
+  revoked: (session: string) => `revoked:${session}`,
+  /** string, JSON Web Key Set: the public keys that access tokens are checked with. */
+  jwks: () => 'jwks',
+  /** counter: sign-ins tried for one login (as a hash: no addresses in Redis). */
+  signInAttempts: (loginHash: string) => `signin:${loginHash}`,
 } as const
