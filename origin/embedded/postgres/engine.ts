@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin'
 import { citext } from '@electric-sql/pglite/contrib/citext'
@@ -6,6 +8,7 @@ import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { unaccent } from '@electric-sql/pglite/contrib/unaccent'
 import { vector } from '@electric-sql/pglite-pgvector'
 import { encodeMessage, encodeQuery, encodeString, readMessages, readRows } from './protocol.ts'
+import { freshDatabase } from './snapshot.ts'
 
 /** The one backend behind all connections. Only one call may run at a time; the scheduler sees to that. */
 export interface Engine {
@@ -29,7 +32,12 @@ const EXTENSIONS = { vector, pg_trgm, unaccent, fuzzystrmatch, btree_gin, citext
  * @param dataDir folder of the database; absent = in memory
  */
 export async function openEngine(dataDir: string | undefined): Promise<Engine> {
-  const db = await PGlite.create({ ...(dataDir === undefined ? {} : { dataDir }), extensions: EXTENSIONS })
+  const exists = dataDir !== undefined && existsSync(join(dataDir, 'PG_VERSION'))
+  const db = await PGlite.create({
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(exists ? {} : { loadDataDir: await freshDatabase() }),
+    extensions: EXTENSIONS,
+  })
 
   async function run(messages: Uint8Array): Promise<Buffer> {
     const chunks: Buffer[] = []

@@ -50,8 +50,9 @@ function isAlive(owner: string): boolean {
 function startTime(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The second field, the name, may hold spaces: count from its closing bracket. Start time is field 22.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-'
+    // The second field, the name, may hold spaces: count from its closing bracket. State is field 3, start time 22.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '-')
   } catch {
     return '-'
   }
