@@ -27,12 +27,14 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
   const { engine, onDeath } = options
   const scheduler = new Scheduler({ engine, transactionIdleMs: options.transactionIdleMs, onDeath })
   const connections = new Map<number, Connection>()
+  const sockets = new Set<Socket>()
   let lastId = 0
 
   function accept(socket: Socket): void {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
     if (connections.size >= options.maxConnections) {
-      socket.on('error', () => {})
-      socket.end(encodeError({ severity: 'FATAL', code: '53300', message: 'sorry, too many clients already' }))
+      refuse(socket)
       return
     }
     const id = ++lastId
@@ -59,10 +61,20 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
       for (const connection of connections.values()) {
         connection.terminate({ severity: 'FATAL', code: '57P01', message })
       }
+      for (const socket of sockets) socket.destroySoon()
       await closed
       await engine.close()
     },
   }
+}
+
+/** Reads the startup message first: closing with unread bytes would reset the connection before the reason arrives. */
+function refuse(socket: Socket): void {
+  socket.on('error', () => {})
+  socket.once('data', () => {
+    socket.end(encodeError({ severity: 'FATAL', code: '53300', message: 'sorry, too many clients already' }))
+    socket.destroySoon()
+  })
 }
 
 function bind(server: Server, host: string, port: number): Promise<number> {
