@@ -1,0 +1,85 @@
+import { AwsV4Signer } from 'aws4fetch'
+import { ObjectStoreError } from './errors.ts'
+import type { PresignedRequest } from './index.ts'
+import { elementText } from './replies.ts'
+
+export interface SigningOptions {
+  readonly region: string
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** Epoch milliseconds. */
+  readonly clock: () => number
+}
+
+export interface StoreRequest {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Uint8Array<ArrayBuffer> | Blob | string
+  /** How long to wait for the answer's head, in milliseconds; absent: as long as it takes (uploads). */
+  readonly timeoutMs?: number
+}
+
+/**
+ * Signs in the header and sends. The payload is not part of the signature: it would have to be read twice.
+ * @returns the answer, whatever its status
+ * @throws ObjectStoreError Unreachable
+ */
+export async function sendSigned(request: StoreRequest, signing: SigningOptions): Promise<Response> {
+  const { method, url, headers = {}, body, timeoutMs } = request
+  const signed = await sign(signing, { method, url, headers, allHeaders: true })
+  const deadline = new AbortController()
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => deadline.abort(), timeoutMs)
+  try {
+    const init = { method, headers: signed.headers, signal: deadline.signal, redirect: 'error' as const }
+    return await fetch(signed.url, body === undefined ? init : { ...init, body })
+  } catch (cause) {
+    const reason = deadline.signal.aborted ? `did not answer within ${timeoutMs} ms` : 'is unreachable'
+    throw new ObjectStoreError('Unreachable', 0, `The object store ${reason}.`, { cause })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The error that an answer stands for; consumes the body. */
+export async function refusal(response: Response): Promise<ObjectStoreError> {
+  const xml = await response.text()
+  const code = elementText(xml, 'Code') ?? 'Unknown'
+  const message = elementText(xml, 'Message') ?? `status ${response.status}`
+  return new ObjectStoreError(code, response.status, `The object store refused: ${code}: ${message}`)
+}
+
+/**
+ * Signs into the query. All given headers are signed: the store refuses the request with others, so that a
+ * content-length bounds the size and a content-type cannot be swapped.
+ */
+export async function presign(
+  method: 'GET' | 'PUT',
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  expiresSeconds: number,
+  signing: SigningOptions,
+): Promise<PresignedRequest> {
+  if (!Number.isInteger(expiresSeconds) || expiresSeconds < 1 || expiresSeconds > 604_800) {
+    throw new RangeError('expiresSeconds must be an integer from 1 to 604,800.')
+  }
+  const target = new URL(url)
+  target.searchParams.set('X-Amz-Expires', String(expiresSeconds))
+  const signed = await sign(signing, { method, url: target.href, headers, signQuery: true, allHeaders: true })
+  // The signer writes spaces of the query as +, which not every server reads back as a space; a real plus is %2B.
+  signed.url.search = signed.url.search.replaceAll('+', '%20')
+  const signedAt = Math.floor(signing.clock() / 1000) * 1000
+  return { method, url: signed.url.href, headers, expiresAt: signedAt + expiresSeconds * 1000 }
+}
+
+type SignerInput = Pick<ConstructorParameters<typeof AwsV4Signer>[0], 'method' | 'signQuery' | 'allHeaders'> & {
+  url: string
+  headers: Readonly<Record<string, string>>
+}
+
+function sign(
+  { region, credentials, clock }: SigningOptions,
+  input: SignerInput,
+): Promise<{ url: URL; headers: Headers }> {
+  const datetime = new Date(clock()).toISOString().replace(/[:-]|\.\d{3}/g, '')
+  return new AwsV4Signer({ ...input, ...credentials, service: 's3', region, datetime }).sign()
+}
