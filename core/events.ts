@@ -102,6 +102,8 @@ export type TidelineEvent<T extends EventType = EventType> = {
  * fan-out meets both in the order they were made (docs/correctness.md, rule 12).
  */
 export type Topic = Exclude<EventType, 'celebrity.changed'>
+/** The events that a topic carries. */
+export type EventsOf<T extends Topic> = T extends 'post.created' ? 'post.created' | 'celebrity.changed' : T
 export const topicOf = (type: EventType): Topic => (type === 'celebrity.changed' ? 'post.created' : type)
 
 export const EVENT_TYPES = Object.keys(eventData) as EventType[]

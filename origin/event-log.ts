@@ -1,5 +1,5 @@
 /** The event log's port: embedded in Postgres by default, Kafka by configuration. Tiers meet through it. */
-import type { EventType, TidelineEvent } from '#core/events.ts'
+import type { EventsOf, TidelineEvent, Topic } from '#core/events.ts'
 
 export interface EventLog {
   /**
@@ -8,25 +8,26 @@ export interface EventLog {
    */
   publish(events: readonly TidelineEvent[]): Promise<void>
   /** Starts a member of a consumer group. Partitions run side by side, the events of one in order. */
-  subscribe<T extends EventType>(subscription: Subscription<T>): Consumer
+  subscribe<T extends Topic>(subscription: Subscription<T>): Consumer
   /** Stops reading, lets handlers in flight finish, and releases what is held. */
   close(): Promise<void>
 }
 
-export interface Subscription<T extends EventType> {
+export interface Subscription<T extends Topic> {
   group: string
   topics: readonly T[]
   /**
    * Applies the effect of one event. The offset is committed after it resolves; when it throws, the event is retried with
-   * growing delay and finally laid into the topic's dead letters with the reason. Throw `Unprocessable` to skip the retries.
+   * growing delay and finally laid into the topic's dead letters with the reason. Throw `Unprocessable` to skip
+   * the retries, `Outage` to be retried for as long as it takes.
    */
-  handle(event: TidelineEvent<T>, context: HandlerContext): Promise<void>
+  handle(event: TidelineEvent<EventsOf<T>>, context: HandlerContext): Promise<void>
   /** Tries before the dead letter; the default is 8. */
   maxAttempts?: number
 }
 
 export interface HandlerContext {
-  topic: EventType
+  topic: Topic
   partition: number
   offset: number
   attempt: number
@@ -42,3 +43,31 @@ export interface Consumer {
 
 /** The event can never be applied: straight to the dead letters. */
 export class Unprocessable extends Error {}
+
+/** An event that a group gave up, with what is known of why. */
+export interface DeadLetter {
+  topic: string
+  partition: number
+  /** Where it stood in its topic. */
+  offset: number
+  group: string
+  reason: string
+  attempts: number
+  /** When it was given up, in Unix milliseconds. */
+  time: number
+  event: unknown
+}
+
+/** What operators do with a log, beside what tiers do with it. */
+export interface OperableEventLog extends EventLog {
+  /** The dead letters of a topic that wait for a replay, oldest first in each partition. */
+  deadLetters(topic: Topic, limit?: number): Promise<DeadLetter[]>
+  /**
+   * Gives a topic's dead letters back to the groups that gave them up (or to one group), at the end of their partitions.
+   * Answers how many.
+   */
+  replayDeadLetters(topic: Topic, group?: string): Promise<number>
+}
+
+/** What the effect needs is away (Redis, the database): the event waits for it and no try is counted. */
+export class Outage extends Error {}

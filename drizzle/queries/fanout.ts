@@ -149,25 +149,34 @@ export function schedulePurge(followerId: Id, followeeId: Id, afterMs: number): 
     ON CONFLICT (follower_id, followee_id) DO UPDATE SET due_at = EXCLUDED.due_at`
 }
 
-/** Purges that are due, with what the follow says now. Rows of `DuePurge`. */
-export function duePurges(limit: number): SQL {
+/** Takes the purges that are due: each is one worker's. Rows of `DuePurge`. */
+export function takeDuePurges(limit: number): SQL {
   return sql`
-    SELECT d.follower_id, d.followee_id, coalesce(f.state, 'removed') AS state
-      FROM ${timelinePurges} d
-      LEFT JOIN ${follows} f ON f.follower_id = d.follower_id AND f.followee_id = d.followee_id
-     WHERE d.due_at <= now() ORDER BY d.due_at LIMIT ${limit}::int`
+    DELETE FROM ${timelinePurges} WHERE (follower_id, followee_id) IN (
+      SELECT follower_id, followee_id FROM ${timelinePurges}
+       WHERE due_at <= now() ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
+    RETURNING follower_id, followee_id`
 }
 
 export interface DuePurge {
   follower_id: string
   followee_id: string
-  state: 'active' | 'requested' | 'removed'
 }
 
-export function purged(followerId: Id, followeeId: Id): SQL {
+/** What stands between a reader and an author just now. One row of `Standing`. */
+export function standing(reader: Id, author: Id): SQL {
   return sql`
-    DELETE FROM ${timelinePurges}
-     WHERE follower_id = ${followerId}::bigint AND followee_id = ${followeeId}::bigint AND due_at <= now()`
+    SELECT EXISTS (SELECT 1 FROM ${follows} WHERE follower_id = ${reader}::bigint
+              AND followee_id = ${author}::bigint AND state = 'active') AS following,
+           EXISTS (SELECT 1 FROM ${timelinePurges} WHERE follower_id = ${reader}::bigint
+              AND followee_id = ${author}::bigint) AS purge_scheduled,
+           coalesce((SELECT mode FROM ${authorModes} WHERE author_id = ${author}::bigint), 'push') AS mode`
+}
+
+export interface Standing {
+  following: boolean
+  purge_scheduled: boolean
+  mode: AuthorMode
 }
 
 /** Whether either of two people blocks the other, and whether the first mutes the second. One row of `Relations`. */

@@ -1,0 +1,109 @@
+/**
+ * Crossing the celebrity line (docs/correctness.md, rule 12): push → both → pull, and back pull → both → push. In *both*
+ * posts are pushed and pulled, and readers see each once. The order is what keeps every post in sight: the registry says
+ * *both*; an event among the author's own posts says so; when fan-out has consumed it, every post made before has been
+ * handled the old way, and the repair starts; then the registry and a second event say the new mode.
+ */
+import { type EventData, makeEvent } from '#core/events.ts'
+import type { FanoutPolicy } from '#core/fanout-policy.ts'
+import type { Clock, Id, Random } from '#core/ids.ts'
+import type { Command, RedisPort } from '#core/redis.ts'
+import {
+  type AuthorMode,
+  addCelebrity,
+  addPosts,
+  type FollowedPosts,
+  floorOf,
+  raiseFloor,
+  readFloor,
+  rebuildAuthorList,
+  setMode,
+} from '#core/timeline/index.ts'
+import { forEachPage } from './pages.ts'
+import type { FanoutStore } from './store.ts'
+
+export interface CrossingNeeds {
+  store: FanoutStore
+  redis: RedisPort
+  policy: FanoutPolicy
+  clock: Clock
+  random: Random
+  /** Carries what lies in the outbox to the log now, rather than at the sweeper's next round. */
+  flushOutbox(): Promise<void>
+}
+
+export interface Crossing {
+  /** Decides whether an author with this many followers starts to cross. */
+  consider(author: Id, followerCount: number): Promise<void>
+  /** Consumes a change of mode from the author's own partition. */
+  modeChanged(change: EventData<'celebrity.changed'>): Promise<void>
+  /** Writes the registry in Redis anew from Postgres, when Redis has lost it. */
+  restoreRegistry(): Promise<void>
+}
+
+export function crossing(needs: CrossingNeeds): Crossing {
+  const { store, redis, policy, clock, random } = needs
+
+  async function change(author: Id, from: AuthorMode, to: AuthorMode, up: boolean): Promise<void> {
+    const data = { userId: author, mode: to, up, version: 0 }
+    const event = makeEvent({ type: 'celebrity.changed', key: author, actor: null, data }, clock, random)
+    if (!(await store.changeMode(author, from, to, event))) return
+    await redis.pipeline([setMode(author, to)])
+    await needs.flushOutbox()
+  }
+
+  /** Upwards: every follower's celebs set names the author. A set that is not known is rebuilt with the registry. */
+  async function mergeForFollowers(author: Id): Promise<void> {
+    await rebuildAuthorList(author, { redis, authorPosts: (a) => store.authorPosts(a, policy.authorLength) })
+    await forEachPage(needs, author, async (followers) => {
+      await redis.pipeline(followers.flatMap((follower) => addCelebrity(follower, author)))
+    })
+  }
+
+  /** Downwards: every follower's timeline holds the author's posts down to its floor. */
+  async function pushToFollowers(author: Id): Promise<void> {
+    await forEachPage(needs, author, async (followers) => {
+      const floors = await redis.pipeline(followers.map(readFloor))
+      const posts = await store.authorPosts(author, policy.timelineLength)
+      const commands = followers.flatMap((follower, i) => {
+        const floor = floors[i]
+        return floor === null || floor === undefined ? [] : lay(follower, posts, Number(floor))
+      })
+      if (commands.length > 0) await redis.pipeline(commands)
+    })
+  }
+
+  return {
+    async consider(author, followerCount) {
+      if (followerCount < policy.ordinaryBelow) {
+        const { mode } = await store.mode(author)
+        if (mode === 'pull') await change(author, 'pull', 'both', false)
+      } else if (followerCount >= policy.celebrityAt) {
+        const { mode } = await store.mode(author)
+        if (mode === 'push') await change(author, 'push', 'both', true)
+      }
+    },
+
+    async modeChanged({ userId, mode, up, version }) {
+      await store.applyMode(userId, mode, version)
+      if (mode !== 'both') return
+      const now = await store.mode(userId)
+      if (now.version !== version) return
+      if (up) await mergeForFollowers(userId)
+      else await pushToFollowers(userId)
+      await change(userId, 'both', up ? 'pull' : 'push', up)
+    },
+
+    async restoreRegistry() {
+      const celebrities = await store.celebrities()
+      await redis.pipeline(celebrities.map(({ author, mode }) => setMode(author, mode)))
+    },
+  }
+}
+
+/** Adds an author's posts to one timeline down to its floor; if there are more than were read, the floor rises. */
+function lay(reader: Id, posts: FollowedPosts, floor: number): Command[] {
+  const entries = posts.entries.filter((entry) => entry.ms >= floor)
+  const cut = entries.length === posts.entries.length && !posts.complete
+  return [...addPosts(reader, entries), ...(cut ? [raiseFloor(reader, floorOf(posts))] : [])]
+}

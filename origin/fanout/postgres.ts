@@ -1,0 +1,53 @@
+import type { Database } from '#drizzle/database.ts'
+import * as queries from '#drizzle/queries/fanout.ts'
+import * as feed from '#drizzle/queries/feed.ts'
+import type { FanoutStore } from './store.ts'
+
+type TargetRow = feed.PostRow & { follower_count: number; applied_mode: 'push' | 'both' | 'pull' }
+
+/** Fan-out on Postgres. All of it reads the primary: a replica would miss a follow that has just been made. */
+export function postgresFanout(database: Database): FanoutStore {
+  const idsOf = (rows: { follower_id: string }[]) => rows.map((row) => String(row.follower_id))
+  return {
+    async target(post) {
+      const [row] = await database.query<TargetRow>(queries.fanoutTarget(post))
+      if (row === undefined) return null
+      return {
+        post: feed.postRecord(row),
+        deleted: row.deleted,
+        followerCount: row.follower_count,
+        appliedMode: row.applied_mode,
+      }
+    },
+    followers: async (author, after, limit, through) =>
+      idsOf(await database.query(queries.followersPage(author, after, limit, through ?? null))),
+    pageEnds: async (author, size) => idsOf(await database.query(queries.followerPageEnds(author, size))),
+    async hotReaders(readers, limit) {
+      const rows = await database.query<{ user_id: string }>(queries.hotReaders(feed.idList(readers), limit))
+      return new Set(rows.map((row) => String(row.user_id)))
+    },
+    async authorPosts(author, limit) {
+      return feed.followedPostsOf(await database.query(feed.authorPosts(author, limit)), limit)
+    },
+    async postsSince(from, after, limit) {
+      const rows = await database.query<feed.PostPlace>(queries.postsSince(from, after, limit))
+      return rows.map((row) => ({ postId: String(row.post_id), userId: String(row.user_id) }))
+    },
+    async mode(author) {
+      const [row] = await database.query<queries.ModeRow>(queries.authorMode(author))
+      if (row === undefined) return { mode: 'push', appliedMode: 'push', version: 0 }
+      return { mode: row.mode, appliedMode: row.applied_mode, version: row.version }
+    },
+    async celebrities() {
+      const rows = await database.query<{ author_id: string; mode: 'both' | 'pull' }>(queries.celebrityModes())
+      return rows.map((row) => ({ author: String(row.author_id), mode: row.mode }))
+    },
+    async changeMode(author, from, to, event) {
+      const rows = await database.query(queries.changeMode(author, from, to, { id: event.id, body: event }))
+      return rows.length > 0
+    },
+    async applyMode(author, mode, version) {
+      await database.query(queries.applyMode(author, mode, version))
+    },
+  }
+}

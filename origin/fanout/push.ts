@@ -1,0 +1,62 @@
+/** One page of followers: EXISTS for all, then ZADD and EXPIRE NX for those whose timeline lives. */
+import type { FanoutPolicy } from '#core/fanout-policy.ts'
+import type { Id, Random } from '#core/ids.ts'
+import type { Command, RedisPort } from '#core/redis.ts'
+import { pushPost, removePosts, shedPush, timelineLength, timelinesExist, trimTimeline } from '#core/timeline/index.ts'
+import type { FanoutStore } from './store.ts'
+
+export interface PushNeeds {
+  store: Pick<FanoutStore, 'hotReaders'>
+  redis: RedisPort
+  policy: FanoutPolicy
+  random: Random
+  /** True while fan-out is behind: readers who follow very many accounts then pull for themselves. */
+  underLoad(): boolean
+}
+
+export interface PushResult {
+  pushed: number
+  /** Readers without a timeline: not here for a day, and not written. */
+  inactive: number
+  shed: number
+}
+
+/** One push in this many looks at how long the timeline has grown, so trimming costs each push next to nothing. */
+const LENGTH_SAMPLE = 64
+
+export async function pushToPage(needs: PushNeeds, followers: readonly Id[], post: Id): Promise<PushResult> {
+  if (followers.length === 0) return { pushed: 0, inactive: 0, shed: 0 }
+  const { redis } = needs
+  const exists = await redis.pipeline(timelinesExist(followers))
+  const live = followers.filter((_, i) => exists[i] === 1)
+  const hot = await hotAmong(needs, live)
+  const readers = hot.size === 0 ? live : live.filter((reader) => !hot.has(reader))
+  const sampled = readers.filter(() => needs.random() * LENGTH_SAMPLE < 1)
+  const pushes: Command[] = pushPost(readers, post)
+  const commands = [...pushes, ...[...hot].flatMap(shedPush), ...sampled.map(timelineLength)]
+  if (commands.length > 0) {
+    const replies = await redis.pipeline(commands)
+    await trimLong(needs, sampled, replies.slice(replies.length - sampled.length).map(Number))
+  }
+  return { pushed: readers.length, inactive: followers.length - live.length, shed: hot.size }
+}
+
+async function hotAmong({ store, policy, underLoad }: PushNeeds, live: readonly Id[]): Promise<ReadonlySet<Id>> {
+  return live.length > 0 && underLoad() ? store.hotReaders(live, policy.hotReaderFollows) : new Set()
+}
+
+async function trimLong(
+  { redis, policy }: PushNeeds,
+  readers: readonly Id[],
+  lengths: readonly number[],
+): Promise<void> {
+  const trims = readers
+    .filter((_, i) => (lengths[i] ?? 0) > policy.timelineTrimAt)
+    .map((reader) => trimTimeline(reader, policy))
+  if (trims.length > 0) await redis.pipeline(trims)
+}
+
+/** Takes a deleted post out of a page of followers' timelines. */
+export async function removeFromPage(redis: RedisPort, followers: readonly Id[], post: Id): Promise<void> {
+  if (followers.length > 0) await redis.pipeline(followers.flatMap((follower) => removePosts(follower, [post])))
+}

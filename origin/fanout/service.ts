@@ -1,0 +1,118 @@
+/**
+ * Hybrid fan-out (docs/correctness.md, B). Authors below the celebrity line are pushed into their followers' timelines;
+ * above it their posts lie in author:<a> and readers merge them. Every method may run twice.
+ */
+import { type EventData, makeEvent, type TidelineEvent } from '#core/events.ts'
+import type { FanoutPolicy } from '#core/fanout-policy.ts'
+import { type Clock, firstIdAt, type Id, idMs, type Random } from '#core/ids.ts'
+import type { RedisPort } from '#core/redis.ts'
+import { addToAuthorList, announce, deleteOwnPost, pushPost, trimAuthorList, writePost } from '#core/timeline/index.ts'
+import { forEachPage } from './pages.ts'
+import { pushToPage, removeFromPage } from './push.ts'
+import type { FanoutStore, FanoutTarget } from './store.ts'
+
+export interface FanoutNeeds {
+  store: FanoutStore
+  redis: RedisPort
+  policy: FanoutPolicy
+  clock: Clock
+  random: Random
+  /** Pages of large fan-outs go through the log, so that they run side by side and survive a crash. */
+  publish(events: readonly TidelineEvent[]): Promise<void>
+  underLoad(): boolean
+  /** Told when a page is through: milliseconds from the accepted post to its last timeline. */
+  observe(result: { acceptedMs: number; doneMs: number; pushed: number; inactive: number; shed: number }): void
+}
+
+export interface FanoutService {
+  postCreated(post: Id): Promise<void>
+  postDeleted(post: Id): Promise<void>
+  page(page: EventData<'fanout.page'>): Promise<void>
+  /** Fans out again what was posted in the policy's replay window: Redis may have lost it. Answers how many posts. */
+  replayRecent(): Promise<number>
+}
+
+/** One post in this many looks at the length of its author's list. */
+const AUTHOR_TRIM_SAMPLE = 16
+
+export function fanoutService(needs: FanoutNeeds): FanoutService {
+  const { store, redis, policy, clock, random } = needs
+
+  /** What readers of every kind need: the hash, the author's list, the author's own timeline; and word to isolates. */
+  async function writeForReaders({ post, appliedMode }: FanoutTarget): Promise<void> {
+    await redis.pipeline([
+      ...writePost(post),
+      ...addToAuthorList(post.userId, post.id),
+      ...pushPost([post.userId], post.id),
+      ...(appliedMode === 'push'
+        ? []
+        : announce([{ kind: 'celebrity-post', author: post.userId, post: post.id }], clock())),
+      ...(random() * AUTHOR_TRIM_SAMPLE < 1 ? [trimAuthorList(post.userId, policy)] : []),
+    ])
+  }
+
+  async function pushPage(followers: readonly Id[], post: Id, acceptedMs: number): Promise<void> {
+    const result = await pushToPage(needs, followers, post)
+    needs.observe({ acceptedMs, doneMs: clock(), ...result })
+  }
+
+  /** Cuts a large fan-out into messages, each with a key of its own so that they spread over the partitions. */
+  async function publishPages(author: Id, post: Id, op: 'add' | 'remove'): Promise<void> {
+    let after: Id = '0'
+    const pages: TidelineEvent[] = []
+    for (const through of await store.pageEnds(author, policy.followersPerPage)) {
+      const data = { postId: post, userId: author, after, through, op, acceptedMs: idMs(post) }
+      const id = `fanout.page:${op}:${post}:${after}`
+      pages.push(makeEvent({ type: 'fanout.page', key: `${post}:${after}`, actor: author, data, id }, clock, random))
+      after = through
+    }
+    if (pages.length > 0) await needs.publish(pages)
+  }
+
+  async function postCreated(postId: Id): Promise<void> {
+    const target = await store.target(postId)
+    if (target === null || target.deleted || target.post.awaitsMedia) return
+    await writeForReaders(target)
+    if (target.appliedMode === 'pull') return
+    const author = target.post.userId
+    if (target.followerCount > policy.inlineFollowers) return publishPages(author, postId, 'add')
+    await forEachPage(needs, author, (followers) => pushPage(followers, postId, idMs(postId)))
+  }
+
+  return {
+    postCreated,
+
+    async postDeleted(postId) {
+      const target = await store.target(postId)
+      if (target === null || !target.deleted) return
+      const author = target.post.userId
+      await redis.pipeline(deleteOwnPost(author, postId, clock()))
+      if (target.followerCount > policy.inlineFollowers) return publishPages(author, postId, 'remove')
+      await forEachPage(needs, author, (followers) => removeFromPage(redis, followers, postId))
+    },
+
+    async page({ postId, userId, after, through, op, acceptedMs }) {
+      if (op === 'add') {
+        const target = await store.target(postId)
+        if (target === null || target.deleted) return
+      }
+      const run = (followers: Id[]) =>
+        op === 'add' ? pushPage(followers, postId, acceptedMs) : removeFromPage(redis, followers, postId)
+      await forEachPage(needs, userId, run, { after, through })
+    },
+
+    async replayRecent() {
+      const from = firstIdAt(clock() - policy.replayWindowMs)
+      let after: Id = '0'
+      let count = 0
+      for (;;) {
+        const posts = await store.postsSince(from, after, 500)
+        for (const { postId } of posts) await postCreated(postId)
+        count += posts.length
+        const last = posts.at(-1)
+        if (last === undefined || posts.length < 500) return count
+        after = last.postId
+      }
+    },
+  }
+}

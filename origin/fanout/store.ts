@@ -1,0 +1,39 @@
+/** What fan-out needs of its database: the post, its author's followers in pages, and the author's mode. */
+import type { TidelineEvent } from '#core/events.ts'
+import type { Id } from '#core/ids.ts'
+import type { AuthorMode, FollowedPosts, PostRecord } from '#core/timeline/index.ts'
+
+export interface FanoutTarget {
+  post: PostRecord
+  deleted: boolean
+  followerCount: number
+  /** What fan-out has consumed from the author's own partition, not what the registry says by now. */
+  appliedMode: AuthorMode
+}
+
+export interface AuthorModeState {
+  mode: AuthorMode
+  appliedMode: AuthorMode
+  version: number
+}
+
+export interface FanoutStore {
+  /** Null when the post is unknown. */
+  target(post: Id): Promise<FanoutTarget | null>
+  /** Active followers with after < id ≤ through, ascending. Reads the primary. */
+  followers(author: Id, after: Id, limit: number, through?: Id): Promise<Id[]>
+  /** Where to cut all followers into pages of `size`: the last id of each. */
+  pageEnds(author: Id, size: number): Promise<Id[]>
+  /** Which of these readers follow more than `limit` accounts. */
+  hotReaders(readers: readonly Id[], limit: number): Promise<ReadonlySet<Id>>
+  authorPosts(author: Id, limit: number): Promise<FollowedPosts>
+  /** Visible posts with id > after and id ≥ from, oldest first. */
+  postsSince(from: Id, after: Id, limit: number): Promise<{ postId: Id; userId: Id }[]>
+  mode(author: Id): Promise<AuthorModeState>
+  /** Every author that is not pushed. */
+  celebrities(): Promise<{ author: Id; mode: AuthorMode }[]>
+  /** Compare-and-set, together with the event in the outbox. False when somebody else was first. */
+  changeMode(author: Id, from: AuthorMode, to: AuthorMode, event: TidelineEvent<'celebrity.changed'>): Promise<boolean>
+  /** Notes that a change of mode was consumed. Newer wins. */
+  applyMode(author: Id, mode: AuthorMode, version: number): Promise<void>
+}
