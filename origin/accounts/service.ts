@@ -1,0 +1,179 @@
+/** The rules of accounts and sessions. */
+import { type EventInit, type EventType, makeEvent, type TidelineEvent } from '#core/events.ts'
+import type { Clock, Id, IdFactory, Random } from '#core/ids.ts'
+import { keys, TTL } from '#core/keys.ts'
+import { Problem, problems } from '#core/problem.ts'
+import { RedisAwayError, type RedisPort } from '#core/redis.ts'
+import { ACCESS_TOKEN_SECONDS, SESSION_DAYS } from '#core/tokens.ts'
+import type { Passwords } from './passwords.ts'
+import { checkRegistration, foldLogin, PASSWORD_MAX, type Registration } from './rules.ts'
+import type { AccountStore, NewSession } from './store.ts'
+import type { SignInThrottle } from './throttle.ts'
+import type { ParsedRefreshToken, TokenIssuer } from './tokens.ts'
+
+/** How long after a rotation the token before it still gets the same answer: retries of a client on a bad line. */
+export const LOST_ANSWER_MS = 30_000
+
+const SESSION_MS = SESSION_DAYS * 86_400_000
+const ID_TRIES = 4
+
+export interface Tokens {
+  accessToken: string
+  refreshToken: string
+  expiresIn: number
+  userId: Id
+  username: string
+}
+
+export interface AccountsParts {
+  store: AccountStore
+  redis: RedisPort
+  throttle: SignInThrottle
+  passwords: Passwords
+  tokens: TokenIssuer
+  ids: IdFactory
+  clock: Clock
+  random: Random
+  randomBytes(count: number): Uint8Array
+  randomUuid(): string
+}
+
+export interface AccountsService {
+  register(input: Registration, traceparent: string | null): Promise<Tokens>
+  signIn(login: string, password: string): Promise<Tokens>
+  refresh(refreshToken: string): Promise<Tokens>
+  signOut(refreshToken: string): Promise<void>
+}
+
+const wrongLogin = () =>
+  new Problem({
+    status: 401,
+    code: 'wrong-login',
+    title: 'Wrong login or password',
+    detail: 'There is no account with this login and password.',
+  })
+
+const sessionOver = () =>
+  new Problem({
+    status: 401,
+    code: 'session-over',
+    title: 'Sign in again',
+    detail: 'This session has ended.',
+    headers: { 'www-authenticate': 'Bearer' },
+  })
+
+export function accountsService(parts: AccountsParts): AccountsService {
+  const { store, throttle, passwords, tokens, ids, clock } = parts
+  const { refresh: refreshTokens } = tokens
+
+  const beginSession = (userId: Id): { session: NewSession; refreshToken: string } => {
+    const sessionId = parts.randomUuid()
+    const refreshToken = refreshTokens.first(sessionId, parts.randomBytes(32))
+    const nowMs = clock()
+    const tokenHash = refreshTokens.hash(refreshToken)
+    return { session: { sessionId, userId, tokenHash, nowMs, expiresMs: nowMs + SESSION_MS }, refreshToken }
+  }
+
+  const answer = async (
+    user: { userId: Id; username: string },
+    sid: string,
+    refreshToken: string,
+  ): Promise<Tokens> => ({
+    accessToken: await tokens.sign({ sub: user.userId, name: user.username, sid }, clock()),
+    refreshToken,
+    expiresIn: ACCESS_TOKEN_SECONDS,
+    userId: user.userId,
+    username: user.username,
+  })
+
+  /** The token is not current: a lost answer, a theft, or nothing of ours. */
+  const presentedOld = async (token: ParsedRefreshToken, next: string): Promise<Tokens> => {
+    const session = await store.session(token.sessionId, clock())
+    if (session === null || !session.live) throw sessionOver()
+    const isPrevious = session.previousHash === refreshTokens.hash(token.text)
+    if (isPrevious && clock() - session.rotatedMs <= LOST_ANSWER_MS) {
+      if (session.tokenHash === refreshTokens.hash(next)) return answer(session, token.sessionId, next)
+      throw sessionOver()
+    }
+    if (isPrevious || token.isGenuine) await endSession(parts, token.sessionId)
+    throw sessionOver()
+  }
+
+  return {
+    async register(input, traceparent) {
+      const checked = checkRegistration(input)
+      const passwordHash = await passwords.hash(checked.password)
+      for (let attempt = 0; attempt < ID_TRIES; attempt++) {
+        const userId = ids.next(ids.randomShard())
+        const { session, refreshToken } = beginSession(userId)
+        const account = { userId, passwordHash, ...checked }
+        const outcome = await store.create(account, session, newAccountEvents(parts, userId, traceparent))
+        if (outcome === 'created') return answer(account, session.sessionId, refreshToken)
+        if (outcome === 'username-taken') throw problems.conflict(outcome, 'Somebody has this user name already.')
+        if (outcome === 'email-taken')
+          throw problems.conflict(outcome, 'There is an account with this address already.')
+      }
+      throw new Error(`no free user id in ${ID_TRIES} tries`)
+    },
+
+    async signIn(login, password) {
+      const folded = foldLogin(login)
+      await throttle.admit(folded)
+      if (password.length > PASSWORD_MAX * 2) throw wrongLogin()
+      const credential = await store.credentialOf(folded)
+      const isRight = await passwords.verify(credential?.password_hash ?? null, password)
+      if (credential === null || !isRight) throw wrongLogin()
+      await throttle.forget(folded)
+      if (passwords.isOutdated(credential.password_hash)) {
+        await store.replacePasswordHash(credential.user_id, credential.password_hash, await passwords.hash(password))
+      }
+      const { session, refreshToken } = beginSession(credential.user_id)
+      await store.openSession(session)
+      return answer({ userId: credential.user_id, username: credential.username }, session.sessionId, refreshToken)
+    },
+
+    async refresh(refreshToken) {
+      const token = refreshTokens.parse(refreshToken)
+      if (token === null) throw sessionOver()
+      const next = refreshTokens.next(token)
+      const nowMs = clock()
+      const rotated = await store.rotate({
+        sessionId: token.sessionId,
+        presentedHash: refreshTokens.hash(refreshToken),
+        nextHash: refreshTokens.hash(next),
+        nowMs,
+        expiresMs: nowMs + SESSION_MS,
+      })
+      return rotated === null ? presentedOld(token, next) : answer(rotated, token.sessionId, next)
+    },
+
+    async signOut(refreshToken) {
+      const token = refreshTokens.parse(refreshToken)
+      if (token === null) return
+      const session = await store.session(token.sessionId, clock())
+      const presented = refreshTokens.hash(refreshToken)
+      if (session === null || (presented !== session.tokenHash && presented !== session.previousHash)) return
+      await endSession(parts, token.sessionId)
+    },
+  }
+}
+
+/**
+ * Revokes in Postgres, which decides about refreshes, and then in Redis, which tells the edge to refuse the access tokens
+ * that are out. Redis being away costs at most the rest of their fifteen minutes.
+ */
+async function endSession({ store, redis, clock }: AccountsParts, sessionId: string): Promise<void> {
+  await store.revoke(sessionId, clock())
+  await redis.pipeline([['SET', keys.revoked(sessionId), 1, 'EX', TTL.revoked]]).catch((error: unknown) => {
+    if (!(error instanceof RedisAwayError)) throw error
+  })
+}
+
+function newAccountEvents({ clock, random }: AccountsParts, userId: Id, traceparent: string | null): TidelineEvent[] {
+  const make = <T extends EventType>(event: Pick<EventInit<T>, 'type' | 'data'>) =>
+    makeEvent({ ...event, key: userId, actor: userId, traceparent }, clock, random)
+  return [
+    make<'user.changed'>({ type: 'user.changed', data: { userId, version: 1 } }),
+    make<'search.index'>({ type: 'search.index', data: { kind: 'user', id: userId, version: 1 } }),
+  ]
+}

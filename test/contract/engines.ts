@@ -1,0 +1,69 @@
+/** The engines that suites run on. Each call starts one of its own; `close` ends it. */
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { type Database, nodeDatabase } from '#drizzle/database.ts'
+import { migrate } from '#drizzle/migrate.ts'
+import { startEmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
+import { createRedisPort, type OriginRedis } from '../../origin/redis/index.ts'
+
+export interface TestDatabase {
+  database: Database
+  pool: pg.Pool
+  close(): Promise<void>
+}
+
+/** An embedded Postgres in memory, migrated. */
+export async function startDatabase(): Promise<TestDatabase> {
+  const engine = await startEmbeddedPostgres({ port: 0 })
+  const pool = new pg.Pool({ connectionString: engine.url, max: 8 })
+  // Clients that are still saying good-bye when the engine closes have nobody else to tell.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  await migrate(pool)
+  const close = async () => {
+    await pool.end()
+    await engine.close()
+  }
+  return { database: nodeDatabase(drizzle(pool)), pool, close }
+}
+
+export interface TestRedis {
+  redis: OriginRedis
+  close(): Promise<void>
+}
+
+export async function startRedis(): Promise<TestRedis> {
+  const port = await new Promise<number>((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number }
+      probe.close(() => resolve(port))
+    })
+  })
+  const server = spawn('redis-server', [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ])
+  const redis = createRedisPort(`redis://127.0.0.1:${port}`)
+  await redis.ready()
+  const close = async () => {
+    await redis.close()
+    server.kill()
+  }
+  return { redis, close }
+}
+
+/** Polls until `probe` holds; the deadline only ends a test that has failed. */
+export async function eventually(probe: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
+  const deadline = Date.now() + withinMs
+  while (!(await probe())) {
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
