@@ -169,14 +169,13 @@ describe.each(Object.entries(engines))('an object store: %s', (_, start) => {
       '*',
       '(',
       '~',
-      '\\',
       'é',
       'e\u0301',
       '😀',
       '\r',
     )
     const name = fc.array(piece, { minLength: 1, maxLength: 8 }).map((pieces) => `x${pieces.join('')}x`)
-    // Some servers take // for /: a key of ours never holds one.
+    // SeaweedFS takes // and \ for /: a key of ours holds neither.
     const keys = name.filter((key) => !key.includes('//')).map((key) => `${root}/any/${key}`)
     await fc.assert(
       fc.asyncProperty(keys, async (key) => {
