@@ -1,0 +1,10 @@
+/** Image parameters: what the api Worker needs to build addresses and the image Worker to read and carry them out. */
+export * from './header/index.ts'
+export * from './key.ts'
+export * from './limits.ts'
+export * from './negotiate.ts'
+export * from './options.ts'
+export * from './plan.ts'
+export * from './refusal.ts'
+export * from './sign.ts'
+export * from './url.ts'

@@ -1,0 +1,58 @@
+/** Keys of originals in the object store: `media/<mediaId>/<hash>.<ext>` for everyone, `private/…` with a signature. */
+import { refusals } from './refusal.ts'
+
+export type ImageType = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif'
+
+const TYPE_OF_EXTENSION: Readonly<Record<string, ImageType>> = Object.freeze({
+  jpg: 'jpeg',
+  jpeg: 'jpeg',
+  png: 'png',
+  webp: 'webp',
+  gif: 'gif',
+  avif: 'avif',
+})
+
+export const CONTENT_TYPE: Readonly<Record<ImageType, string>> = Object.freeze({
+  jpeg: 'image/jpeg',
+  png: 'image/png',
+  webp: 'image/webp',
+  gif: 'image/gif',
+  avif: 'image/avif',
+})
+
+export interface ImageKey {
+  /** The whole key, as the object store knows it. */
+  readonly key: string
+  readonly private: boolean
+  /** What the extension claims; the magic bytes have to agree. */
+  readonly declaredType: ImageType
+}
+
+// No dot but the one before the extension, no percent, no backslash, no empty segment: traversal and encoded
+// separators have no spelling in this alphabet.
+const KEY = /^(media|private)\/[0-9A-Za-z_-]{1,64}\/[0-9A-Za-z_-]{1,128}\.([0-9a-z]{1,8})$/
+
+/**
+ * Reads an object key from the tail of a URL's path (not percent-decoded).
+ * @throws Problem 400 for another shape or prefix, 415 for an extension that is no image we serve (SVG, video).
+ */
+export function parseImageKey(text: string): ImageKey {
+  const match = KEY.exec(text)
+  if (!match) {
+    throw refusals.badSource(
+      'The source must be a key of our own store, media/<id>/<hash>.<ext>, without encoded characters or foreign addresses.',
+    )
+  }
+  const declaredType = TYPE_OF_EXTENSION[match[2] ?? '']
+  if (!declaredType) throw refusals.unsupported(`Files of type .${match[2]} are not served as images.`)
+  return { key: text, private: match[1] === 'private', declaredType }
+}
+
+/**
+ * Where the media tier keeps the 1080 px variant of an original: what the Worker resizes from when the original needs
+ * more memory than an isolate has.
+ */
+export function largeVariantKey(source: ImageKey): ImageKey {
+  const key = source.key.replace(/\.[0-9a-z]+$/, '-large.jpg')
+  return { key, private: source.private, declaredType: 'jpeg' }
+}

@@ -1,0 +1,111 @@
+/**
+ * Signed image addresses: HMAC-SHA256 over the canonical path, a list of keys for rotation, an optional expiry.
+ * Anything that changes the picture, the key id or the expiry changes what is signed.
+ */
+
+import { parseImageKey } from './key.ts'
+import { IMAGE_LIMITS } from './limits.ts'
+import { parseOptions } from './options.ts'
+import { refusals } from './refusal.ts'
+import { formatImageUrl, type ImageRequest, imagePath, needsSignature } from './url.ts'
+
+export interface SigningKey {
+  readonly id: string
+  readonly secret: string
+}
+
+/**
+ * Reads the list of signing keys from configuration: `id:secret,id:secret`, the newest first. The first one signs, all of
+ * them verify.
+ * @throws Error that names the fault (never a secret): configuration is checked at the door.
+ */
+export function parseSigningKeys(text: string): SigningKey[] {
+  const keys = text.split(',').map((entry) => {
+    const [id = '', secret = ''] = entry.trim().split(':', 2)
+    if (!/^[0-9A-Za-z_-]{1,32}$/.test(id)) throw new Error('a signing key is written id:secret')
+    if (secret.length < 32) throw new Error(`the secret of signing key ${id} is shorter than 32 characters`)
+    return { id, secret }
+  })
+  if (keys.length > IMAGE_LIMITS.signingKeys) throw new Error(`more than ${IMAGE_LIMITS.signingKeys} signing keys`)
+  if (new Set(keys.map((key) => key.id)).size < keys.length) throw new Error('two signing keys share an id')
+  return keys
+}
+
+const encoder = new TextEncoder()
+
+async function mac(secret: string, text: string): Promise<string> {
+  const key = await crypto.subtle.importKey('raw', encoder.encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
+    'sign',
+  ])
+  const bytes = new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text)))
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
+}
+
+/** What is signed. The first line keeps these signatures apart from any other use of the same secret. */
+function signedText(path: string, keyId: string, expires: number | undefined): string {
+  return `tideline-image-v1\n${keyId}\n${expires ?? ''}\n${path}`
+}
+
+/** Compares over hashes of equal length, every byte of them, so that time tells nothing about the expected value. */
+async function equalInConstantTime(a: string, b: string): Promise<boolean> {
+  const [left, right] = await Promise.all(
+    [a, b].map(async (text) => new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text)))),
+  )
+  let difference = 0
+  for (let i = 0; i < 32; i++) difference |= (left?.[i] ?? 0) ^ (right?.[i] ?? 1)
+  return difference === 0
+}
+
+/**
+ * A signed address (path and query) for any options, and the only way to a private picture.
+ * @param options a list as in a URL (`w=640,h=640,fit=cover`).
+ * @param expires seconds since 1970; required for keys under `private/`.
+ * @example await signImagePath('media/7/abc.jpg', 'w=500,q=60', keys[0])
+ */
+export async function signImagePath(
+  key: string,
+  options: string,
+  signingKey: SigningKey,
+  expires?: number,
+): Promise<string> {
+  const source = parseImageKey(key)
+  if (source.private && expires === undefined) throw new Error('a private image needs an expiry')
+  const parsed = parseOptions(options)
+  const value = await mac(signingKey.secret, signedText(imagePath(key, parsed), signingKey.id, expires))
+  const signature = { value, keyId: signingKey.id, ...(expires === undefined ? {} : { expires }) }
+  return formatImageUrl({ source, options: parsed, signature })
+}
+
+/**
+ * Lets a request through, or throws. A signature that is there is always checked, also where none is needed.
+ * @param now seconds since 1970.
+ * @throws Problem 403: missing, wrong or expired.
+ */
+export async function verifyImageRequest(
+  request: ImageRequest,
+  keys: readonly SigningKey[],
+  now: number,
+): Promise<void> {
+  const { signature, source, options } = request
+  if (!signature) {
+    if (!needsSignature(request)) return
+    throw refusals.unsigned(
+      source.private
+        ? 'This image is private: its address must be signed.'
+        : 'Only the preset sizes are free: other options must be signed.',
+    )
+  }
+  const path = imagePath(source.key, options)
+  const candidates = keys.filter((key) => signature.keyId === undefined || key.id === signature.keyId)
+  let valid = false
+  for (const key of candidates) {
+    const expected = await mac(key.secret, signedText(path, key.id, signature.expires))
+    if (await equalInConstantTime(expected, signature.value)) valid = true
+  }
+  if (!valid) throw refusals.badSignature('The signature does not belong to this address.')
+  if (source.private && signature.expires === undefined) throw refusals.badSignature('A private image needs an expiry.')
+  if (signature.expires !== undefined && signature.expires <= now) throw refusals.expired()
+}
