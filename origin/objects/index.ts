@@ -19,7 +19,10 @@ export interface ObjectStore {
   /** Objects whose key begins with `prefix`, in the order of their UTF-8 bytes, up to 1,000 a page. */
   list(prefix: string, cursor?: string): Promise<ObjectPage>
 
-  /** Lets a client upload exactly this object: key, type, length (and content) are signed. */
+  /**
+   * Lets a client upload exactly this object: key, type, length (and content) are signed. As in every S3, headers
+   * that are not signed, such as a cache-control that is not given here, are the client's to choose.
+   */
   presignPut(upload: PresignPut): Promise<PresignedRequest>
   /** Lets a client read an object, GET only. */
   presignGet(read: PresignGet): Promise<PresignedRequest>

@@ -48,8 +48,12 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
 
   return {
     async put(key, body, put) {
-      const bytes = body instanceof Blob ? body : new Uint8Array(body)
-      const response = await sendOrThrow({ method: 'PUT', url: urlOf(key), headers: putHeaders(put), body: bytes })
+      const response = await sendOrThrow({
+        method: 'PUT',
+        url: urlOf(key),
+        headers: putHeaders(put),
+        body: sendable(body),
+      })
       await response.body?.cancel()
       return { etag: bareEtag(response.headers.get('etag')) }
     },
@@ -155,6 +159,16 @@ function multipart({ send, sendOrThrow, urlOf, publicEndpoint, timeoutMs, signin
 function whenUploadIsGone<T>(error: ObjectStoreError, value: T): T {
   if (error.code === 'NoSuchUpload') return value
   throw error
+}
+
+/** fetch takes no views of shared memory; everything else goes out without a copy. */
+function sendable(body: Uint8Array | Blob): Uint8Array<ArrayBuffer> | Blob {
+  if (body instanceof Blob) return body
+  return isUnshared(body) ? body : new Uint8Array(body)
+}
+
+function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer
 }
 
 function putHeaders({ contentType, cacheControl }: PutOptions): Record<string, string> {

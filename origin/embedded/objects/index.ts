@@ -46,6 +46,7 @@ export interface EmbeddedObjects {
   readonly endpoint: string
   /** Removes stale multipart uploads; runs every ten minutes by itself. @returns how many went */
   sweep(): Promise<number>
+  /** Lets requests under way finish, for three seconds at most. */
   close(): Promise<void>
 }
 
@@ -59,8 +60,10 @@ const DEFAULT_LIMITS: Limits = Object.freeze({
 const SWEEP_EVERY_MS = 10 * 60_000
 /** A phone on a slow line needs long for a video; Node's default would end an upload after five minutes. */
 const REQUEST_TIMEOUT_MS = 3600_000
-/** A refused upload larger than this is cut off instead of being read to its end. */
-const MAX_DRAIN_BYTES = 8 * 1024 * 1024
+/** What is left of a refused upload is read and thrown away for this long: a connection cut at once would lose the answer. */
+const DRAIN_MS = 10_000
+/** How long close() waits for requests under way. */
+const CLOSE_MS = 3000
 
 type Settings = Required<Omit<EmbeddedObjectsOptions, 'limits'>> & { limits: Limits; store: Buckets }
 
@@ -102,10 +105,9 @@ export async function startEmbeddedObjects(options: EmbeddedObjectsOptions): Pro
     sweep,
     async close() {
       clearInterval(timer)
-      await new Promise((resolve) => {
-        server.close(resolve)
-        server.closeIdleConnections()
-      })
+      const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
+      await new Promise((resolve) => server.close(resolve))
+      clearTimeout(cut)
     },
   }
 }
@@ -157,12 +159,12 @@ function refuse(raw: IncomingMessage, response: ServerResponse, requestId: strin
     ],
     false,
   )
-  const pending = raw.complete ? 0 : Number(raw.headers['content-length'] ?? Number.POSITIVE_INFINITY)
-  const isUnread = raw.headers['transfer-encoding'] !== undefined || raw.headers['content-length'] !== undefined
-  if (isUnread && pending > MAX_DRAIN_BYTES) response.setHeader('connection', 'close')
   const headers = { ...known.headers, 'content-type': 'application/xml', 'content-length': Buffer.byteLength(body) }
   response.writeHead(known.status, headers)
   response.end(raw.method === 'HEAD' ? undefined : body)
+  if (raw.complete) return
+  const cut = setTimeout(() => raw.destroy(), DRAIN_MS).unref()
+  raw.once('close', () => clearTimeout(cut)).resume()
 }
 
 async function sweepUploads({ store, clock, limits, logger }: Settings): Promise<number> {

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AwsClient } from 'aws4fetch'
@@ -9,8 +10,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { CREDENTIALS } from './test-server.ts'
 
 /** Large enough that a kill often hits a body half written. */
-const BODY_BYTES = 300_000
-const KEYS = ['a', 'b', 'c', 'd']
+const BODY_BYTES = 500_000
+const KEYS = ['a', 'b', 'c', 'd', 'e', 'f']
 const ROUNDS = 3
 
 let dir: string
@@ -97,6 +98,24 @@ async function requireWhole(
     acknowledged.set(key, found)
   }
   expect(await readdir(join(dir, 'media', 'tmp'))).toEqual([])
+}
+
+test('kill -9 while a body arrives leaves the object that was there', async () => {
+  const first = await start()
+  await client.fetch(`${first}/media/photo`, { method: 'PUT', body: 'the old photo' })
+  const { url } = await client.sign(`${first}/media/photo`, { method: 'PUT', aws: { signQuery: true } })
+  const upload = httpRequest(url, { method: 'PUT', headers: { 'content-length': BODY_BYTES } })
+  upload.on('error', () => undefined).write(bodyOf(2).subarray(0, BODY_BYTES / 2))
+  await expect.poll(() => bytesIn(join(dir, 'media')), { timeout: 5000 }).toBeGreaterThan(BODY_BYTES / 4)
+  await kill()
+  expect(await (await client.fetch(`${await start()}/media/photo`)).text()).toBe('the old photo')
+})
+
+/** Bytes of all files below a folder. */
+async function bytesIn(folder: string): Promise<number> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(file.parentPath, file.name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 test('a multipart upload goes on after kill -9', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
+import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -163,6 +164,23 @@ test('an object that is replaced or deleted while it is read is read to its end'
   await s3.send('PUT', path, { body: 'b'.repeat(80_000) })
   await s3.send('DELETE', path)
   expect(await reading.text()).toBe('a'.repeat(90_000))
+})
+
+test('an upload that its client breaks off leaves nothing behind', async () => {
+  const url = await s3.presign('PUT', '/media/broken')
+  const tmp = join(s3.dir, 'media', 'tmp')
+  const upload = httpRequest(url, { method: 'PUT', headers: { 'content-length': 90_000 } })
+  upload.on('error', () => undefined).write('x'.repeat(1000))
+  await expect.poll(async () => (await readdir(tmp)).length, { timeout: 5000 }).toBe(1)
+  upload.destroy()
+  await expect.poll(async () => (await readdir(tmp)).length, { timeout: 5000 }).toBe(0)
+  expect((await s3.send('HEAD', '/media/broken')).status).toBe(404)
+})
+
+test('a refused upload gets its answer, however much was still to come', async () => {
+  const body = new Uint8Array(30_000_000)
+  expect(await errorCode(await s3.send('PUT', '/media/huge', { body }))).toBe('EntityTooLarge')
+  expect(await errorCode(await fetch(`${s3.server.endpoint}/media/huge`, { method: 'PUT', body }))).toBe('AccessDenied')
 })
 
 test('buckets are created, listed and named as in S3', async () => {
