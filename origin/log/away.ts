@@ -1,0 +1,34 @@
+import { Problem } from '#core/problem.ts'
+import { RedisAwayError } from '#core/redis.ts'
+import { sqlState } from '#drizzle/database.ts'
+
+/** The errno codes of a peer that cannot be reached or has gone. */
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+])
+
+/**
+ * Whether an error tells of an outage (a store cannot be reached, is starting or full) rather than of the work at hand.
+ * Such work is worth trying again for as long as the outage lasts.
+ */
+export function isAway(error: unknown): boolean {
+  // SQLSTATE classes 08 connection, 53 resources, 57P operator intervention (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+  if (/^(08|53|57P)/.test(sqlState(error) ?? '')) return true
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (e instanceof RedisAwayError || (e instanceof Problem && e.status === 503)) return true
+    if ('code' in e && typeof e.code === 'string' && NETWORK.has(e.code)) return true
+    if (e.message.startsWith('Connection terminated')) return true
+  }
+  return false
+}
+
+/** SQLSTATE class 22: the data itself cannot be stored, for example a NUL in JSON. Trying again changes nothing. */
+export function isDataFault(error: unknown): boolean {
+  return sqlState(error)?.startsWith('22') ?? false
+}

@@ -1,0 +1,182 @@
+/**
+ * The event log on Postgres: the default engine. Topics have partitions, a key's events keep their order, groups keep
+ * their places, members share and take over. Its tables are in drizzle/schema/events.ts, its SQL in drizzle/queries/log.ts.
+ */
+import { type TidelineEvent, type Topic, topicOf, uuidv7 } from '#core/events.ts'
+import type { Clock, Random } from '#core/ids.ts'
+import type { Database } from '#drizzle/database.ts'
+import { appendMessages, deadLetterTopic, groupLag, type Head, type NewMessage } from '#drizzle/queries/log.ts'
+import type { Consumer, OperableEventLog, Subscription } from '../event-log.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { isDataFault } from './away.ts'
+import type { BackoffPolicy } from './backoff.ts'
+import { createCommitter } from './committer.ts'
+import { readDeadLetters, replayAll } from './dead-letters.ts'
+import { createFetcher } from './fetcher.ts'
+import { createGroupCommit } from './group-commit.ts'
+import { type HeldPartition, type LogRecord, placeName } from './held-partition.ts'
+import { logMetrics } from './log-metrics.ts'
+import { createMembership } from './membership.ts'
+import { listenForAppends } from './notifications.ts'
+import { partitionOf } from './partitioner.ts'
+import { createProcessor, type GivenUp, type Processor } from './processor.ts'
+import { createHeldRegistry } from './registry.ts'
+import { createRetention } from './retention.ts'
+
+export interface PostgresLogOptions {
+  database: Database
+  /** Connection string for LISTEN. Needed when several processes share the log; without it they poll. */
+  listenUrl?: string
+  clock: Clock
+  random: Random
+  logger: Logger
+  metrics: Metrics
+  /** Partitions a topic. Raise it only while the log is empty: keys move. Default 16. */
+  partitions?: number
+  /** Milliseconds after which a silent member's partitions are taken over. Default 10,000. */
+  leaseMs?: number
+  /** Handlers of one subscription that work at once. Default 8. */
+  concurrency?: number
+  /** Pauses between tries of one event. Default 100 ms, doubling up to 10 s. */
+  backoff?: BackoffPolicy
+  /** Pauses between looks for appends that nobody told of. Default 100 ms, doubling up to 2 s. */
+  poll?: { minMs: number; maxMs: number }
+  /** Milliseconds that commits are gathered: after a crash so much is handled again. Default 25. */
+  commitMs?: number
+  /** Hours that handled events are kept. Default 24; dead letters stay until they are replayed. */
+  keepHours?: number
+}
+
+export interface PostgresLog extends OperableEventLog {
+  /** Deletes what is old and handled by every group; runs by itself now and then. Answers how many. */
+  expire(): Promise<number>
+}
+
+const DEFAULTS = {
+  partitions: 16,
+  leaseMs: 10_000,
+  concurrency: 8,
+  backoff: { firstMs: 100, maxMs: 10_000 },
+  poll: { minMs: 100, maxMs: 2_000 },
+  commitMs: 25,
+  keepHours: 24,
+}
+
+/** Opens the log over a database that has the schema. Nothing is read before the first subscription. */
+export function postgresLog(options: PostgresLogOptions): PostgresLog {
+  const settings = { ...DEFAULTS, ...options }
+  const { database, clock, random, partitions } = settings
+  const logger = settings.logger.child({ part: 'log' })
+  const metrics = logMetrics(settings.metrics)
+  const notify = settings.listenUrl !== undefined
+  const registry = createHeldRegistry()
+  const processors = new Map<string, Processor>()
+  const kick = (held: HeldPartition) => processors.get(held.member)?.kick(held)
+
+  const fetcher = createFetcher({ database, registry, poll: settings.poll, arrived: kick, logger })
+  const appended = (heads: readonly Head[]) => fetcher.wake(heads.map((head) => placeName(head.topic, head.partition)))
+  const groupCommit = createGroupCommit(
+    (messages) => database.query<Head>(appendMessages(messages, notify)),
+    appended,
+    isDataFault,
+  )
+  const committer = createCommitter({
+    database,
+    gatherMs: settings.commitMs,
+    lost: (held) => membership.drop(held),
+    logger,
+  })
+  const membership = createMembership({
+    ...{ database, registry, committer, clock, logger, partitions },
+    leaseMs: settings.leaseMs,
+    taken: () => fetcher.wake(),
+  })
+  const retention = createRetention({ database, keepHours: settings.keepHours, clock, metrics, logger })
+  const listener = settings.listenUrl
+    ? listenForAppends(settings.listenUrl, (place) => fetcher.wake(place === undefined ? undefined : [place]), {
+        logger,
+        random,
+      })
+    : null
+
+  async function publish(events: readonly TidelineEvent[]): Promise<void> {
+    await groupCommit.append(events.map((event) => newMessage(event, partitions)))
+    for (const event of events) metrics.published.inc({ topic: topicOf(event.type) })
+  }
+
+  const bury = (held: HeldPartition, record: LogRecord, why: GivenUp) =>
+    groupCommit.append([letter(held, record, why, clock())])
+
+  function subscribe<T extends Topic>(subscription: Subscription<T>): Consumer {
+    const { group, topics } = subscription
+    const member = uuidv7(clock, random)
+    const advanced = (held: HeldPartition) => {
+      committer.mark(held)
+      fetcher.resume(held)
+    }
+    const { concurrency, backoff } = settings
+    const processing = { subscription, concurrency, backoff, bury, advanced, clock, random, logger, metrics }
+    processors.set(member, createProcessor(processing))
+    membership.join({ member, group, topics })
+    retention.watch(group)
+    return {
+      async lag() {
+        await committer.flush()
+        const rows = await database.query<{ topic: T; lag: string }>(groupLag(group))
+        return rows.filter((row) => topics.includes(row.topic)).reduce((sum, row) => sum + Number(row.lag), 0)
+      },
+      async stop() {
+        if (!processors.has(member)) return
+        await membership.leave([member])
+        processors.delete(member)
+      },
+    }
+  }
+
+  return {
+    publish,
+    subscribe,
+    deadLetters: (topic, limit = 100) => readDeadLetters(database, topic, limit),
+    replayDeadLetters: (topic, group) => replayAll(database, topic, group ?? null, notify, appended),
+    expire: retention.expire,
+    async close() {
+      retention.stop()
+      await listener?.close()
+      await membership.stop()
+      await membership.leave([...processors.keys()])
+      processors.clear()
+      await fetcher.stop()
+      await groupCommit.idle()
+      committer.close()
+    },
+  }
+}
+
+function newMessage(event: TidelineEvent, partitions: number): NewMessage {
+  return {
+    topic: topicOf(event.type),
+    partition: partitionOf(event.key, partitions),
+    key: event.key,
+    value: event,
+    headers: null,
+  }
+}
+
+/** A dead letter stays in the partition of its event, so that a replay puts it back where its key belongs. */
+function letter(held: HeldPartition, record: LogRecord, why: GivenUp, time: number): NewMessage {
+  const key = (record.value as { key?: unknown } | null)?.key
+  return {
+    topic: deadLetterTopic(held.topic),
+    partition: held.partition,
+    key: typeof key === 'string' ? key : '',
+    value: record.value,
+    headers: {
+      reason: why.reason,
+      attempts: String(why.attempts),
+      group: held.group,
+      offset: String(record.offset),
+      time: String(time),
+    },
+  }
+}

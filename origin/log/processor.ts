@@ -1,0 +1,145 @@
+/**
+ * Applies one subscription's events: in order within a partition, partitions side by side up to a bound. A failure blocks
+ * its own partition only, first with growing pauses, then as a dead letter.
+ */
+import { type EventsOf, parseEvent, type TidelineEvent, type Topic } from '#core/events.ts'
+import type { Clock, Random } from '#core/ids.ts'
+import { type Subscription, Unprocessable } from '../event-log.ts'
+import type { Logger } from '../observe/logger.ts'
+import { isAway } from './away.ts'
+import { type BackoffPolicy, backoffMs, pause } from './backoff.ts'
+import type { HeldPartition, LogRecord } from './held-partition.ts'
+import type { LogMetrics } from './log-metrics.ts'
+import { createSlots } from './slots.ts'
+
+export const DEFAULT_MAX_ATTEMPTS = 8
+
+/** Why an event was given up. */
+export interface GivenUp {
+  reason: string
+  attempts: number
+}
+
+interface ProcessorOptions<T extends Topic> {
+  subscription: Subscription<T>
+  concurrency: number
+  backoff: BackoffPolicy
+  /** Stores a dead letter; resolves when it is durable. */
+  bury(held: HeldPartition, record: LogRecord, why: GivenUp): Promise<void>
+  /** One more event is settled: its offset may be committed, and its queue has room. */
+  advanced(held: HeldPartition): void
+  clock: Clock
+  random: Random
+  logger: Logger
+  metrics: LogMetrics
+}
+
+export interface Processor {
+  /** Starts on the partition's queue unless it is being worked on. */
+  kick(held: HeldPartition): void
+}
+
+/** Set on a replayed event: the one group that gave it up. All others have handled it long ago. */
+const REPLAY_FOR = 'replayFor'
+
+export function createProcessor<T extends Topic>(options: ProcessorOptions<T>): Processor {
+  const { subscription, backoff, bury, advanced, clock, random, metrics } = options
+  const { group } = subscription
+  const slots = createSlots(options.concurrency)
+
+  /** True when the event needs no more work; false when the partition was given up first. */
+  async function settle(held: HeldPartition, record: LogRecord): Promise<boolean> {
+    const replayFor = record.headers?.[REPLAY_FOR]
+    if (replayFor !== undefined && replayFor !== group) return true
+    let event: TidelineEvent<EventsOf<T>>
+    try {
+      event = parseEvent(record.value) as TidelineEvent<EventsOf<T>>
+    } catch (error) {
+      return giveUp(held, record, { reason: `not an event we know: ${sentence(error)}`, attempts: 1 })
+    }
+    let faults = 0
+    for (let attempt = 1; !held.over.signal.aborted; attempt++) {
+      const failure = await attemptOnce(held, record, event, attempt)
+      if (failure === null) return true
+      if (held.over.signal.aborted) return false
+      // An outage says nothing about the event: it waits in its partition for as long as that takes.
+      if (!isAway(failure.error)) faults++
+      const final =
+        failure.error instanceof Unprocessable || faults >= (subscription.maxAttempts ?? DEFAULT_MAX_ATTEMPTS)
+      if (final) return giveUp(held, record, { reason: sentence(failure.error), attempts: attempt })
+      await pause(backoffMs(attempt, backoff, random), held.over.signal)
+    }
+    return false
+  }
+
+  async function attemptOnce(
+    held: HeldPartition,
+    record: LogRecord,
+    event: TidelineEvent<EventsOf<T>>,
+    attempt: number,
+  ): Promise<{ error: unknown } | null> {
+    const { topic, partition } = held
+    const { offset } = record
+    return slots.run(async () => {
+      const startedMs = clock()
+      metrics.delay.observe({ group, topic }, Math.max(0, startedMs - event.time) / 1000)
+      try {
+        const context = { topic: topic as Topic, partition, offset, attempt, signal: held.over.signal }
+        await subscription.handle(event, context)
+        metrics.handled.inc({ group, topic, outcome: 'done' })
+        return null
+      } catch (error) {
+        metrics.handled.inc({ group, topic, outcome: 'failed' })
+        const where = { group, topic, partition, offset, attempt, eventId: event.id, traceparent: event.traceparent }
+        options.logger.warn({ err: error, ...where }, 'an event could not be handled')
+        return { error }
+      } finally {
+        metrics.seconds.observe({ group, topic }, (clock() - startedMs) / 1000)
+      }
+    })
+  }
+
+  async function giveUp(held: HeldPartition, record: LogRecord, why: GivenUp): Promise<boolean> {
+    for (let attempt = 1; !held.over.signal.aborted; attempt++) {
+      try {
+        await bury(held, record, why)
+        metrics.handled.inc({ group, topic: held.topic, outcome: 'dead' })
+        const { topic, partition } = held
+        options.logger.error(
+          { group, topic, partition, offset: record.offset, ...why },
+          'an event became a dead letter',
+        )
+        return true
+      } catch (error) {
+        options.logger.warn({ err: error, group, topic: held.topic }, 'a dead letter could not be stored; trying again')
+        await pause(backoffMs(attempt, backoff, random), held.over.signal)
+      }
+    }
+    return false
+  }
+
+  async function work(held: HeldPartition): Promise<void> {
+    for (let record = held.queue[0]; record && !held.over.signal.aborted; record = held.queue[0]) {
+      if (!(await settle(held, record))) return
+      held.queue.shift()
+      held.handled = record.offset + 1
+      advanced(held)
+    }
+  }
+
+  function kick(held: HeldPartition): void {
+    if (held.working || held.queue.length === 0 || held.over.signal.aborted) return
+    held.working = work(held).finally(() => {
+      held.working = null
+      kick(held)
+    })
+  }
+
+  return { kick }
+}
+
+/** The first line of what went wrong, short enough for a header. */
+function sentence(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return text.slice(0, 500)
+}
