@@ -1,0 +1,327 @@
+import fc from 'fast-check'
+
+/**
+ * Random commands over few keys, so that types collide, options contradict and arguments do not parse.
+ * Each key name hints at a type; one time in eight another key is taken.
+ */
+type Text = fc.Arbitrary<string>
+
+const one = (...values: string[]): Text => fc.constantFrom(...values)
+const allKeys = ['s1', 's2', 'b1', 'h1', 'h2', 'e1', 'e2', 'z1', 'z2', 'l1', 'l2', 'x1']
+const key = (...own: string[]): Text =>
+  fc.oneof({ weight: 7, arbitrary: one(...own) }, { weight: 1, arbitrary: one(...allKeys) })
+const keyOf = { s: key('s1', 's2'), b: key('b1'), h: key('h1', 'h2'), e: key('e1', 'e2'), z: key('z1', 'z2') }
+const list = key('l1', 'l2')
+const stream = key('x1')
+const anyKey = one(...allKeys, 'none')
+const member = one('a', 'b', 'c', 'd', 'aa', 'B', '1', '2', '10', '-5', '', 'ÿ\0\r\n')
+const value = one(
+  'x',
+  '',
+  '0',
+  '1',
+  '10',
+  '-7',
+  '3.5',
+  ' 1',
+  '01',
+  '+1',
+  'abc',
+  'ÿ\0é',
+  '9223372036854775807',
+  '1e3',
+  'hello world',
+)
+const int = one(
+  '0',
+  '1',
+  '2',
+  '3',
+  '-1',
+  '-2',
+  '-3',
+  '7',
+  '100',
+  '-100',
+  '9223372036854775807',
+  '-9223372036854775808',
+  'x',
+  '1.5',
+  '',
+)
+const index = one('0', '1', '2', '3', '-1', '-2', '-3', '5', '-100', '100', 'x')
+const score = one(
+  '0',
+  '1',
+  '2',
+  '3',
+  '-1',
+  '1.5',
+  '-2.25',
+  '0.1',
+  '1e20',
+  '1e-7',
+  '123456789012',
+  'inf',
+  '-inf',
+  '+inf',
+  'nan',
+  'x',
+  '3.0',
+)
+const amount = one(
+  '1',
+  '0.1',
+  '0.2',
+  '-1.5',
+  '3.0e3',
+  '5',
+  '1234.1',
+  'inf',
+  'nan',
+  'x',
+  '1e400',
+  '-0.1',
+  '100000000000',
+)
+const bound = one('0', '1', '2', '(1', '(2', '-1', '1.5', '-inf', '+inf', 'inf', '(inf', 'x', '(')
+const lexBound = one('-', '+', '[a', '(a', '[b', '(c', '[aa', '[', '(', 'a', '')
+const bit = one('0', '1', '2', 'x')
+const offset = one('0', '1', '7', '8', '9', '15', '31', '100', '-1', 'x', '4294967296')
+const seconds = one('1000', '2000', '5000', '0', '-1', 'x', '9223372036854775807')
+const later = one('33000000000', '34000000000', '0', '-1')
+
+/** A command: fixed words and arbitraries in order. */
+type Part = string | Text | fc.Arbitrary<string[]>
+
+function cmd(...parts: Part[]): fc.Arbitrary<string[]> {
+  return fc
+    .tuple(...parts.map((part) => (typeof part === 'string' ? fc.constant(part) : part)))
+    .map((made) => made.flat())
+}
+const many = (item: Text, minLength = 1, maxLength = 4): fc.Arbitrary<string[]> =>
+  fc.array(item, { minLength, maxLength })
+const pairs = (a: Text, b: Text): fc.Arbitrary<string[]> => {
+  return fc.array(fc.tuple(a, b), { minLength: 1, maxLength: 4 }).map((made) => made.flat())
+}
+const some = (...options: Part[]): fc.Arbitrary<string[]> => {
+  const arbitraries = options.map((option) => cmd(option))
+  return fc.array(fc.oneof(...arbitraries), { maxLength: 2 }).map((made) => made.flat())
+}
+const maybe = (...parts: Part[]): fc.Arbitrary<string[]> => fc.oneof(fc.constant<string[]>([]), cmd(...parts))
+
+const strings = [
+  cmd(
+    'SET',
+    keyOf.s,
+    value,
+    some('NX', 'XX', 'GET', 'KEEPTTL', cmd('EX', seconds), cmd('PX', seconds), cmd('EXAT', later)),
+  ),
+  cmd('SET', keyOf.s, value),
+  cmd(one('SETNX', 'GETSET', 'APPEND'), keyOf.s, value),
+  cmd(
+    one('SETEX', 'PSETEX'),
+    keyOf.s,
+    seconds.map((s) => (s === '1000' ? '100000' : s)),
+    value,
+  ),
+  cmd(one('GET', 'GETDEL', 'STRLEN', 'INCR', 'DECR'), keyOf.s),
+  cmd('GETEX', keyOf.s, some('PERSIST', cmd('EX', seconds), cmd('EXAT', later))),
+  cmd('MGET', many(anyKey)),
+  cmd(one('MSET', 'MSETNX'), pairs(keyOf.s, value)),
+  cmd(one('INCRBY', 'DECRBY'), keyOf.s, int),
+  cmd('INCRBYFLOAT', keyOf.s, amount),
+  cmd('GETRANGE', keyOf.s, index, index),
+  cmd('SETRANGE', keyOf.s, index, value),
+]
+
+const keys = [
+  cmd(one('DEL', 'UNLINK', 'EXISTS', 'TOUCH'), many(anyKey, 1, 2)),
+  cmd(one('EXPIRE'), anyKey, seconds, some('NX', 'XX', 'GT', 'LT', 'OOPS')),
+  cmd('PEXPIRE', anyKey, one('1000000', '2000000', '-1', 'x'), some('NX', 'XX', 'GT', 'LT')),
+  cmd('EXPIREAT', anyKey, later, some('NX', 'XX', 'GT', 'LT')),
+  cmd('PEXPIREAT', anyKey, one('33000000000000', '0', '-5')),
+  cmd(one('TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME', 'PERSIST', 'TYPE'), anyKey),
+  cmd(one('RENAME', 'RENAMENX'), anyKey, anyKey),
+  cmd('COPY', anyKey, anyKey, some('REPLACE', 'OOPS', cmd('DB', one('0', '1', '99', 'x')))),
+  cmd('KEYS', one('*', 's*', '?1', '[hz]*', '[^a-m]1', 'x\\1', '[a', 'none')),
+  cmd('SCAN', '0', 'COUNT', '1000', some(cmd('MATCH', one('*1', 'z?')), cmd('TYPE', one('zset', 'string')))),
+  cmd('SCAN', one('x', '0'), 'COUNT', one('0', 'x')),
+  cmd('DBSIZE'),
+]
+
+const hashes = [
+  cmd(one('HSET', 'HMSET'), keyOf.h, pairs(member, value)),
+  cmd('HSETNX', keyOf.h, member, value),
+  cmd(one('HGET', 'HEXISTS', 'HSTRLEN'), keyOf.h, member),
+  cmd(one('HMGET', 'HDEL'), keyOf.h, many(member)),
+  cmd(one('HGETALL', 'HKEYS', 'HVALS', 'HLEN'), keyOf.h),
+  cmd('HINCRBY', keyOf.h, member, int),
+  cmd('HINCRBYFLOAT', keyOf.h, member, amount),
+  cmd('HSCAN', keyOf.h, one('0', 'x'), some(cmd('MATCH', one('*', 'a*', '?')), cmd('COUNT', int))),
+  cmd('HRANDFIELD', keyOf.h, maybe(one('100', '0', '-3', 'x'), maybe(one('WITHVALUES', 'OOPS')))),
+]
+
+const sets = [
+  cmd(one('SADD', 'SREM', 'SMISMEMBER'), keyOf.e, many(member)),
+  cmd('SISMEMBER', keyOf.e, member),
+  cmd(one('SMEMBERS', 'SCARD'), keyOf.e),
+  cmd('SPOP', keyOf.e, one('100', '0', '-1', 'x')),
+  cmd('SRANDMEMBER', keyOf.e, maybe(one('100', '0', '-3', 'x'))),
+  cmd('SMOVE', keyOf.e, keyOf.e, member),
+  cmd(one('SINTER', 'SUNION', 'SDIFF', 'SINTERSTORE', 'SUNIONSTORE', 'SDIFFSTORE'), many(keyOf.e, 2, 3)),
+  cmd('SINTERCARD', one('1', '2', '0', 'x'), many(keyOf.e, 2, 2), maybe('LIMIT', int)),
+  cmd('SSCAN', keyOf.e, '0', some(cmd('MATCH', one('*', 'a*')), cmd('COUNT', int))),
+]
+
+const zaddFlags = some('NX', 'XX', 'GT', 'LT', 'CH', 'INCR')
+const limit = maybe('LIMIT', index, index)
+const sources = fc.oneof(cmd('2', keyOf.z, one('z1', 'z2', 'e1')), cmd('1', keyOf.z), cmd(one('0', 'x', '9'), keyOf.z))
+const combine = some(
+  cmd('WEIGHTS', score, score),
+  cmd('WEIGHTS', score),
+  cmd('AGGREGATE', one('SUM', 'MIN', 'MAX', 'x')),
+  'WITHSCORES',
+)
+const zsets = [
+  cmd('ZADD', keyOf.z, zaddFlags, pairs(score, member)),
+  cmd('ZADD', keyOf.z, pairs(one('1', '2', '2.5', '3', '1e300', '0.30000000000000004'), member)),
+  cmd(one('ZREM', 'ZMSCORE'), keyOf.z, many(member)),
+  cmd(one('ZSCORE', 'ZRANK', 'ZREVRANK'), keyOf.z, member),
+  cmd('ZINCRBY', keyOf.z, score, member),
+  cmd('ZCARD', keyOf.z),
+  cmd(one('ZCOUNT', 'ZREMRANGEBYSCORE'), keyOf.z, bound, bound),
+  cmd('ZREMRANGEBYRANK', keyOf.z, index, index),
+  cmd('ZRANGE', keyOf.z, index, index, some('REV', 'WITHSCORES', 'OOPS', cmd('LIMIT', '0', '1'))),
+  cmd('ZRANGE', keyOf.z, bound, bound, 'BYSCORE', some('REV', 'WITHSCORES', 'BYSCORE'), limit),
+  cmd('ZREVRANGE', keyOf.z, index, index, maybe(one('WITHSCORES', 'REV'))),
+  cmd(one('ZRANGEBYSCORE', 'ZREVRANGEBYSCORE'), keyOf.z, bound, bound, maybe('WITHSCORES'), limit),
+  cmd('ZRANGESTORE', keyOf.z, keyOf.z, bound, bound, maybe('BYSCORE'), maybe('REV'), limit),
+  cmd(one('ZPOPMIN', 'ZPOPMAX'), keyOf.z, maybe(one('0', '1', '2', '100', '-1', 'x'))),
+  cmd(one('ZUNION', 'ZINTER', 'ZDIFF'), sources, combine),
+  cmd(one('ZUNIONSTORE', 'ZINTERSTORE', 'ZDIFFSTORE'), keyOf.z, sources, combine),
+  cmd('ZINTERCARD', sources, maybe('LIMIT', int)),
+  cmd('ZSCAN', keyOf.z, '0', some(cmd('MATCH', one('*', 'a*')), cmd('COUNT', int))),
+  cmd('ZRANDMEMBER', keyOf.z, maybe(one('100', '0', '-3', 'x'), maybe('WITHSCORES'))),
+  // By member only where all scores are equal, as the documentation demands: a key of its own.
+  cmd('ZADD', 'lex', pairs(one('0'), member)),
+  cmd(one('ZRANGEBYLEX', 'ZREVRANGEBYLEX'), 'lex', lexBound, lexBound, limit),
+  cmd('ZRANGE', 'lex', lexBound, lexBound, 'BYLEX', some('REV', 'WITHSCORES'), limit),
+  cmd(one('ZLEXCOUNT', 'ZREMRANGEBYLEX'), 'lex', lexBound, lexBound),
+]
+
+const lists = [
+  cmd(one('LPUSH', 'RPUSH', 'LPUSHX', 'RPUSHX'), list, many(value)),
+  cmd(one('LPOP', 'RPOP'), list, maybe(one('0', '1', '2', '100', '-1', 'x'))),
+  cmd('LLEN', list),
+  cmd(one('LRANGE', 'LTRIM'), list, index, index),
+  cmd('LINDEX', list, index),
+  cmd('LSET', list, index, value),
+  cmd('LREM', list, index, value),
+  cmd('LINSERT', list, one('BEFORE', 'after', 'x'), value, value),
+  cmd('LMOVE', list, list, one('LEFT', 'RIGHT', 'x'), one('LEFT', 'RIGHT')),
+  cmd('RPOPLPUSH', list, list),
+  cmd('LPOS', list, value, some(cmd('RANK', index), cmd('COUNT', index), cmd('MAXLEN', index), 'OOPS')),
+]
+
+const fieldType = one('u8', 'i8', 'u3', 'i5', 'u63', 'i64', 'u16', 'i16', 'u64', 'i0', 'x8')
+const fieldOffset = one('0', '1', '5', '#0', '#1', '#2', '100', '-1', '#x')
+const bitfieldStep = fc.oneof(
+  cmd('GET', fieldType, fieldOffset),
+  cmd('SET', fieldType, fieldOffset, int),
+  cmd('INCRBY', fieldType, fieldOffset, one('1', '-1', '100', '-200', '9223372036854775807')),
+  cmd('OVERFLOW', one('WRAP', 'SAT', 'FAIL', 'x')),
+)
+const bits = [
+  cmd('SETBIT', keyOf.b, one('0', '1', '7', '8', '9', '31', '100', '-1', 'x', '4294967296'), bit),
+  cmd('GETBIT', keyOf.b, offset),
+  cmd('BITCOUNT', keyOf.b, maybe(index, index, maybe(one('BIT', 'BYTE', 'x')))),
+  cmd('BITPOS', keyOf.b, bit, maybe(index, maybe(index, maybe(one('BIT', 'BYTE', 'x'))))),
+  cmd('BITOP', one('AND', 'OR', 'XOR', 'NOT', 'x'), one('b1', 's2'), many(one('b1', 's1', 's2'), 1, 3)),
+  cmd(
+    'BITFIELD',
+    keyOf.b,
+    fc.array(bitfieldStep, { minLength: 1, maxLength: 3 }).map((made) => made.flat()),
+  ),
+  cmd('BITFIELD_RO', keyOf.b, one('GET', 'SET'), fieldType, fieldOffset),
+]
+
+const streamId = one('1-1', '2-1', '3', '3-5', '5-0', '0-0', '9-*', 'x', '0-1', '9')
+const streams = [
+  cmd(
+    'XADD',
+    stream,
+    some('NOMKSTREAM', cmd('MAXLEN', maybe('='), index), cmd('MINID', streamId)),
+    streamId,
+    pairs(member, value),
+  ),
+  cmd('XLEN', stream),
+  cmd('XRANGE', stream, one('-', '1', '2-1', '(2-1', 'x'), one('+', '3', '(3-5', '2'), maybe('COUNT', index)),
+  cmd('XREVRANGE', stream, one('+', '3', '2'), one('-', '1', '(1-1'), maybe('COUNT', index)),
+  cmd('XTRIM', stream, one('MAXLEN', 'MINID', 'x'), one('0', '1', '2', '-1')),
+  cmd('XDEL', stream, many(streamId)),
+  cmd('XREAD', maybe('COUNT', one('1', '2')), 'STREAMS', stream, streamId),
+]
+
+const scripts = one(
+  "return redis.call('get', KEYS[1])",
+  'return {1, 2.9, -1.5, "a", true, false, nil, 4}',
+  "return redis.pcall('incr', KEYS[1])",
+  "return redis.call('incr', KEYS[1])",
+  "return {KEYS[1], ARGV[1], #ARGV, tonumber(ARGV[1]) or 'none'}",
+  "redis.call('set', KEYS[1], 10 / 4) return redis.call('get', KEYS[1])",
+  "return redis.status_reply('FINE')",
+  "return redis.error_reply('BAD thing')",
+  "return {err = 'MY own'}",
+  "return tostring(1700000000000) .. '|' .. 3 / 2 .. '|' .. 2^53",
+  "local t = redis.call('zrange', KEYS[1], 0, -1, 'WITHSCORES') return #t",
+  'return redis.sha1hex(ARGV[1])',
+  "return cjson.encode({1, 2.5, 'x', {a = true}})",
+  'return cjson.decode(\'[1, "b", [3]]\')',
+  "return string.format('%d %s %5.1f', 1700000000000, 'x', 2.25)",
+  "return redis.call('nosuch')",
+  "return redis.call('get')",
+  "error('boom')",
+  "return redis.call('multi')",
+  'return nothere',
+)
+const rest = [
+  cmd(one('MULTI', 'EXEC', 'DISCARD', 'UNWATCH', 'PING')),
+  cmd('WATCH', anyKey),
+  cmd('ECHO', value),
+  cmd('NOSUCH', many(value, 0, 2)),
+  cmd('EVAL', scripts, '1', anyKey, value),
+  cmd(
+    one('EVAL', 'EVAL_RO'),
+    one("return redis.call('set', KEYS[1], 'x')", 'return #KEYS'),
+    one('0', '1', '2', '-1', 'x'),
+    anyKey,
+  ),
+  cmd('EVALSHA', one('abc', 'e0e1f9fabfc9d4800c877a703b823ac0578ff8db'), '0'),
+  cmd('SCRIPT', one('EXISTS', 'LOAD', 'FLUSH', 'NOPE'), one('return 1', 'sync')),
+  cmd('SELECT', one('0', 'x', '16', '-1')),
+  cmd('HELLO', one('3x', '9')),
+]
+
+/** One argument too few or too many, now and then. */
+function careless(command: fc.Arbitrary<string[]>): fc.Arbitrary<string[]> {
+  return fc.tuple(command, fc.integer({ min: 0, max: 29 })).map(([argv, dice]) => {
+    if (dice === 0 && argv.length > 1) return argv.slice(0, -1)
+    return dice === 1 ? [...argv, 'extra'] : argv
+  })
+}
+
+/** Commands of every type; transactions and scripts are rarer. */
+export const randomCommand: fc.Arbitrary<string[]> = careless(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.oneof(...strings) },
+    { weight: 3, arbitrary: fc.oneof(...keys) },
+    { weight: 2, arbitrary: fc.oneof(...hashes) },
+    { weight: 2, arbitrary: fc.oneof(...sets) },
+    { weight: 4, arbitrary: fc.oneof(...zsets) },
+    { weight: 2, arbitrary: fc.oneof(...lists) },
+    { weight: 2, arbitrary: fc.oneof(...bits) },
+    { weight: 1, arbitrary: fc.oneof(...streams) },
+    { weight: 1, arbitrary: fc.oneof(...rest) },
+  ),
+)
