@@ -1,5 +1,6 @@
+export type { S3ObjectsOptions } from './connection.ts'
 export { ObjectStoreError } from './errors.ts'
-export { type S3ObjectsOptions, s3Objects } from './s3.ts'
+export { s3Objects } from './s3.ts'
 
 /**
  * Where media lies: originals, variants, exports. Spoken to over S3's protocol, whichever server answers.

@@ -65,23 +65,8 @@ export function createUploads(bucket: Bucket, minPartBytes: number, newId: () =>
   const locked = createKeyedLock()
   const partPath = (id: string, number: number): string => join(root, id, `${String(number).padStart(5, '0')}.part`)
 
-  const read = async (uploadId: string): Promise<Upload | undefined> => {
-    if (!/^[\w-]{1,64}$/.test(uploadId)) return undefined
-    try {
-      return JSON.parse(await readFile(join(root, uploadId, 'upload.json'), 'utf8')) as Upload
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
-  }
-  const drop = async (uploadId: string): Promise<void> => {
-    const aside = join(tmp, newId())
-    await rename(join(root, uploadId), aside)
-    await syncFolder(root)
-    await rm(aside, { recursive: true, force: true })
-  }
   const find = async (key: string, uploadId: string): Promise<Upload> => {
-    const upload = await read(uploadId)
+    const upload = await readUpload(root, uploadId)
     if (upload?.key !== key) throw noSuchUpload()
     return upload
   }
@@ -109,25 +94,43 @@ export function createUploads(bucket: Bucket, minPartBytes: number, newId: () =>
     },
     async complete(key, uploadId, chosen, now, precondition) {
       return locked(uploadId, async () => {
-        const upload = await read(uploadId)
+        const upload = await readUpload(root, uploadId)
         if (!upload) return completedBefore(bucket, key, uploadId)
         if (upload.key !== key) throw noSuchUpload()
         const paths = chosen.map((part) => partPath(uploadId, part.partNumber))
         const meta = await joinParts(bucket, upload, chosen, paths, { now, minPartBytes, precondition })
-        await drop(uploadId)
+        await dropUpload(root, uploadId, join(tmp, newId()))
         return meta
       })
     },
     async abort(upload) {
-      await locked(upload.uploadId, () => orNoSuchUpload(drop(upload.uploadId)))
+      await locked(upload.uploadId, () => orNoSuchUpload(dropUpload(root, upload.uploadId, join(tmp, newId()))))
     },
     async all() {
-      const uploads = await Promise.all((await readdir(root)).map(read))
+      const uploads = await Promise.all((await readdir(root)).map((id) => readUpload(root, id)))
       return uploads
         .filter((upload) => upload !== undefined)
         .sort((a, b) => compareUtf8(a.key, b.key) || a.initiated - b.initiated || (a.uploadId < b.uploadId ? -1 : 1))
     },
   }
+}
+
+async function readUpload(root: string, uploadId: string): Promise<Upload | undefined> {
+  // An id comes from the client: one that could leave the folder is none of ours.
+  if (!/^[\w-]{1,64}$/.test(uploadId)) return undefined
+  try {
+    return JSON.parse(await readFile(join(root, uploadId, 'upload.json'), 'utf8')) as Upload
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** Gone by one rename; what is left aside when we are killed now goes at the next start. */
+async function dropUpload(root: string, uploadId: string, aside: string): Promise<void> {
+  await rename(join(root, uploadId), aside)
+  await syncFolder(root)
+  await rm(aside, { recursive: true, force: true })
 }
 
 async function joinParts(
