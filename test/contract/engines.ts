@@ -1,11 +1,10 @@
 /** The engines that suites run on. Each call starts one of its own; `close` ends it. */
-import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { type Database, nodeDatabase } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import { startEmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
+import { startEmbeddedRedis } from '../../origin/embedded/redis/index.ts'
 import { createRedisPort, type OriginRedis } from '../../origin/redis/index.ts'
 
 export interface TestDatabase {
@@ -33,28 +32,14 @@ export interface TestRedis {
   close(): Promise<void>
 }
 
+/** An embedded Redis, empty. */
 export async function startRedis(): Promise<TestRedis> {
-  const port = await new Promise<number>((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number }
-      probe.close(() => resolve(port))
-    })
-  })
-  const server = spawn('redis-server', [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-  ])
-  const redis = createRedisPort(`redis://127.0.0.1:${port}`)
+  const server = await startEmbeddedRedis({ port: 0 })
+  const redis = createRedisPort(`redis://127.0.0.1:${server.port}`)
   await redis.ready()
   const close = async () => {
     await redis.close()
-    server.kill()
+    await server.close()
   }
   return { redis, close }
 }

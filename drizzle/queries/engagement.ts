@@ -1,0 +1,142 @@
+/** Likes, comments and shares in Postgres: conditional writes, tombstones, keyset pages. */
+import { type SQL, sql } from 'drizzle-orm'
+import type { Id } from '#core/ids.ts'
+
+const ids = (list: readonly Id[]) => sql`(SELECT jsonb_array_elements_text(${JSON.stringify(list)}::jsonb)::bigint)`
+
+export interface LikeRow {
+  state: 'liked' | 'unliked'
+  /** When the state last changed; 0 on a tombstone that no like came before. */
+  liked_at: string
+  version: string
+}
+
+/**
+ * Brings a like to a state if the version is newer. Answers the row as it is now, or nothing when it was as new already.
+ * `liked_at` moves only with the state, so `liked_at = at` in the answer tells a change from a repetition, in one
+ * statement and without a look at the row before, which a race could make stale.
+ */
+export function setLike(like: { postId: Id; userId: Id; state: string; at: number; version: number }): SQL {
+  const { postId, userId, state, at, version } = like
+  return sql`INSERT INTO likes AS l (post_id, user_id, state, liked_at, version)
+    VALUES (${postId}::bigint, ${userId}::bigint, ${state}, ${state === 'liked' ? at : 0}::bigint, ${version}::bigint)
+    ON CONFLICT (post_id, user_id) DO UPDATE
+      SET state = EXCLUDED.state, version = EXCLUDED.version,
+          liked_at = CASE WHEN l.state = EXCLUDED.state THEN l.liked_at ELSE ${at}::bigint END
+      WHERE l.version < EXCLUDED.version
+    RETURNING state, liked_at, version`
+}
+
+export function likeOf(postId: Id, userId: Id): SQL {
+  return sql`SELECT state, liked_at, version FROM likes
+    WHERE post_id = ${postId}::bigint AND user_id = ${userId}::bigint`
+}
+
+/** Rows of `{ user_id, liked_at }`, newest first; equal instants by user id. */
+export function likers(postId: Id, limit: number, after: { at: number; userId: Id } | null): SQL {
+  const below =
+    after === null
+      ? sql``
+      : sql`AND liked_at <= ${after.at}::bigint AND (liked_at < ${after.at}::bigint OR user_id > ${after.userId}::bigint)`
+  return sql`SELECT user_id, liked_at FROM likes
+    WHERE post_id = ${postId}::bigint AND state = 'liked' ${below}
+    ORDER BY liked_at DESC, user_id LIMIT ${limit}::int`
+}
+
+export function likedAmong(userId: Id, postIds: readonly Id[]): SQL {
+  return sql`SELECT post_id FROM likes
+    WHERE user_id = ${userId}::bigint AND state = 'liked' AND post_id IN ${ids(postIds)}`
+}
+
+/** Rows of `{ post_id, liked_at }`, newest first. */
+export function likesBy(userId: Id, limit: number): SQL {
+  return sql`SELECT post_id, liked_at FROM likes WHERE user_id = ${userId}::bigint AND state = 'liked'
+    ORDER BY liked_at DESC LIMIT ${limit}::int`
+}
+
+/** One row `{ likes, comments }`, counted. */
+export function countEngagement(postId: Id): SQL {
+  return sql`SELECT
+    (SELECT count(*)::int FROM likes WHERE post_id = ${postId}::bigint AND state = 'liked') AS likes,
+    (SELECT count(*)::int FROM comments WHERE post_id = ${postId}::bigint AND deleted_at IS NULL) AS comments`
+}
+
+export interface CommentRow {
+  post_id: Id
+  comment_id: Id
+  parent_id: Id | null
+  user_id: Id
+  body: string
+  version: string
+  created_ms: string
+  edited_ms: string | null
+  deleted: boolean
+}
+
+const COMMENT = sql.raw(`post_id, comment_id, parent_id, user_id, body, version,
+  (extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
+  (extract(epoch FROM edited_at) * 1000)::bigint AS edited_ms, deleted_at IS NOT NULL AS deleted`)
+
+/** Answers the row, or nothing when the id is taken, by a repetition or by somebody else. */
+export function insertComment(comment: {
+  postId: Id
+  commentId: Id
+  parentId: Id | null
+  userId: Id
+  body: string
+  createdMs: number
+}): SQL {
+  const { postId, commentId, parentId, userId, body, createdMs } = comment
+  return sql`INSERT INTO comments (post_id, comment_id, parent_id, user_id, body, created_at)
+    VALUES (${postId}::bigint, ${commentId}::bigint, ${parentId}::bigint, ${userId}::bigint, ${body},
+            to_timestamp(${createdMs}::double precision / 1000))
+    ON CONFLICT (post_id, comment_id) DO NOTHING RETURNING ${COMMENT}`
+}
+
+export function commentById(postId: Id, commentId: Id): SQL {
+  return sql`SELECT ${COMMENT} FROM comments WHERE post_id = ${postId}::bigint AND comment_id = ${commentId}::bigint`
+}
+
+/** Newest first. A deleted comment stands as long as a reply to it does. */
+export function topComments(postId: Id, limit: number, before: Id | null): SQL {
+  const below = before === null ? sql`` : sql`AND comment_id < ${before}::bigint`
+  return sql`SELECT ${COMMENT} FROM comments c
+    WHERE post_id = ${postId}::bigint AND parent_id IS NULL ${below}
+      AND (deleted_at IS NULL OR EXISTS (SELECT 1 FROM comments r
+        WHERE r.post_id = c.post_id AND r.parent_id = c.comment_id AND r.deleted_at IS NULL))
+    ORDER BY comment_id DESC LIMIT ${limit}::int`
+}
+
+/** Oldest first, as a conversation is read. */
+export function replies(postId: Id, parentId: Id, limit: number, after: Id | null): SQL {
+  const above = after === null ? sql`` : sql`AND comment_id > ${after}::bigint`
+  return sql`SELECT ${COMMENT} FROM comments
+    WHERE post_id = ${postId}::bigint AND parent_id = ${parentId}::bigint AND deleted_at IS NULL ${above}
+    ORDER BY comment_id LIMIT ${limit}::int`
+}
+
+/** Leaves a tombstone without the text. Rows of `{ version }`: none when it was deleted before. */
+export function removeComment(postId: Id, commentId: Id): SQL {
+  return sql`UPDATE comments SET deleted_at = now(), body = '', version = version + 1
+    WHERE post_id = ${postId}::bigint AND comment_id = ${commentId}::bigint AND deleted_at IS NULL
+    RETURNING version`
+}
+
+/** Rows of `{ shared_at, added }`; the first share's instant stays. */
+export function insertShare(share: { postId: Id; userId: Id; at: number }): SQL {
+  const { postId, userId, at } = share
+  return sql`INSERT INTO shares (post_id, user_id, shared_at)
+    VALUES (${postId}::bigint, ${userId}::bigint, ${at}::bigint)
+    ON CONFLICT (post_id, user_id) DO NOTHING RETURNING shared_at`
+}
+
+export function shareOf(postId: Id, userId: Id): SQL {
+  return sql`SELECT shared_at FROM shares WHERE post_id = ${postId}::bigint AND user_id = ${userId}::bigint`
+}
+
+/** Writes rolled-up counts into the posts, for readers who find nothing in Redis. */
+export function storeCounts(counts: readonly { postId: Id; likes: number; comments: number }[]): SQL {
+  return sql`UPDATE posts p SET like_count = c.likes, comment_count = c.comments
+    FROM jsonb_to_recordset(${JSON.stringify(counts)}::jsonb) AS c ("postId" bigint, likes int, comments int)
+    WHERE p.post_id = c."postId" AND (p.like_count, p.comment_count) IS DISTINCT FROM (c.likes, c.comments)`
+}

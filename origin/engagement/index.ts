@@ -1,0 +1,121 @@
+/** Engagement: likes, comments and shares, and the counts that follow from them. */
+import type { Logger } from 'pino'
+import { uuidv7 } from '#core/events.ts'
+import type { Clock, Id, Random } from '#core/ids.ts'
+import type { RedisPort } from '#core/redis.ts'
+import type { Database } from '#drizzle/database.ts'
+import type { Consumer, EventLog } from '../event-log.ts'
+import type { OriginHandlers } from '../internal-api.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { consumeEngagement } from './consumer.ts'
+import { rebuildLiked } from './liked-set.ts'
+import { createRollUp, ROLL_UP } from './roll-up.ts'
+import { type EngagementService, engagementService } from './service.ts'
+import type { EngagementStore } from './store.ts'
+
+export { postgresEngagement } from './postgres.ts'
+export { likeVersion } from './service.ts'
+export type { EngagementStore, LikeState } from './store.ts'
+
+export interface EngagementNeeds {
+  store: EngagementStore
+  redis: RedisPort
+  log: EventLog
+  /** Where the posts' rows and their counts are, whatever engine the store is. */
+  posts: Database
+  metrics: Metrics
+  logger: Logger
+  clock?: Clock
+  random?: Random
+}
+
+export interface Engagement {
+  handlers: OriginHandlers
+  /** Starts consuming and rolling counts up. A process that only answers calls need not. */
+  start(): void
+  /** Makes liked:{u} if it does not stand. */
+  rebuildLiked(userId: Id): Promise<void>
+  /** Stops both and lets what is under way finish. */
+  close(): Promise<void>
+}
+
+export function createEngagement(needs: EngagementNeeds): Engagement {
+  const { store, redis, log, logger, clock = Date.now, random = Math.random } = needs
+  const service = engagementService({ store, redis, publish: (events) => log.publish(events), clock })
+  const rollUp = createRollUp({
+    store,
+    redis,
+    posts: needs.posts,
+    clock,
+    owner: uuidv7(clock, random),
+    onRecount: recountMetrics(needs.metrics),
+  })
+  const background = new Set<Promise<void>>()
+  const rebuilding = new Set<Id>()
+  let consumer: Consumer | null = null
+  let timer: NodeJS.Timeout | undefined
+  let isClosing = false
+
+  const track = (work: Promise<unknown>, failure: string) => {
+    const done = work.then(
+      () => {},
+      (error: unknown) => logger.warn({ err: error }, failure),
+    )
+    background.add(done)
+    void done.then(() => background.delete(done))
+    return done
+  }
+  const rollOn = () => {
+    if (isClosing) return
+    timer = setTimeout(() => void track(rollUp.tick(), 'counts were not rolled up').then(rollOn), ROLL_UP.everyMs)
+  }
+  const rebuild = async (userId: Id) => {
+    if (rebuilding.has(userId)) return
+    rebuilding.add(userId)
+    await rebuildLiked(redis, store, userId, uuidv7(clock, random)).finally(() => rebuilding.delete(userId))
+  }
+
+  return {
+    handlers: handlersOf(service, (userId) => void track(rebuild(userId), 'liked set was not rebuilt')),
+    start() {
+      consumer = consumeEngagement(log, redis, store)
+      rollOn()
+    },
+    rebuildLiked: rebuild,
+    async close() {
+      isClosing = true
+      clearTimeout(timer)
+      await consumer?.stop()
+      await Promise.all(background)
+    },
+  }
+}
+
+/** `onReader` is told who asked for their likes: the next feed should find them in Redis. */
+function handlersOf(service: EngagementService, onReader: (userId: Id) => void): OriginHandlers {
+  return {
+    'engagement.like': (input, { traceparent }) => service.like(input, traceparent),
+    'engagement.unlike': (input, { traceparent }) => service.unlike(input, traceparent),
+    'engagement.likers': (input) => service.likers(input),
+    'engagement.likedAmong': async ({ userId, postIds }) => {
+      onReader(userId)
+      return { liked: await service.likedAmong(userId, postIds) }
+    },
+    'engagement.comment': (input, { traceparent }) => service.comment(input, traceparent),
+    'engagement.comments': (input) => service.comments(input),
+    'engagement.deleteComment': async (input, { traceparent }) => {
+      await service.deleteComment(input, traceparent)
+      return {}
+    },
+    'engagement.share': (input, { traceparent }) => service.share(input, traceparent),
+  }
+}
+
+function recountMetrics(metrics: Metrics): (drift: number) => void {
+  const recounts = metrics.counter('counts_recounted_total', 'Posts recounted from the engagement store')
+  const drifted = metrics.counter('counts_drift_total', 'Likes and comments by which recounts moved counters')
+  return (drift) => {
+    recounts.inc()
+    drifted.inc(drift)
+  }
+}

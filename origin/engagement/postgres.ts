@@ -1,0 +1,85 @@
+import type { Id } from '#core/ids.ts'
+import type { Database } from '#drizzle/database.ts'
+import * as queries from '#drizzle/queries/engagement.ts'
+import type { EngagementStore, LikeState, StoredComment } from './store.ts'
+
+export function postgresEngagement(database: Database): EngagementStore {
+  const rowOf = async (postId: Id, userId: Id): Promise<LikeState | null> => {
+    const [row] = await database.query<queries.LikeRow>(queries.likeOf(postId, userId))
+    return row === undefined ? null : readLike(row)
+  }
+  const readComments = async (statement: ReturnType<typeof queries.topComments>) =>
+    (await database.query<queries.CommentRow>(statement)).map(readComment)
+
+  return {
+    async setLike(like) {
+      const [row] = await database.query<queries.LikeRow>(queries.setLike(like))
+      if (row !== undefined) return { ...readLike(row), changed: Number(row.liked_at) === like.at }
+      const standing = await rowOf(like.postId, like.userId)
+      if (standing === null) throw new Error('a like that was as new is gone')
+      return { ...standing, changed: false }
+    },
+    likeOf: rowOf,
+    async likers(postId, limit, after) {
+      const statement = queries.likers(postId, limit, after)
+      const rows = await database.query<{ user_id: Id; liked_at: string }>(statement)
+      return rows.map((row) => ({ userId: row.user_id, at: Number(row.liked_at) }))
+    },
+    async likedAmong(userId, postIds) {
+      const rows = await database.query<{ post_id: Id }>(queries.likedAmong(userId, postIds))
+      return rows.map((row) => row.post_id)
+    },
+    async likesBy(userId, limit) {
+      const rows = await database.query<{ post_id: Id; liked_at: string }>(queries.likesBy(userId, limit))
+      return rows.map((row) => ({ postId: row.post_id, at: Number(row.liked_at) }))
+    },
+
+    async addComment(comment) {
+      const [added] = await readComments(queries.insertComment(comment))
+      if (added !== undefined) return { added: true, comment: added }
+      const [standing] = await readComments(queries.commentById(comment.postId, comment.commentId))
+      if (standing === undefined) throw new Error('a comment whose id was taken is gone')
+      return { added: false, comment: standing }
+    },
+    async comment(postId, commentId) {
+      const [comment] = await readComments(queries.commentById(postId, commentId))
+      return comment ?? null
+    },
+    topComments: (postId, limit, before) => readComments(queries.topComments(postId, limit, before)),
+    replies: (postId, parentId, limit, after) => readComments(queries.replies(postId, parentId, limit, after)),
+    async removeComment(postId, commentId) {
+      const rows = await database.query(queries.removeComment(postId, commentId))
+      return { changed: rows.length > 0 }
+    },
+
+    async share(share) {
+      const [added] = await database.query<{ shared_at: string }>(queries.insertShare(share))
+      if (added !== undefined) return { added: true, at: share.at }
+      const [standing] = await database.query<{ shared_at: string }>(queries.shareOf(share.postId, share.userId))
+      return { added: false, at: Number(standing?.shared_at ?? share.at) }
+    },
+
+    async count(postId) {
+      const [row] = await database.query<{ likes: number; comments: number }>(queries.countEngagement(postId))
+      return row ?? { likes: 0, comments: 0 }
+    },
+  }
+}
+
+function readLike(row: queries.LikeRow): LikeState {
+  return { state: row.state, at: Number(row.liked_at), version: Number(row.version) }
+}
+
+function readComment(row: queries.CommentRow): StoredComment {
+  return {
+    postId: row.post_id,
+    commentId: row.comment_id,
+    parentId: row.parent_id,
+    userId: row.user_id,
+    body: row.body,
+    version: Number(row.version),
+    createdMs: Number(row.created_ms),
+    editedMs: row.edited_ms === null ? null : Number(row.edited_ms),
+    deleted: row.deleted,
+  }
+}

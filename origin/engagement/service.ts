@@ -1,0 +1,145 @@
+/**
+ * The rules of likes, comments and shares. Each write goes to the store, then to the counters, then to the log, and is
+ * acknowledged after store and log; the counters follow from the event if Redis was away.
+ */
+import { z } from 'zod'
+import { decodeCursor, encodeCursor } from '#core/cursor.ts'
+import type { TidelineEvent } from '#core/events.ts'
+import { type Clock, type Id, idMs } from '#core/ids.ts'
+import { problems } from '#core/problem.ts'
+import { RedisAwayError, type RedisPort } from '#core/redis.ts'
+import type { HandlerInput } from '../internal-api.ts'
+import { type CountMove, markDirty, moveCounts, unlessAway } from './counters.ts'
+import { commentDeletedEvent, commentEvent, likeEvent, type Origin, shareEvent } from './events.ts'
+import { reflectLike } from './liked-set.ts'
+import type { EngagementStore, LikeState, StoredComment } from './store.ts'
+
+/** A stamp from further ahead than clocks differ would be newer than every honest tap to come. */
+const MAX_AHEAD_MS = 60_000
+
+/**
+ * The version of a like: the edge's stamp, with the removal winning within one millisecond. It is a function of the request
+ * alone, so that retries, double taps and late deliveries meet in one row whatever their order.
+ */
+export const likeVersion = (at: number, state: LikeState['state']): number => at * 2 + (state === 'unliked' ? 1 : 0)
+
+export interface EngagementParts {
+  store: EngagementStore
+  redis: RedisPort
+  publish(events: readonly TidelineEvent[]): Promise<void>
+  clock: Clock
+}
+
+type Like = HandlerInput<'engagement.like'>
+
+export function engagementService(parts: EngagementParts) {
+  const { store, redis, clock } = parts
+  const origin = (traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })
+
+  const count = async (move: CountMove) => {
+    await unlessAway(redis.pipeline(moveCounts(move, clock())))
+  }
+  const mark = async (postId: Id) => {
+    await unlessAway(redis.pipeline([markDirty(postId, clock())]))
+  }
+
+  const setLike = async (like: Like, state: LikeState['state'], traceparent: string | null) => {
+    if (like.at > clock() + MAX_AHEAD_MS) throw problems.badRequest('The instant of this like has not come yet.')
+    const { postId, userId, at } = like
+    const write = { postId, userId, state, at, version: likeVersion(at, state) }
+    const [row] = await Promise.all([store.setLike(write), mark(postId)])
+    const likes = row.changed ? (state === 'liked' ? 1 : -1) : 0
+    await Promise.all([
+      count({ postId, likes, comments: 0 }),
+      reflectLike(redis, userId, postId, row).catch(ignoreAway),
+    ])
+    await parts.publish([likeEvent(like, row, origin(traceparent))])
+    return row
+  }
+
+  return {
+    async like(like: Like, traceparent: string | null) {
+      const { changed, version } = await setLike(like, 'liked', traceparent)
+      return { result: changed ? ('added' as const) : ('already' as const), version }
+    },
+
+    async unlike(like: Like, traceparent: string | null) {
+      const { changed, version } = await setLike(like, 'unliked', traceparent)
+      return { result: changed ? ('removed' as const) : ('absent' as const), version }
+    },
+
+    async likers({ postId, limit, cursor }: HandlerInput<'engagement.likers'>) {
+      const after = cursor === null ? null : decodeCursor('likers', cursor, likersPosition)
+      const position = after === null ? null : { at: after[0], userId: after[1] }
+      const found = await store.likers(postId, limit + 1, position)
+      return page(found, limit, ({ at, userId }) => encodeCursor('likers', [at, userId]))
+    },
+
+    likedAmong: (userId: Id, postIds: readonly Id[]) =>
+      postIds.length === 0 ? Promise.resolve([]) : store.likedAmong(userId, postIds),
+
+    async comment(input: HandlerInput<'engagement.comment'>, traceparent: string | null): Promise<StoredComment> {
+      const { postId, commentId, userId, authorId, body } = input
+      const parentId = await topOf(store, postId, input.parentId)
+      const write = { postId, commentId, parentId, userId, body, createdMs: idMs(commentId) }
+      const [{ added, comment }] = await Promise.all([store.addComment(write), mark(postId)])
+      if (comment.userId !== userId) throw problems.conflict('id-taken', 'This comment id is taken; use another one.')
+      await count({ postId, likes: 0, comments: added ? 1 : 0 })
+      await parts.publish([commentEvent(comment, authorId, origin(traceparent))])
+      return comment
+    },
+
+    async comments({ postId, parentId, limit, cursor }: HandlerInput<'engagement.comments'>) {
+      const kind = parentId === null ? 'comments' : `replies:${parentId}`
+      const [position] = cursor === null ? [null] : decodeCursor(kind, cursor, commentsPosition)
+      const found =
+        parentId === null
+          ? await store.topComments(postId, limit + 1, position)
+          : await store.replies(postId, parentId, limit + 1, position)
+      return page(found, limit, ({ commentId }) => encodeCursor(kind, [commentId]))
+    },
+
+    async deleteComment(input: HandlerInput<'engagement.deleteComment'>, traceparent: string | null): Promise<void> {
+      const { postId, commentId, userId, postAuthorId } = input
+      const comment = await store.comment(postId, commentId)
+      if (comment === null) throw problems.notFound('comment')
+      if (userId !== comment.userId && userId !== postAuthorId) {
+        throw problems.forbidden('Only its author or the author of the post may delete a comment.')
+      }
+      const [{ changed }] = await Promise.all([store.removeComment(postId, commentId), mark(postId)])
+      await count({ postId, likes: 0, comments: changed ? -1 : 0 })
+      await parts.publish([commentDeletedEvent(comment, userId, origin(traceparent))])
+    },
+
+    async share(share: HandlerInput<'engagement.share'>, traceparent: string | null) {
+      const { added, at } = await store.share(share)
+      await parts.publish([shareEvent(share, at, origin(traceparent))])
+      return { result: added ? ('added' as const) : ('already' as const) }
+    },
+  }
+}
+
+export type EngagementService = ReturnType<typeof engagementService>
+
+const id = z.string().regex(/^\d{1,20}$/)
+const likersPosition = z.tuple([z.number().int(), id]).readonly()
+const commentsPosition = z.tuple([id]).readonly()
+
+/** Replies have one level: an answer to a reply stands under the comment at the top. */
+async function topOf(store: EngagementStore, postId: Id, parentId: Id | null): Promise<Id | null> {
+  if (parentId === null) return null
+  const parent = await store.comment(postId, parentId)
+  if (parent === null || parent.deleted) throw problems.notFound('comment to reply to')
+  return parent.parentId ?? parent.commentId
+}
+
+/** A page from one row more than it holds: only then is there a next one. */
+function page<T>(found: readonly T[], limit: number, cursorAfter: (last: T) => string) {
+  const items = found.slice(0, limit)
+  const last = items.at(-1)
+  return { items, cursor: found.length > limit && last !== undefined ? cursorAfter(last) : null }
+}
+
+function ignoreAway(error: unknown): void {
+  if (!(error instanceof RedisAwayError)) throw error
+}

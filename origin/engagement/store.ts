@@ -1,0 +1,66 @@
+/** Where likes, comments and shares are kept: the truth that counters are held to. */
+import type { Id } from '#core/ids.ts'
+
+export interface LikeState {
+  state: 'liked' | 'unliked'
+  /** Unix milliseconds at which the state last changed, as the edge stamped it; 0 when there never was a like. */
+  at: number
+  version: number
+}
+
+export interface LikeWrite extends LikeState {
+  postId: Id
+  userId: Id
+}
+
+export interface LikeOutcome extends LikeState {
+  /** Whether this write turned a like on or off: what counters follow. */
+  changed: boolean
+}
+
+export interface StoredComment {
+  postId: Id
+  commentId: Id
+  /** The comment at the top that this one answers. */
+  parentId: Id | null
+  userId: Id
+  body: string
+  version: number
+  createdMs: number
+  editedMs: number | null
+  deleted: boolean
+}
+
+export type NewComment = Pick<StoredComment, 'postId' | 'commentId' | 'parentId' | 'userId' | 'body' | 'createdMs'>
+
+/** Every write is conditional, so any of them may be repeated; nothing here reads and then writes on what it read. */
+export interface EngagementStore {
+  /**
+   * Applies a like or its removal if its version is newer than the row's, and leaves a tombstone for a removal, even where
+   * no like stood. The state that results does not depend on the order of arrival.
+   * @returns the row after the write
+   */
+  setLike(like: LikeWrite): Promise<LikeOutcome>
+  likeOf(postId: Id, userId: Id): Promise<LikeState | null>
+  /** Newest first; equal instants by ascending user id. `after` is the last of the page before. */
+  likers(postId: Id, limit: number, after: { at: number; userId: Id } | null): Promise<{ userId: Id; at: number }[]>
+  likedAmong(userId: Id, postIds: readonly Id[]): Promise<Id[]>
+  /** A person's newest likes, newest first. */
+  likesBy(userId: Id, limit: number): Promise<{ postId: Id; at: number }[]>
+
+  /** Adds a comment; where its id is taken, answers the comment that has it. */
+  addComment(comment: NewComment): Promise<{ added: boolean; comment: StoredComment }>
+  comment(postId: Id, commentId: Id): Promise<StoredComment | null>
+  /** Newest first. Deleted ones stand, without text, as long as a reply to them does. */
+  topComments(postId: Id, limit: number, before: Id | null): Promise<StoredComment[]>
+  /** Oldest first, without deleted ones. */
+  replies(postId: Id, parentId: Id, limit: number, after: Id | null): Promise<StoredComment[]>
+  /** Leaves a tombstone without text. `changed` is false when it was deleted before. */
+  removeComment(postId: Id, commentId: Id): Promise<{ changed: boolean }>
+
+  /** The first share of a post by a person counts; `at` is that one's instant. */
+  share(share: { postId: Id; userId: Id; at: number }): Promise<{ added: boolean; at: number }>
+
+  /** Likes that stand and comments that are not deleted, replies included; counted, not remembered. */
+  count(postId: Id): Promise<{ likes: number; comments: number }>
+}
