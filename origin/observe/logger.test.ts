@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { createLogger } from './logger.ts'
+import { createMetrics } from './metrics.ts'
+
+describe('logger', () => {
+  it('writes one JSON line with time, level and the chain of causes', () => {
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+    logger.debug('not this')
+    logger.warn({ err: new Error('outer', { cause: new Error('inner') }) }, 'something broke')
+    expect(lines.length).toBe(1)
+    const line = JSON.parse(lines[0]!)
+    expect(line).toMatchObject({
+      level: 'warn',
+      msg: 'something broke',
+      err: { message: 'outer', cause: { message: 'inner' } },
+    })
+    expect(Date.parse(line.time)).toBeGreaterThan(0)
+  })
+
+  it('blacks out secrets, also one and two levels down', () => {
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+    logger.info({ password: 'p1', request: { headers: { authorization: 'p2', accept: '*/*' }, token: 'p3' } })
+    expect(lines[0]).not.toMatch(/p[123]/)
+    expect(lines[0]).toContain('*/*')
+  })
+})
+
+describe('metrics', () => {
+  it('names everything tideline_ and gives the same metric to all who ask', async () => {
+    const metrics = createMetrics()
+    metrics.counter('things_total', 'Things', ['kind']).inc({ kind: 'a' })
+    metrics.counter('things_total', 'Things', ['kind']).inc({ kind: 'a' })
+    const { body, contentType } = await metrics.expose()
+    expect(body).toContain('tideline_things_total{kind="a"} 2')
+    expect(contentType).toContain('text/plain')
+  })
+})
