@@ -90,6 +90,14 @@ export interface CelebrityRow {
   version: number
 }
 
+/** Which of these authors a reader follows. Rows of `{ followee_id }`. */
+export function followedAmong(user: Id, authors: readonly Id[]): SQL {
+  return sql`
+    SELECT followee_id FROM ${follows}
+     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.followeeId} = ANY(${idList(authors)})
+       AND ${follows.state} = 'active'`
+}
+
 /** Posts for hydration. Rows of `PostRow`. */
 export function postsByIds(ids: readonly Id[]): SQL {
   return sql`

@@ -1,0 +1,10 @@
+/** The feed's stages: pure functions over data. The Worker wires them to Redis, Postgres and the isolate. */
+export * from './blend.ts'
+export * from './cursor.ts'
+export * from './present.ts'
+export * from './rank.ts'
+export * from './read.ts'
+export * from './rules.ts'
+export * from './seen.ts'
+export * from './skeleton.ts'
+export * from './types.ts'

@@ -1,0 +1,116 @@
+/**
+ * Ranking: a logistic model over engagement, recency, relevance and affinity scores each item, then a greedy pass spreads
+ * authors and topics. The weights are parameters; the nightly job trains them, these are where it starts.
+ */
+import type { HydratedItem, RankedItem, Viewer } from './types.ts'
+
+export interface RankModel {
+  /** Version of the weights, for the log. */
+  version: string
+  bias: number
+  /** Per natural logarithm of one plus the count. */
+  likes: number
+  comments: number
+  /** Per half-life of age: negative. */
+  age: number
+  halfLifeHours: number
+  /** For the source's own score in [0, 1]. */
+  relevance: number
+  /** Per natural logarithm of one plus the engagements with the author. */
+  affinity: number
+  /** For a post the viewer has been shown: negative, but never a ban. */
+  seen: number
+  /** For a post from outside the followed. */
+  unfollowed: number
+  /** For one's own post, which one knows. */
+  own: number
+}
+
+export const DEFAULT_MODEL: RankModel = Object.freeze({
+  version: 'default-1',
+  bias: -1,
+  likes: 0.35,
+  comments: 0.25,
+  age: -0.9,
+  halfLifeHours: 12,
+  relevance: 1.2,
+  affinity: 0.6,
+  seen: -1.5,
+  unfollowed: -0.7,
+  own: -0.5,
+})
+
+/**
+ * How a repeated author or topic is damped: floor + (1 − floor) · decay^n for the n-th repetition, the form that Twitter
+ * published for author diversity (the-algorithm, 2023, with floor 0.25 and decay 0.5).
+ */
+export interface DiversityPolicy {
+  authorDecay: number
+  authorFloor: number
+  topicDecay: number
+  topicFloor: number
+}
+
+export const DIVERSITY: DiversityPolicy = Object.freeze({
+  authorDecay: 0.5,
+  authorFloor: 0.25,
+  topicDecay: 0.8,
+  topicFloor: 0.6,
+})
+
+const HOUR_MS = 3_600_000
+
+/** Probability that the viewer engages with the item, in (0, 1). */
+export function score(item: HydratedItem, viewer: Viewer, nowMs: number, model: RankModel): number {
+  const { post, candidate } = item
+  const ageHours = Math.max(0, nowMs - post.ms) / HOUR_MS
+  let z = model.bias
+  z += model.likes * Math.log1p(post.counts.likes) + model.comments * Math.log1p(post.counts.comments)
+  z += model.age * Math.log2(1 + ageHours / model.halfLifeHours)
+  z += model.relevance * candidate.relevance
+  z += model.affinity * Math.log1p(viewer.affinity(post.authorId))
+  if (candidate.reason === 'own' || post.authorId === viewer.id) z += model.own
+  else if (candidate.reason !== 'follow' && candidate.reason !== 'celebrity') z += model.unfollowed
+  if (viewer.hasSeen(post.id)) z += model.seen
+  return 1 / (1 + Math.exp(-z))
+}
+
+/** All items, each exactly once, best first, with authors and topics spread. Ties go to the newer post. */
+export function rank(
+  items: readonly HydratedItem[],
+  viewer: Viewer,
+  nowMs: number,
+  model: RankModel = DEFAULT_MODEL,
+  diversity: DiversityPolicy = DIVERSITY,
+): RankedItem[] {
+  const scored = items.map((item) => ({ ...item, score: score(item, viewer, nowMs, model) }))
+  scored.sort(best)
+  return spread(scored, diversity)
+}
+
+const best = (a: RankedItem, b: RankedItem) => b.score - a.score || b.post.ms - a.post.ms
+
+/**
+ * One pass in the order of the plain scores: each item is damped by how often its author and topic stood before it, then
+ * sorted again. O(n log n), and within one author the order of the scores is kept.
+ */
+function spread(sorted: RankedItem[], policy: DiversityPolicy): RankedItem[] {
+  const authors = new Map<string, number>()
+  const topics = new Map<string, number>()
+  for (const item of sorted) {
+    const author = repeat(authors, item.post.authorId)
+    const topic = item.post.hashtags[0]
+    const repeats = topic === undefined ? 0 : repeat(topics, topic)
+    item.score *=
+      damp(author, policy.authorDecay, policy.authorFloor) * damp(repeats, policy.topicDecay, policy.topicFloor)
+  }
+  return sorted.sort(best)
+}
+
+function repeat(counts: Map<string, number>, key: string): number {
+  const before = counts.get(key) ?? 0
+  counts.set(key, before + 1)
+  return before
+}
+
+const damp = (n: number, decay: number, floor: number) => floor + (1 - floor) * decay ** n

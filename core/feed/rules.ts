@@ -1,0 +1,79 @@
+/** What may not be shown. One small named filter each; the pipeline names the one that dropped an item, for metrics. */
+import type { FeedPost, HydratedItem, Viewer } from './types.ts'
+
+export interface Rule {
+  name: string
+  /** True when this viewer may see the item. */
+  allows(item: HydratedItem, viewer: Viewer): boolean
+}
+
+const followedReasons = new Set(['own', 'follow', 'celebrity'])
+const isFollowed = (item: HydratedItem) => followedReasons.has(item.candidate.reason)
+
+/** Blocked either way, or muted: shown from no source. One's own posts are always one's own. */
+export const notHidden: Rule = {
+  name: 'hidden',
+  allows: ({ post }, viewer) => !viewer.hidden.everywhere.has(post.authorId) || post.authorId === viewer.id,
+}
+
+/** Unfollowed, and the purge may not be through: a post from a timeline is then not shown. */
+export const notUnfollowed: Rule = {
+  name: 'unfollowed',
+  allows: (item, viewer) => !(isFollowed(item) && viewer.hidden.unfollowed.has(item.post.authorId)),
+}
+
+/** A private account's posts are its followers' alone. */
+export const notPrivate: Rule = {
+  name: 'private',
+  allows: (item, viewer) => !item.post.authorPrivate || isFollowed(item) || item.post.authorId === viewer.id,
+}
+
+/** A post whose video is not ready is its author's alone. */
+export const isReady: Rule = {
+  name: 'awaiting-media',
+  allows: ({ post }, viewer) => !post.awaitsMedia || post.authorId === viewer.id,
+}
+
+/**
+ * Recommendations that were seen, liked or are one's own are no news. Followed posts are never filtered by "seen": the
+ * filter may err, and a false positive may not hide a followed post (rule 8); ranking demotes them instead.
+ */
+export const isNews: Rule = {
+  name: 'seen',
+  allows: ({ candidate, post }, viewer) => {
+    if (candidate.reason !== 'recommended' && candidate.reason !== 'trending' && candidate.reason !== 'tag') return true
+    return post.authorId !== viewer.id && !viewer.liked.has(post.id) && !viewer.hasSeen(post.id)
+  },
+}
+
+export const RULES: readonly Rule[] = [notHidden, notUnfollowed, notPrivate, isReady, isNews]
+
+/** The items that every rule allows, in their order. `dropped` is told the rule's name, once an item. */
+export function applyRules(
+  items: readonly HydratedItem[],
+  viewer: Viewer,
+  dropped: (rule: string) => void = () => {},
+  rules: readonly Rule[] = RULES,
+): HydratedItem[] {
+  return items.filter((item) => {
+    for (const rule of rules) {
+      if (rule.allows(item, viewer)) continue
+      dropped(rule.name)
+      return false
+    }
+    return true
+  })
+}
+
+/** Pairs candidates with their posts. Candidates without one are deleted or unknown, and left out. */
+export function attach(
+  candidates: readonly { id: string; reason: HydratedItem['candidate']['reason']; relevance: number }[],
+  posts: { get(id: string): FeedPost | undefined },
+): HydratedItem[] {
+  const items: HydratedItem[] = []
+  for (const candidate of candidates) {
+    const post = posts.get(candidate.id)
+    if (post !== undefined) items.push({ candidate, post })
+  }
+  return items
+}

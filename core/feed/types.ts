@@ -1,0 +1,85 @@
+/** What the feed's stages hand to each other. Each stage is a pure function: skeleton → hydrate → rules → rank → blend → present. */
+import type { Id } from '../ids.ts'
+import type { Counts, Hidden } from '../timeline/index.ts'
+
+/** Why a post is in the feed. */
+export type Reason = 'own' | 'follow' | 'celebrity' | 'tag' | 'recommended' | 'trending' | 'sponsored'
+
+/** An id with its source: all that the skeleton knows. */
+export interface Candidate {
+  id: Id
+  reason: Reason
+  /** The source's own score, in [0, 1]; 0 where the source has none. */
+  relevance: number
+}
+
+/**
+ * A post as an isolate keeps it: what rules and ranking read, and the JSON that never changes with the viewer, ready to
+ * be joined into an answer.
+ */
+export interface FeedPost {
+  id: Id
+  authorId: Id
+  authorName: string
+  authorPrivate: boolean
+  ms: number
+  hashtags: readonly string[]
+  awaitsMedia: boolean
+  /** Opening brace to the last shared field, without the closing brace. */
+  json: string
+  counts: Counts
+}
+
+/** A candidate with its post. */
+export interface HydratedItem {
+  candidate: Candidate
+  post: FeedPost
+}
+
+/** Who looks, and what the rules and the ranking must know of them. */
+export interface Viewer {
+  id: Id
+  hidden: Hidden
+  /** Ids of posts this viewer has liked, as far as read. */
+  liked: ReadonlySet<Id>
+  /** Has an impression of this post been reported? May err towards yes. */
+  hasSeen(post: Id): boolean
+  /** How often the viewer engaged with an author lately. */
+  affinity(author: Id): number
+}
+
+/** A scored item, in the order of the page. */
+export interface RankedItem extends HydratedItem {
+  score: number
+}
+
+/** The constants of a feed read, each with its reason. */
+export interface FeedPolicy {
+  readonly pageSize: number
+  readonly maxPageSize: number
+  readonly windowSize: number
+  readonly recommendedCandidates: number
+  readonly recommendedEvery: number
+  readonly sponsoredFirstSlot: number
+  readonly sponsoredEvery: number
+  readonly refillRounds: number
+  readonly likedRead: number
+}
+
+export const FEED_POLICY: FeedPolicy = Object.freeze({
+  pageSize: 50,
+  maxPageSize: 100,
+  /** Followed posts ranked against each other: two pages' worth. More costs hydration and changes little at the top. */
+  windowSize: 100,
+  /** Candidates read from rec:{u}; twice what a page can show, since rules take some away. */
+  recommendedCandidates: 20,
+  /** At most one recommended post in this many. */
+  recommendedEvery: 5,
+  /** Nobody's feed begins with an advertisement. */
+  sponsoredFirstSlot: 4,
+  sponsoredEvery: 12,
+  /** Rounds of reading on when rules emptied a page: bounded, so that one reader cannot cost a hundred reads. */
+  refillRounds: 3,
+  /** Newest likes read with a feed; older ones are asked for by id. */
+  likedRead: 100,
+})

@@ -1,0 +1,146 @@
+/** Hydration: the posts that the isolate does not hold, from Redis in one pipeline, and what Redis lost from Postgres. */
+import { type FeedPost, feedPost } from '#core/feed/index.ts'
+import type { Id } from '#core/ids.ts'
+import { type Command, RedisAwayError, type Reply } from '#core/redis.ts'
+import {
+  type Counts,
+  DELETED,
+  type PostRecord,
+  parseCounts,
+  parsePost,
+  parseUser,
+  readCounts,
+  readPost,
+  readUser,
+  type UserRecord,
+  writePost,
+  writeUser,
+} from '#core/timeline/index.ts'
+import { type PostRow, postRecord, postsByIds, type UserRow, userRecord, usersByIds } from '#drizzle/queries/feed.ts'
+import type { FeedPorts } from './ports.ts'
+
+const NONE: Counts = Object.freeze({ likes: 0, comments: 0 })
+
+/** Posts by id. Ids without a post (deleted, unknown) are missing from the map. */
+export type Hydrated = Map<Id, FeedPost>
+
+/**
+ * Brings the posts into one map, from the isolate, then Redis, then Postgres. With Postgres away, what Redis does not
+ * hold is left out (docs/correctness.md, rule 29).
+ */
+export async function hydrate(ids: readonly Id[], ports: FeedPorts): Promise<Hydrated> {
+  const posts: Hydrated = new Map()
+  const missing: Id[] = []
+  for (const id of ids) {
+    const cached = ports.isolate.posts.get(id)
+    if (cached === undefined) missing.push(id)
+    else posts.set(id, cached)
+  }
+  ports.count('post-cache', ids.length - missing.length, missing.length)
+  if (missing.length === 0) return posts
+  const fetched = await fetchPosts(missing, ports)
+  for (const post of fetched) {
+    ports.isolate.posts.set(post)
+    posts.set(post.id, post)
+  }
+  return posts
+}
+
+async function fetchPosts(ids: readonly Id[], ports: FeedPorts): Promise<FeedPost[]> {
+  const records = new Map<Id, PostRecord>()
+  const counts = new Map<Id, Counts>()
+  const lost = await fromRedis(ids, ports, records, counts)
+  if (lost.length > 0) await fromPostgres(lost, ports, records, counts)
+  const authors = await fetchUsers([...new Set([...records.values()].map((post) => post.userId))], ports)
+  const posts: FeedPost[] = []
+  for (const record of records.values()) {
+    const author = authors.get(record.userId)
+    if (author !== undefined) posts.push(feedPost(record, author, counts.get(record.id) ?? NONE, ports.imageBase))
+  }
+  return posts
+}
+
+/** Fills in what Redis knows and answers what it does not. */
+async function fromRedis(
+  ids: readonly Id[],
+  ports: FeedPorts,
+  records: Map<Id, PostRecord>,
+  counts: Map<Id, Counts>,
+): Promise<Id[]> {
+  const replies = await pipelineOrNothing(ports, [...ids.map(readPost), ...ids.map(readCounts)])
+  const lost: Id[] = []
+  ids.forEach((id, i) => {
+    const found = parsePost(id, replies[i])
+    const count = parseCounts(replies[ids.length + i])
+    if (count !== null) counts.set(id, count)
+    if (found === null) lost.push(id)
+    else if (found !== DELETED) {
+      records.set(id, found.post)
+      if (count === null) counts.set(id, found.counts)
+    }
+  })
+  ports.count('post', ids.length - lost.length, lost.length)
+  return lost
+}
+
+async function fromPostgres(
+  ids: readonly Id[],
+  ports: FeedPorts,
+  records: Map<Id, PostRecord>,
+  counts: Map<Id, Counts>,
+): Promise<void> {
+  const rows = await queryOrNothing<PostRow>(ports, () => ports.db.query<PostRow>(postsByIds(ids)))
+  const found = rows.filter((row) => !row.deleted)
+  for (const row of found) {
+    const record = postRecord(row)
+    records.set(record.id, record)
+    if (!counts.has(record.id)) counts.set(record.id, { likes: row.like_count, comments: row.comment_count })
+  }
+  const countsOf = (row: PostRow) => ({ likes: row.like_count, comments: row.comment_count })
+  ports.later(() => ports.redis.pipeline(found.flatMap((row) => writePost(postRecord(row), countsOf(row)))))
+}
+
+async function fetchUsers(ids: readonly Id[], ports: FeedPorts): Promise<Map<Id, UserRecord>> {
+  const users = new Map<Id, UserRecord>()
+  const unknown = ids.filter((id) => {
+    const user = ports.isolate.users.get(id)
+    if (user !== undefined) users.set(id, user)
+    return user === undefined
+  })
+  if (unknown.length === 0) return users
+  const replies = await pipelineOrNothing(ports, unknown.map(readUser))
+  const lost: Id[] = []
+  unknown.forEach((id, i) => {
+    const user = parseUser(id, replies[i])
+    if (user === null) lost.push(id)
+    else users.set(id, user)
+  })
+  if (lost.length > 0) {
+    const rows = await queryOrNothing<UserRow>(ports, () => ports.db.query<UserRow>(usersByIds(lost)))
+    for (const row of rows) users.set(String(row.user_id), userRecord(row))
+    ports.later(() => ports.redis.pipeline(rows.flatMap((row) => writeUser(userRecord(row)))))
+  }
+  for (const user of users.values()) ports.isolate.users.set(user.id, user)
+  return users
+}
+
+/** A failing cache is a miss. */
+async function pipelineOrNothing(ports: FeedPorts, commands: readonly Command[]): Promise<Reply[]> {
+  try {
+    return await ports.redis.pipeline(commands)
+  } catch (error) {
+    if (!(error instanceof RedisAwayError)) throw error
+    ports.degraded('redis')
+    return []
+  }
+}
+
+async function queryOrNothing<T>(ports: FeedPorts, query: () => Promise<T[]>): Promise<T[]> {
+  try {
+    return await query()
+  } catch (error) {
+    if (!ports.isAway(error)) throw error
+    ports.degraded('postgres')
+    return []
+  }
+}

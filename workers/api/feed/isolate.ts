@@ -1,0 +1,100 @@
+/**
+ * What this isolate remembers between requests: posts ready to be joined into answers, celebrities' lists, the slate.
+ * All of it is plain data, bounded, and never more than a delta behind: an isolate whose last delta is older than the
+ * delta's retention forgets everything (docs/correctness.md, rule 9).
+ */
+import type { FeedPost, SlateEntry } from '#core/feed/index.ts'
+import { compareIds, type Id, idMs } from '#core/ids.ts'
+import { TTL } from '#core/keys.ts'
+import type { Reply } from '#core/redis.ts'
+import { type AuthorList, type Change, parseDelta, type UserRecord } from '#core/timeline/index.ts'
+import { BoundedMap } from './bounded-map.ts'
+import { PostCache } from './post-cache.ts'
+
+/** The memory that posts may take; an isolate has 128 MB for everything. */
+const POST_CACHE_BYTES = 32 * 1024 * 1024
+const CELEBRITY_LISTS = 400
+const CACHED_USERS = 20_000
+const DELTA_EVERY_MS = 1_000
+
+export interface IsolateOptions {
+  /** Bytes for cached posts; 0 switches the cache off, which the bench does to measure a cold read. */
+  postCacheBytes?: number
+}
+
+export class FeedIsolate {
+  readonly posts: PostCache
+  readonly celebrities = new BoundedMap<Id, AuthorList>(CELEBRITY_LISTS)
+  readonly users = new BoundedMap<Id, UserRecord>(CACHED_USERS)
+  slate: SlateEntry[] = []
+  trending: { id: Id; score: number }[] = []
+  private sharedReadMs = 0
+  private deltaSinceMs = 0
+  private deltaReadMs = 0
+
+  constructor(options: IsolateOptions = {}) {
+    this.posts = new PostCache(options.postCacheBytes ?? POST_CACHE_BYTES)
+  }
+
+  /**
+   * Whether this request should read the delta along with its pipeline; about once a second one does. Answers since when,
+   * or null.
+   */
+  deltaDue(nowMs: number): number | null {
+    if (nowMs - this.deltaReadMs < DELTA_EVERY_MS) return null
+    if (nowMs - this.deltaReadMs > TTL.delta * 1000) this.forget(nowMs)
+    this.deltaReadMs = nowMs
+    return this.deltaSinceMs
+  }
+
+  applyDelta(reply: Reply | undefined, sinceMs: number): void {
+    const delta = parseDelta(reply, sinceMs)
+    for (const change of delta.changes) this.apply(change)
+    this.deltaSinceMs = Math.max(this.deltaSinceMs, delta.newestMs)
+  }
+
+  /** What rode along could not be read: the next request tries again. */
+  readsFailed(delta: boolean, shared: boolean): void {
+    if (delta) this.deltaReadMs -= DELTA_EVERY_MS
+    if (shared) this.sharedReadMs = 0
+  }
+
+  /** Once a minute: the slate and what is trending. */
+  sharedDue(nowMs: number): boolean {
+    if (nowMs - this.sharedReadMs < TTL.adsSlate * 1000) return false
+    this.sharedReadMs = nowMs
+    return true
+  }
+
+  private apply(change: Change): void {
+    switch (change.kind) {
+      case 'counts':
+        this.posts.setCounts(change.post, { likes: change.likes, comments: change.comments })
+        break
+      case 'deleted':
+        this.posts.delete(change.post)
+        break
+      case 'celebrity-post':
+        this.addCelebrityPost(change.author, change.post)
+        break
+      case 'user':
+        this.users.delete(change.user)
+        this.posts.deleteWhere((post: FeedPost) => post.authorId === change.user)
+        break
+    }
+  }
+
+  private addCelebrityPost(author: Id, id: Id): void {
+    const list = this.celebrities.get(author)
+    if (list === undefined || list.entries.some((entry) => entry.id === id)) return
+    const entries = [{ id, ms: idMs(id) }, ...list.entries].sort((a, b) => compareIds(b.id, a.id))
+    this.celebrities.set(author, { ...list, entries })
+  }
+
+  private forget(nowMs: number): void {
+    this.posts.clear()
+    this.celebrities.clear()
+    this.users.clear()
+    this.deltaSinceMs = nowMs
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * The last page that this location served to a reader: what is left when Redis and Postgres are both away. Kept in the
+ * isolate and, once a minute and reader, in the location's Cache API, where other isolates find it.
+ */
+import type { Clock, Id } from '#core/ids.ts'
+import { BoundedMap } from './bounded-map.ts'
+
+const KEEP_SECONDS = 86_400
+const WRITE_EVERY_MS = 60_000
+const READERS = 200
+
+export interface LastPages {
+  keep(user: Id, body: string, later: (work: () => Promise<unknown>) => void): void
+  find(user: Id): Promise<string | null>
+}
+
+export function lastPages(clock: Clock, cache: () => Cache): LastPages {
+  const pages = new BoundedMap<Id, string>(READERS)
+  const written = new BoundedMap<Id, number>(READERS * 10)
+  /** Never fetched: only a name in the cache. */
+  const request = (user: Id) => new Request(`https://feed.invalid/last-page/${user}`)
+  return {
+    keep(user, body, later) {
+      pages.delete(user)
+      pages.set(user, body)
+      if (clock() - (written.get(user) ?? 0) < WRITE_EVERY_MS) return
+      written.set(user, clock())
+      const headers = { 'content-type': 'application/json', 'cache-control': `max-age=${KEEP_SECONDS}` }
+      later(() => cache().put(request(user), new Response(body, { headers })))
+    },
+    async find(user) {
+      const kept = pages.get(user)
+      if (kept !== undefined) return kept
+      const found = await cache().match(request(user))
+      return found === undefined ? null : found.text()
+    },
+  }
+}

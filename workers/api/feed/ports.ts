@@ -1,0 +1,27 @@
+/** What the feed needs of its surroundings: handed over by the route, so that the stages' wiring knows no framework. */
+import type { FeedPolicy, RankModel } from '#core/feed/index.ts'
+import type { Clock } from '#core/ids.ts'
+import type { RedisPort } from '#core/redis.ts'
+import type { Database } from '#drizzle/database.ts'
+import type { FeedIsolate } from './isolate.ts'
+
+export interface FeedPorts {
+  redis: RedisPort
+  db: Database
+  clock: Clock
+  isolate: FeedIsolate
+  policy: FeedPolicy
+  model: RankModel
+  /** Origin of image addresses, '' for relative ones. */
+  imageBase: string
+  /** A token that nobody else uses, for a rebuild's placeholder. */
+  token(): string
+  /** Runs after the answer; a failure is logged, not told. */
+  later(work: () => Promise<unknown>): void
+  /** Notes that a dependency was away while this page was made. */
+  degraded(what: 'redis' | 'postgres'): void
+  /** Whether an error says that a dependency is away, rather than that we are wrong. */
+  isAway(error: unknown): boolean
+  /** Cache hits and misses by layer, for metrics. */
+  count(layer: 'post-cache' | 'post' | 'timeline', hits: number, misses: number): void
+}

@@ -1,0 +1,66 @@
+/** Who looks: hidden authors, likes, impressions, and which authors the viewer has engaged with. */
+import type { Candidate, FeedRead, LikedRead, Viewer } from '#core/feed/index.ts'
+import { type Id, idMs } from '#core/ids.ts'
+import { keys } from '#core/keys.ts'
+import { RedisAwayError } from '#core/redis.ts'
+import type { Hidden } from '#core/timeline/index.ts'
+import type { FeedPorts } from './ports.ts'
+
+/** What is known of a viewer when Redis could not be read. */
+export const unreadViewer = (): FeedRead => ({
+  timeline: { floor: null, entries: [], reachedFloor: false },
+  hidden: null,
+  celebrities: null,
+  liked: { posts: new Set(), wholeFromMs: Number.POSITIVE_INFINITY },
+  recommended: [],
+  hasSeen: () => false,
+  adsToday: new Map(),
+})
+
+export async function viewerOf(
+  id: Id,
+  known: { read: Pick<FeedRead, 'liked' | 'hasSeen'>; hidden: Hidden; candidates: readonly Candidate[] },
+  ports: FeedPorts,
+): Promise<Viewer & { likes: LikedRead }> {
+  const { liked, hasSeen } = known.read
+  const engaged = new Map<Id, number>()
+  for (const post of liked.posts) {
+    const author = ports.isolate.posts.get(post)?.authorId
+    if (author !== undefined) engaged.set(author, (engaged.get(author) ?? 0) + 1)
+  }
+  const viewer = {
+    id,
+    hidden: known.hidden,
+    liked: liked.posts,
+    likes: liked,
+    hasSeen,
+    affinity: (author: Id) => engaged.get(author) ?? 0,
+  }
+  return withLikes(viewer, known.candidates, ports)
+}
+
+/**
+ * Looks up likes that the newest ones do not settle: a post older than those may have been liked before. One pipeline,
+ * and only for viewers with more likes than a feed reads.
+ */
+export async function withLikes<V extends Viewer>(
+  viewer: V,
+  candidates: readonly Candidate[],
+  ports: FeedPorts,
+): Promise<V> {
+  const { likes } = viewer as V & { likes?: LikedRead }
+  if (likes === undefined || !Number.isFinite(likes.wholeFromMs)) return viewer
+  const open = candidates.filter(({ id }) => !viewer.liked.has(id) && idMs(id) < likes.wholeFromMs)
+  if (open.length === 0) return viewer
+  try {
+    const ids = open.map((candidate) => candidate.id)
+    const [scores] = await ports.redis.pipeline([['ZMSCORE', keys.liked(viewer.id), ...ids]])
+    if (!Array.isArray(scores)) return viewer
+    const found = ids.filter((_, i) => scores[i] !== null)
+    return found.length === 0 ? viewer : { ...viewer, liked: new Set([...viewer.liked, ...found]) }
+  } catch (error) {
+    if (!(error instanceof RedisAwayError)) throw error
+    ports.degraded('redis')
+    return viewer
+  }
+}
