@@ -14,6 +14,7 @@ const header = (width: number, height: number, orientation: Orientation = 1): Im
   wholePlanes: false,
   bitsPerSample: 8,
   samplesPerPixel: 1.5,
+  profile: undefined,
   cmyk: false,
   complete: true,
 })

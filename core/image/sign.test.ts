@@ -4,8 +4,8 @@ import { Problem } from '../problem.ts'
 import { parseSigningKeys, type SigningKey, signImagePath, verifyImageRequest } from './sign.ts'
 import { formatImageUrl, imageUrl, parseImageUrl } from './url.ts'
 
-const OLD: SigningKey = { id: 'old', secret: 'an old secret of at least 32 characters' }
-const NEW: SigningKey = { id: 'new', secret: 'a new secret of at least 32 characters!' }
+const OLD: SigningKey = { id: 'old', secret: 'an-old-secret-of-at-least-32-characters' }
+const NEW: SigningKey = { id: 'new', secret: 'a-new-secret-of-at-least-32-characters' }
 const NOW = 1_800_000_000
 const KEY = 'media/7261/abcDEF_0-9.jpg'
 const PRIVATE = 'private/7261/abcDEF_0-9.jpg'
@@ -118,7 +118,8 @@ describe('signing keys in configuration', () => {
 
   it.each([
     ['', 'id:secret'],
-    ['k', 'shorter than 32'],
+    ['k', 'id:secret'],
+    [`k:${NEW.secret} with spaces`, 'id:secret'],
     ['k:short', 'shorter than 32'],
     [`k:${NEW.secret},k:${OLD.secret}`, 'share an id'],
     [Array.from({ length: 9 }, (_, i) => `k${i}:${NEW.secret}`).join(), 'more than 8'],

@@ -21,8 +21,8 @@ export interface SigningKey {
  */
 export function parseSigningKeys(text: string): SigningKey[] {
   const keys = text.split(',').map((entry) => {
-    const [id = '', secret = ''] = entry.trim().split(':', 2)
-    if (!/^[0-9A-Za-z_-]{1,32}$/.test(id)) throw new Error('a signing key is written id:secret')
+    const [, id = '', secret = ''] = /^([0-9A-Za-z_-]{1,32}):([0-9A-Za-z_+/=.-]*)$/.exec(entry.trim()) ?? []
+    if (id === '') throw new Error('a signing key is written id:secret, in letters, digits and _+/=.- only')
     if (secret.length < 32) throw new Error(`the secret of signing key ${id} is shorter than 32 characters`)
     return { id, secret }
   })

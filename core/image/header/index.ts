@@ -38,6 +38,7 @@ function readGifHeader(bytes: Uint8Array): ImageHeader {
     wholePlanes: true,
     bitsPerSample: 8,
     samplesPerPixel: 1,
+    profile: undefined,
     cmyk: false,
     complete: bytes.at(-1) === 0x3b,
   }

@@ -9,6 +9,8 @@ const isFrame = (marker: number) =>
 const START_OF_SCAN = 0xda
 const END_OF_IMAGE = 0xd9
 const APP1 = 0xe1
+const APP2 = 0xe2
+const ICC = 'ICC_PROFILE\0'
 
 interface Segment {
   readonly marker: number
@@ -66,11 +68,15 @@ export function readJpegHeader(bytes: Uint8Array): ImageHeader {
   let frame: Frame | undefined
   let orientation: Orientation | undefined
   let scanStart = bytes.length
+  const profileParts: Uint8Array[] = []
   for (const { marker, start, end } of segments(bytes)) {
     if (isFrame(marker) && !frame) {
       frame = readFrame(marker, bytes, start)
     } else if (marker === APP1 && orientation === undefined && textAt(bytes, start, 'Exif\0\0')) {
       orientation = exifOrientation(bytes.subarray(start + 6, end))
+    } else if (marker === APP2 && textAt(bytes, start, ICC)) {
+      // Two bytes follow the name: the part's number, from one, and how many there are.
+      profileParts[(bytes[start + ICC.length] ?? 1) - 1] = bytes.subarray(start + ICC.length + 2, end)
     } else if (marker === START_OF_SCAN) scanStart = end
   }
   if (!frame || frame.width === 0 || frame.height === 0) throw new MalformedImage('there is no frame')
@@ -84,9 +90,24 @@ export function readJpegHeader(bytes: Uint8Array): ImageHeader {
     wholePlanes: frame.marker !== 0xc0 && frame.marker !== 0xc1,
     bitsPerSample: frame.bits,
     samplesPerPixel: frame.samplesPerPixel,
+    profile: joinParts(profileParts),
     cmyk: frame.components === 4,
     complete: hasEnd(bytes, scanStart),
   }
+}
+
+/** A profile over 64 kB is spread over segments (ICC.1 annex B.4); one with a hole is as good as none. */
+function joinParts(parts: readonly (Uint8Array | undefined)[]): Uint8Array | undefined {
+  if (parts.length <= 1) return parts[0]
+  const whole = Array.from(parts, (part) => part ?? new Uint8Array())
+  if (whole.some((part) => part.length === 0)) return undefined
+  const joined = new Uint8Array(whole.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of whole) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
 }
 
 /** Inside entropy-coded data FF is always followed by 00 or a restart marker, so FF D9 there is the real end. */

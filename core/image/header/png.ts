@@ -26,6 +26,7 @@ export function readPngHeader(bytes: Uint8Array): ImageHeader {
     wholePlanes: bytes[28] === 1,
     bitsPerSample: bytes[24] ?? 0,
     samplesPerPixel: SAMPLES[colourType] ?? 4,
+    profile: undefined,
     cmyk: false,
     complete: rest.complete,
   }

@@ -18,6 +18,8 @@ export interface ImageHeader {
   readonly bitsPerSample: number
   /** Stored samples a pixel: 1.5 for a JPEG with 4:2:0 chroma, 3 for RGB, 4 with alpha. */
   readonly samplesPerPixel: number
+  /** ICC profile, where the file carries one uncompressed (JPEG, WebP); undefined = take it for sRGB. */
+  readonly profile: Uint8Array | undefined
   /** JPEG with four inks (print). */
   readonly cmyk: boolean
   /** The file ends where its format says it ends. */

@@ -28,6 +28,7 @@ export function readWebpHeader(bytes: Uint8Array): ImageHeader {
     wholePlanes: chunks.lossless,
     bitsPerSample: 8,
     samplesPerPixel: size.alpha ? 4 : 3,
+    profile: chunks.profile,
     cmyk: false,
     complete: littleEndian32(bytes, 4) + 8 <= bytes.length,
   }
@@ -63,11 +64,18 @@ function dimensions(bytes: Uint8Array): { width: number; height: number; alpha: 
   throw new MalformedImage('the first chunk has no dimensions')
 }
 
-function walkChunks(bytes: Uint8Array): { orientation: Orientation; lossless: boolean } {
-  const found = { orientation: 1 as Orientation, lossless: false }
+interface ChunkFindings {
+  orientation: Orientation
+  lossless: boolean
+  profile: Uint8Array | undefined
+}
+
+function walkChunks(bytes: Uint8Array): ChunkFindings {
+  const found: ChunkFindings = { orientation: 1, lossless: false, profile: undefined }
   for (let at = FIRST_CHUNK; at + 8 <= bytes.length; ) {
     const length = littleEndian32(bytes, at + 4)
     if (textAt(bytes, at, 'VP8L')) found.lossless = true
+    if (textAt(bytes, at, 'ICCP')) found.profile = bytes.subarray(at + 8, at + 8 + length)
     if (textAt(bytes, at, 'EXIF')) {
       const start = textAt(bytes, at + 8, 'Exif\0\0') ? at + 14 : at + 8
       found.orientation = exifOrientation(bytes.subarray(start, at + 8 + length))

@@ -1,0 +1,62 @@
+/** The Worker's settings, parsed once at the door: a wrong one stops the first request with a sentence in the log. */
+
+import { z } from 'zod'
+import { parseSigningKeys, type SigningKey } from '#core/image/sign.ts'
+
+/** Generated settings and secrets, and the bucket that only deployments on R2 bind. */
+export type Bindings = ImageEnv & { readonly ORIGINALS?: R2Bucket }
+
+export interface S3Settings {
+  readonly endpoint: string
+  readonly bucket: string
+  readonly region: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
+export interface Config {
+  readonly signingKeys: readonly SigningKey[]
+  readonly store: { readonly kind: 'r2'; readonly bucket: R2Bucket } | ({ readonly kind: 's3' } & S3Settings)
+}
+
+const signingKeys = z.string().transform((text, context) => {
+  try {
+    return parseSigningKeys(text)
+  } catch (fault) {
+    context.addIssue({ code: 'custom', message: fault instanceof Error ? fault.message : 'unreadable' })
+    return z.NEVER
+  }
+})
+
+const s3Settings = z.object({
+  S3_ENDPOINT: z.url({ protocol: /^https?$/ }).transform((endpoint) => endpoint.replace(/\/+$/, '')),
+  S3_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+  S3_REGION: z.string().min(1).default('auto'),
+  S3_ACCESS_KEY_ID: z.string().min(1),
+  S3_SECRET_ACCESS_KEY: z.string().min(1),
+})
+
+/** @throws Error naming every setting that is missing or wrong, never its value. */
+export function readConfig(env: Bindings): Config {
+  const keys = checked(z.object({ IMAGE_SIGNING_KEYS: signingKeys }), env).IMAGE_SIGNING_KEYS
+  if (env.ORIGINALS) return { signingKeys: keys, store: { kind: 'r2', bucket: env.ORIGINALS } }
+  const s3 = checked(s3Settings, env)
+  return {
+    signingKeys: keys,
+    store: {
+      kind: 's3',
+      endpoint: s3.S3_ENDPOINT,
+      bucket: s3.S3_BUCKET,
+      region: s3.S3_REGION,
+      accessKeyId: s3.S3_ACCESS_KEY_ID,
+      secretAccessKey: s3.S3_SECRET_ACCESS_KEY,
+    },
+  }
+}
+
+function checked<T extends z.ZodType>(schema: T, env: Bindings): z.output<T> {
+  const parsed = schema.safeParse(env)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new Error(`The image Worker is not configured: ${faults.join('; ')}`)
+}

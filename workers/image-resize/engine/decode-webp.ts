@@ -1,0 +1,28 @@
+/** WebP → RGBA through libwebp. */
+
+import libWebp from '@cwasm/webp/webp.wasm'
+import type { ImageHeader } from '#core/image/header/index.ts'
+import { UndecodableImage } from './index.ts'
+import type { Raster } from './raster.ts'
+import { decoding, instantiate } from './wasm-memory.ts'
+
+/** Bytes at the peak: RGBA; lossless files decode into a second plane of the same size first, alpha is a plane of its own. */
+export function webpPixelBytes(header: ImageHeader): number {
+  return header.width * header.height * (4 + (header.wholePlanes ? 4 : 0) + (header.alpha ? 1 : 0))
+}
+
+export function decodeWebp(source: Uint8Array, header: ImageHeader): Raster {
+  return decoding(() => {
+    const decoder = instantiate(libWebp)
+    const input = decoder.copyIn(source)
+    // Two results: width, height.
+    const results = decoder.allocate(8)
+    const pixels = decoder.call('WebPDecodeRGBA', input, source.length, results, results + 4)
+    if (pixels === 0) throw new UndecodableImage('the WebP data is damaged')
+    const { width, height } = header
+    if (decoder.read32(results) !== width || decoder.read32(results + 4) !== height) {
+      throw new UndecodableImage('the WebP has two sizes')
+    }
+    return { data: decoder.view(pixels, width * height * 4), width, height, channels: 4 }
+  })
+}

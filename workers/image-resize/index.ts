@@ -1,0 +1,31 @@
+/** The image Worker: CDN image addresses in, immutable variants out. */
+import { createAdmission } from './admission.ts'
+import { createImageApp, type ImageServices } from './app.ts'
+import { type Bindings, readConfig } from './config.ts'
+import { wasmEngine } from './engine/wasm.ts'
+import { originalStore } from './originals.ts'
+import { edgeVariantCache } from './variant-cache.ts'
+
+const log = (entry: Record<string, unknown>) => console.log(JSON.stringify(entry))
+
+const engine = wasmEngine()
+const admission = createAdmission()
+
+/** Services by environment: one entry in production, where an isolate has one environment. */
+const wired = new WeakMap<Bindings, ImageServices>()
+
+function services(env: Bindings): ImageServices {
+  const known = wired.get(env)
+  if (known) return known
+  const config = readConfig(env)
+  const cache = edgeVariantCache(caches.default, (message, fault) =>
+    log({ level: 'warn', message, cause: String(fault) }),
+  )
+  const made = { config, engine, admission, cache, originals: originalStore(config.store) }
+  wired.set(env, made)
+  return made
+}
+
+const app = createImageApp({ services, log, now: () => Date.now(), newRequestId: () => crypto.randomUUID() })
+
+export default { fetch: app.fetch } satisfies ExportedHandler<ImageEnv>
