@@ -1,0 +1,187 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect as connectSocket, createServer as createTcpServer } from 'node:net'
+import { neon, Pool } from '@neondatabase/serverless'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { NeonGatewayLimits } from './index.ts'
+import { DSN, embeddedTarget, freePort, pointAt, post, type Served, serve, type Target } from './testing.ts'
+
+let target: Target
+let served: Served
+const extra: Served[] = []
+const sql = neon(DSN)
+
+beforeAll(async () => {
+  target = await embeddedTarget()
+  served = await serve(target.url)
+}, 30_000)
+afterAll(async () => {
+  await served.stop()
+  await target.stop()
+})
+beforeEach(async () => {
+  pointAt(served)
+  await sql`DROP TABLE IF EXISTS notes`
+  await sql`CREATE TABLE notes (id int PRIMARY KEY, body text)`
+})
+afterEach(async () => {
+  await Promise.all(extra.splice(0).map((one) => one.stop()))
+})
+async function strict(limits: Partial<NeonGatewayLimits>): Promise<Served> {
+  const one = await serve(target.url, limits)
+  extra.push(one)
+  pointAt(one)
+  return one
+}
+
+describe('the wire', () => {
+  it('answers as Neon does, byte for byte where it matters', async () => {
+    const response = await post(served, { query: 'SELECT 1::int AS a, NULL AS b', params: [] })
+    expect(response.headers.get('access-control-allow-origin')).toBe('*')
+    expect(await response.json()).toEqual({
+      rowAsArray: true,
+      fields: [
+        {
+          name: 'a',
+          dataTypeID: 23,
+          tableID: 0,
+          columnID: 0,
+          dataTypeSize: 4,
+          dataTypeModifier: -1,
+          format: 'text',
+        },
+        {
+          name: 'b',
+          dataTypeID: 25,
+          tableID: 0,
+          columnID: 0,
+          dataTypeSize: -1,
+          dataTypeModifier: -1,
+          format: 'text',
+        },
+      ],
+      rows: [['1', null]],
+      command: 'SELECT',
+      rowCount: 1,
+    })
+  })
+
+  it('takes parameters of every JSON kind', async () => {
+    const casts = '$1::text, $2::int8, $3::bool, $4::float8, $5::text[], $6::jsonb, $7::text'
+    const body = `{"query":"SELECT ${casts}","params":["a\\u00e9",9007199254740993,true,1.5,["x,\\"y\\\\",null,["z"]],{"k":[1]},null]}`
+    const nested = body.replace(',null,["z"]]', ',null]')
+    const { rows } = (await (await post(served, nested)).json()) as { rows: unknown[][] }
+    expect(rows).toEqual([['aé', '9007199254740993', 't', '1.5', '{"x,\\"y\\\\",NULL}', '{"k": [1]}', null]])
+  })
+
+  it('gives objects and JSON values when neither arrays nor raw text are asked for', async () => {
+    const query = "SELECT 1 AS n, true AS yes, '{\"a\":1}'::jsonb AS json, 'NaN'::float8 AS nan, 5::int8 AS big"
+    const response = await post(served, { query }, { 'neon-array-mode': 'false', 'neon-raw-text-output': 'false' })
+    expect(await response.json()).toMatchObject({
+      rowAsArray: false,
+      rows: [{ n: 1, yes: true, json: { a: 1 }, nan: 'NaN', big: '5' }],
+    })
+  })
+
+  it.each([
+    ['no JSON', '{', {}],
+    ['no query', {}, {}],
+    ['params that are no list', { query: 'SELECT 1', params: 1 }, {}],
+    ['a zero byte', { query: 'SELECT 1\0' }, {}],
+    ['an unknown isolation level', { queries: [] }, { 'neon-batch-isolation-level': 'Chaos; DROP TABLE notes' }],
+    ['a flag that is none', { queries: [] }, { 'neon-batch-read-only': 'yes' }],
+    ['no connection string', { query: 'SELECT 1' }, { 'neon-connection-string': '' }],
+  ])('refuses %s', async (_, body, headers) => {
+    const response = await post(served, body, headers)
+    expect(response.status).toBe(400)
+    expect(await response.json()).toHaveProperty('message', expect.any(String))
+  })
+
+  it('answers an empty batch, preflights and other methods', async () => {
+    expect(await (await post(served, { queries: [] })).json()).toEqual({ results: [] })
+    const preflight = await fetch(`http://${served.origin}/sql`, { method: 'OPTIONS' })
+    expect(preflight.status).toBe(204)
+    expect(preflight.headers.get('access-control-allow-headers')).toContain('neon-connection-string')
+    expect((await fetch(`http://${served.origin}/sql`)).status).toBe(405)
+    expect((await fetch(`http://${served.origin}/v2`)).status).toBe(426)
+    expect((await fetch(`http://${served.origin}/elsewhere`)).status).toBe(404)
+  })
+
+  it('caps bodies and results, and says when a batch took effect all the same', async () => {
+    const tight = await strict({ bodyBytes: 1_000, resultBytes: 10_000 })
+    expect((await post(tight, { query: `SELECT '${'x'.repeat(1_000)}'` })).status).toBe(413)
+    expect((await post(tight, { query: "SELECT repeat('x', 100) FROM generate_series(1, 200)" })).status).toBe(507)
+    const batch = await post(tight, {
+      queries: [{ query: 'INSERT INTO notes VALUES (1)' }, { query: "SELECT repeat('x', 20000)" }],
+    })
+    expect(batch.status).toBe(507)
+    expect(await batch.json()).toMatchObject({ message: expect.stringContaining('has been committed') })
+    expect(await sql`SELECT id FROM notes`).toEqual([{ id: 1 }])
+  })
+
+  it('answers 503 with Retry-After when too many wait', async () => {
+    const tight = await strict({ poolConnections: 1, queuedRequests: 1 })
+    const slow = { query: 'SELECT pg_sleep(0.3)' }
+    const responses = await Promise.all(Array.from({ length: 5 }, () => post(tight, slow)))
+    const statuses = responses.map(({ status }) => status).sort()
+    expect(statuses.filter((status) => status === 503).length).toBeGreaterThan(0)
+    expect(statuses[0]).toBe(200)
+    expect(responses.find(({ status }) => status === 503)!.headers.get('retry-after')).toBe('1')
+  })
+
+  it('refuses COPY FROM STDIN and goes on', async () => {
+    await expect(sql`COPY notes FROM STDIN`).rejects.toThrow()
+    expect(await sql`SELECT 1 AS n`).toEqual([{ n: 1 }])
+  })
+
+  it('reports health and counts what it answered', async () => {
+    expect(await (await fetch(`http://${served.origin}/sql/health`)).json()).toMatchObject({ status: 'ok' })
+    expect(await served.registry.metrics()).toContain(
+      'neon_gateway_request_duration_seconds_count{route="query",status="200"}',
+    )
+  })
+})
+
+describe('without a database', () => {
+  it('answers 503 with Retry-After, and refuses WebSockets after the password', async () => {
+    const served = await serve(`postgres://postgres@127.0.0.1:${await freePort()}/postgres`)
+    pointAt(served)
+    const response = await post(served, { query: 'SELECT 1' })
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
+    expect((await fetch(`http://${served.origin}/sql/health`)).status).toBe(503)
+    const pool = new Pool({ connectionString: DSN })
+    pool.on('error', () => {})
+    await expect(pool.query('SELECT 1')).rejects.toMatchObject({ code: '08006' })
+    await pool.end()
+    await served.stop()
+  })
+
+  it('answers 502 with an unknown outcome when the connection ends without a word', async () => {
+    // A Postgres that signs in everybody and drops the line at the first statement.
+    const fake = createTcpServer((socket) => {
+      socket.once('data', () => {
+        socket.write(Buffer.from('52000000080000000052000000000000', 'hex').subarray(0, 9))
+        socket.write(Buffer.from('5a0000000549', 'hex'))
+        socket.once('data', () => socket.destroy())
+      })
+    }).listen(0, '127.0.0.1')
+    await once(fake, 'listening')
+    const served = await serve(`postgres://postgres@127.0.0.1:${(fake.address() as AddressInfo).port}/postgres`)
+    const response = await post(served, { queries: [{ query: 'SELECT 1' }] })
+    expect(response.status).toBe(502)
+    expect(await response.json()).toMatchObject({ code: '08007' })
+    await served.stop()
+    fake.close()
+  })
+
+  it('drops a WebSocket that does not speak the protocol', async () => {
+    const served = await serve('postgres://nobody@127.0.0.1:1/none')
+    const socket = new WebSocket(`ws://${served.origin}/v2`)
+    await once(socket, 'open')
+    socket.send('GET / HTTP/1.1\r\n\r\n')
+    await once(socket, 'close')
+    const raw = connectSocket(Number(served.origin.split(':')[1]), '127.0.0.1')
+    raw.end('GET /v2 HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    expect(String((await once(raw, 'data'))[0])).toContain('400')
+    await served.stop()
+  })
+})
