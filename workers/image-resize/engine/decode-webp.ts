@@ -3,7 +3,7 @@
 import libWebp from '@cwasm/webp/webp.wasm'
 import type { ImageHeader } from '#core/image/header/index.ts'
 import { UndecodableImage } from './index.ts'
-import type { Raster } from './raster.ts'
+import type { DecodedRaster } from './raster.ts'
 import { decoding, instantiate } from './wasm-memory.ts'
 
 /** Bytes at the peak: RGBA; lossless files decode into a second plane of the same size first, alpha is a plane of its own. */
@@ -11,7 +11,7 @@ export function webpPixelBytes(header: ImageHeader): number {
   return header.width * header.height * (4 + (header.wholePlanes ? 4 : 0) + (header.alpha ? 1 : 0))
 }
 
-export function decodeWebp(source: Uint8Array, header: ImageHeader): Raster {
+export function decodeWebp(source: Uint8Array, header: ImageHeader): DecodedRaster {
   return decoding(() => {
     const decoder = instantiate(libWebp)
     const input = decoder.copyIn(source)
@@ -23,6 +23,6 @@ export function decodeWebp(source: Uint8Array, header: ImageHeader): Raster {
     if (decoder.read32(results) !== width || decoder.read32(results + 4) !== height) {
       throw new UndecodableImage('the WebP has two sizes')
     }
-    return { data: decoder.view(pixels, width * height * 4), width, height, channels: 4 }
+    return { data: decoder.view(pixels, width * height * 4), width, height, channels: 4, scale: 1 }
   })
 }

@@ -3,7 +3,7 @@
 import lodePng from '@cwasm/lodepng/lodepng.wasm'
 import type { ImageHeader } from '#core/image/header/index.ts'
 import { UndecodableImage } from './index.ts'
-import type { Raster } from './raster.ts'
+import type { DecodedRaster } from './raster.ts'
 import { decoding, instantiate } from './wasm-memory.ts'
 
 /** Bytes at the peak: filtered and unfiltered samples as stored, and the RGBA they become. */
@@ -12,7 +12,7 @@ export function pngPixelBytes(header: ImageHeader): number {
   return Math.ceil(header.width * header.height * (2 * stored + 4))
 }
 
-export function decodePng(source: Uint8Array, header: ImageHeader): Raster {
+export function decodePng(source: Uint8Array, header: ImageHeader): DecodedRaster {
   return decoding(() => {
     const decoder = instantiate(lodePng)
     const input = decoder.copyIn(source)
@@ -24,7 +24,7 @@ export function decodePng(source: Uint8Array, header: ImageHeader): Raster {
     if (decoder.read32(results + 4) !== width || decoder.read32(results + 8) !== height) {
       throw new UndecodableImage('the PNG has two sizes')
     }
-    return { data: decoder.view(decoder.read32(results), width * height * 4), width, height, channels: 4 }
+    return { data: decoder.view(decoder.read32(results), width * height * 4), width, height, channels: 4, scale: 1 }
   })
 }
 

@@ -6,3 +6,8 @@ export interface Raster {
   /** 3 = RGB, 4 = RGB and straight (not premultiplied) alpha. */
   readonly channels: 3 | 4
 }
+
+/** A raster that its decoder may have shrunk: `scale` is exact, while the size is rounded up to whole pixels. */
+export interface DecodedRaster extends Raster {
+  readonly scale: number
+}

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { IMAGE_LIMITS } from '#core/image/limits.ts'
 import { parseOptions } from '#core/image/options.ts'
 import { type OutputType, planResize } from '#core/image/plan.ts'
-import { colourAt, colourNameAt, decoded, headerOf, patternPsnr } from '../fixtures/decoded.ts'
+import { colourAt, colourNameAt, decoded, finePatternPsnr, headerOf, patternPsnr } from '../fixtures/decoded.ts'
 import { type FixtureName, fixture, unpackedFixture } from '../fixtures/images.ts'
 import { UndecodableImage } from './index.ts'
 import { wasmEngine } from './wasm.ts'
@@ -43,6 +43,11 @@ describe('the wasm engine', () => {
     const { raster } = await resized(fixture('photo.jpg'), `w=${width},q=95`)
     expect(raster.width).toBe(width)
     expect(patternPsnr(raster)).toBeGreaterThan(width > 40 ? 34 : 28)
+  })
+
+  it.each([380, 317, 250, 199, 163, 150, 131, 120])('keeps fine detail in its place at %i pixels', async (width) => {
+    const { raster } = await resized(fixture('fine.jpg'), `w=${width},q=95`)
+    expect(finePatternPsnr(raster)).toBeGreaterThan(40)
   })
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8] as const)('turns EXIF orientation %i upright', async (orientation) => {

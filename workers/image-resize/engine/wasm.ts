@@ -12,7 +12,7 @@ import { encodeJpeg, encodeWebp } from './encode.ts'
 import type { Engine } from './index.ts'
 import { storedRectangle, turnUpright } from './orient.ts'
 import { decodePng, encodePng, pngPixelBytes } from './png.ts'
-import type { Raster } from './raster.ts'
+import type { DecodedRaster, Raster } from './raster.ts'
 import { resample } from './resample.ts'
 
 const INPUTS: ReadonlySet<ImageType> = new Set(['jpeg', 'png', 'webp'])
@@ -54,7 +54,7 @@ function decodedBytes(plan: ResizePlan): number {
   }
 }
 
-function decode(source: Uint8Array, plan: ResizePlan): Raster {
+function decode(source: Uint8Array, plan: ResizePlan): DecodedRaster {
   switch (plan.source.type) {
     case 'jpeg':
       return decodeJpeg(source, plan.source, scaleOf(plan))
@@ -68,14 +68,14 @@ function decode(source: Uint8Array, plan: ResizePlan): Raster {
 }
 
 /** Works in the stored orientation and turns only the small result. */
-function shrink(decoded: Raster, { source, crop, scaled }: ResizePlan): Raster {
+function shrink(decoded: DecodedRaster, { source, crop, scaled }: ResizePlan): Raster {
   const stored = storedRectangle(crop, source, source.orientation)
-  const ratio = { x: decoded.width / source.width, y: decoded.height / source.height }
+  const { scale } = decoded
   const kept: Rectangle = {
-    x: stored.x * ratio.x,
-    y: stored.y * ratio.y,
-    width: stored.width * ratio.x,
-    height: stored.height * ratio.y,
+    x: stored.x * scale,
+    y: stored.y * scale,
+    width: stored.width * scale,
+    height: stored.height * scale,
   }
   const target: Size = source.orientation >= 5 ? { width: scaled.height, height: scaled.width } : scaled
   const small = resample(decoded, kept, target, !source.alpha)
