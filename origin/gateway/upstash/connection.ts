@@ -1,5 +1,5 @@
+import type { Answer } from './answer.ts'
 import { redisAway, tooBusy } from './errors.ts'
-import type { Answer } from './reply-reader.ts'
 import { type Exchange, RespSocket } from './resp-socket.ts'
 import type { GatewayLimits, GatewayLogger, RedisSettings } from './settings.ts'
 

@@ -1,7 +1,7 @@
+import type { Answer } from './answer.ts'
 import type { RedisConnection } from './connection.ts'
 import { GatewayError, timedOut, tooBusy } from './errors.ts'
 import { type Access, judge } from './policy.ts'
-import type { Answer } from './reply-reader.ts'
 import { type Command, encodeCommands } from './resp.ts'
 import type { Exchange } from './resp-socket.ts'
 import type { GatewayLimits } from './settings.ts'

@@ -1,38 +1,6 @@
+import type { Answer, Expected } from './answer.ts'
 import { JsonWriter } from './json-writer.ts'
-
-/**
- * The JSON that a request's replies become.
- * - `one`: `{"result":…}`, or `{"error":…}` with status 400
- * - `pipeline`: an array of those, status 200
- * - `transaction`: the replies are MULTI, the queued commands, EXEC; the answer is EXEC's array in the form of
- *   `pipeline`, or `{"error":…}` with status 400 when the transaction was discarded
- */
-export type AnswerForm = 'one' | 'pipeline' | 'transaction'
-
-/** What the reader has to know about the replies that come next. */
-export interface Expected {
-  form: AnswerForm
-  /** Strings as base64 of their bytes, rather than as UTF-8 text. */
-  base64: boolean
-  /** Replies that Redis will send. */
-  replies: number
-  /** Commands of a pipeline that were not sent, by their place in it, with the error to put there. */
-  refused?: ReadonlyMap<number, string>
-}
-
-/** An HTTP answer, ready to be sent. */
-export interface Answer {
-  status: number
-  body: Buffer
-  /** Commands answered, and how many of them with an error. */
-  commands: number
-  failed: number
-}
-
-/** Redis sent what is not RESP2, or more than was asked for: the connection cannot be used any longer. */
-export class ProtocolError extends Error {
-  override name = 'ProtocolError'
-}
+import { integerBetween, ProtocolError } from './resp.ts'
 
 const RESULT = Buffer.from('{"result":')
 const ERROR = Buffer.from('{"error":')
@@ -138,7 +106,7 @@ export class ReplyReader {
     if (this.#expected === undefined) this.#start()
     switch (bytes[start]) {
       case BULK:
-        return this.#bulk(bytes, start, integer(bytes, start + 1, end), next)
+        return this.#bulk(bytes, start, integerBetween(bytes, start + 1, end), next)
       case INTEGER:
         // The digits as they are: JSON has no largest integer, and what a client makes of it is the client's affair.
         this.#before()
@@ -149,7 +117,7 @@ export class ReplyReader {
         this.#statusLine(bytes, start + 1, end)
         return next
       case ARRAY:
-        this.#array(integer(bytes, start + 1, end))
+        this.#array(integerBetween(bytes, start + 1, end))
         return next
       case FAILURE:
         this.#error(bytes.toString('utf8', start + 1, end))
@@ -343,16 +311,4 @@ export class ReplyReader {
   #isDiscardedExec(): boolean {
     return this.#expected?.form === 'transaction' && this.#open.length === 0
   }
-}
-
-/** A decimal integer between two offsets. Lengths and counts only: they fit a double. */
-function integer(bytes: Buffer, start: number, end: number): number {
-  const negative = bytes[start] === 0x2d
-  let value = 0
-  for (let i = negative ? start + 1 : start; i < end; i++) {
-    const digit = bytes[i]! - 0x30
-    if (digit < 0 || digit > 9) throw new ProtocolError('a length that is not a number')
-    value = value * 10 + digit
-  }
-  return negative ? -value : value
 }

@@ -1,7 +1,8 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { Answer, Expected } from './answer.ts'
 import { connectionLost, type GatewayError, timedOut } from './errors.ts'
-import { type Answer, type Expected, ReplyReader } from './reply-reader.ts'
+import { ReplyReader } from './reply-reader.ts'
 import { type Command, encodeCommands, type WireCommands } from './resp.ts'
 import type { RedisSettings } from './settings.ts'
 

@@ -34,3 +34,24 @@ function utf8Length(text: string): number {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text)
   return text.length
 }
+
+/** Redis sent what is not RESP2, or more than was asked for: the connection cannot be used any longer. */
+export class ProtocolError extends Error {
+  override name = 'ProtocolError'
+}
+
+/**
+ * A decimal integer between two offsets. Lengths and counts only: they fit a double.
+ *
+ * @throws {ProtocolError} when it is not one
+ */
+export function integerBetween(bytes: Buffer, start: number, end: number): number {
+  const negative = bytes[start] === 0x2d
+  let value = 0
+  for (let i = negative ? start + 1 : start; i < end; i++) {
+    const digit = bytes[i]! - 0x30
+    if (digit < 0 || digit > 9) throw new ProtocolError('a length that is not a number')
+    value = value * 10 + digit
+  }
+  return negative ? -value : value
+}

@@ -45,12 +45,21 @@ export interface GatewayServerOptions extends UpstashGatewayOptions {
   exposeMetrics?: boolean
 }
 
+/** Longest wait for requests under way when the server closes, in ms. Above any command time-out by default. */
+const DRAIN_MS = 10_000
+
 /** Starts a server with nothing but the gateway on it. */
 export async function startUpstashGateway(options: GatewayServerOptions): Promise<GatewayServer> {
   const registry = new Registry()
   if (options.exposeMetrics) collectDefaultMetrics({ register: registry })
   const gateway = createUpstashGateway(options.exposeMetrics ? { ...options, metrics: promMetrics(registry) } : options)
+  let answering = 0
+  let whenIdle: (() => void) | undefined
   const server = createServer((request, response) => {
+    answering++
+    response.once('close', () => {
+      if (--answering === 0) whenIdle?.()
+    })
     if (options.exposeMetrics && request.method === 'GET' && request.url === '/metrics')
       registry.metrics().then(
         (text) => response.setHeader('content-type', registry.contentType).end(text),
@@ -71,9 +80,13 @@ export async function startUpstashGateway(options: GatewayServerOptions): Promis
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
       gateway.endStreams()
+      // Neither connections that fall idle later nor those that never carried a request count as idle for node:http.
+      whenIdle = () => server.closeAllConnections()
+      if (answering === 0) whenIdle()
+      const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
       await closed
+      clearTimeout(deadline)
       await gateway.close()
     },
   }

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
+import type { Answer } from './answer.ts'
 import type { RedisConnection } from './connection.ts'
 import { badRequest, GatewayError, tooBusy } from './errors.ts'
 import { type Access, noPermission } from './policy.ts'
-import type { Answer } from './reply-reader.ts'
 import type { Command } from './resp.ts'
 import type { GatewayLimits } from './settings.ts'
 

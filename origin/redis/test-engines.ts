@@ -1,0 +1,95 @@
+/** Redis engines for tests: the embedded one always, a real redis-server where the machine has one. */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createConnection, createServer } from 'node:net'
+import { startEmbeddedRedis } from '../embedded/redis/index.ts'
+
+export interface RunningRedis {
+  url: string
+  port: number
+  close(): Promise<void>
+}
+
+export interface RedisEngine {
+  name: string
+  /** Whether it has BLPOP and its kind, which the embedded engine leaves out. */
+  blocks: boolean
+  /** Starts an empty server. @param port a fixed port, to start again where another was; free when absent */
+  start(port?: number): Promise<RunningRedis>
+}
+
+const embedded: RedisEngine = {
+  name: 'embedded redis',
+  blocks: false,
+  async start(port) {
+    return startEmbeddedRedis({ port: port ?? (await freePort()) })
+  },
+}
+
+const redisServer: RedisEngine = { name: 'redis-server', blocks: true, start: startRedisServer }
+
+/** The engines to run a suite on. Says so when the machine has no redis-server. */
+export function redisEngines(): RedisEngine[] {
+  if (hasRedisServer()) return [embedded, redisServer]
+  console.info('no redis-server on the PATH: running on the embedded engine only')
+  return [embedded]
+}
+
+function hasRedisServer(): boolean {
+  try {
+    execFileSync('redis-server', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function startRedisServer(port?: number): Promise<RunningRedis> {
+  const chosen = port ?? (await freePort())
+  const options = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp']
+  const child = spawn('redis-server', options, { stdio: 'ignore' })
+  await untilListening(chosen)
+  return {
+    url: `redis://127.0.0.1:${chosen}`,
+    port: chosen,
+    async close() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+  }
+}
+
+/**
+ * A free port below the ephemeral range: there, a test that waits for a server to come back could find its port taken by
+ * an outgoing connection, or connect to itself.
+ */
+async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const server = createServer().listen(port, '127.0.0.1')
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('listening', () => resolve(true))
+      server.once('error', () => resolve(false))
+    })
+    if (!free) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+  throw new Error('no free port')
+}
+
+async function untilListening(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const socket = createConnection(port, '127.0.0.1')
+    const connected = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true))
+      socket.once('error', () => resolve(false))
+    })
+    socket.destroy()
+    if (connected) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error(`redis-server did not listen on ${port}`)
+}
