@@ -90,6 +90,8 @@ export interface CommandSpec {
   readonly flags: readonly CommandFlag[]
   readonly keys: KeyPositions
   readonly run: Handler
+  /** Commands whose first argument names what to do: each with its arity, both words included. */
+  readonly subcommands?: Readonly<Record<string, number>>
 }
 
 export type CommandFlag = 'write' | 'readonly' | 'noscript' | 'pubsub' | 'admin' | 'movablekeys'

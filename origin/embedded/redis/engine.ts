@@ -2,7 +2,7 @@ import type { Clock, Random } from '#core/ids.ts'
 import type { Client, CommandSpec, Engine } from './command.ts'
 import { commandTable } from './commands/index.ts'
 import { ALLOWED_WHILE_SUBSCRIBED, isSubscribed } from './commands/pubsub.ts'
-import { NOT_QUEUED } from './commands/transactions.ts'
+import { endTransaction, NOT_QUEUED } from './commands/transactions.ts'
 import { Database, type Surroundings } from './keyspace.ts'
 import { LuaInterpreter } from './lua/interpreter.ts'
 import { errors, QUEUED, type Reply, ReplyError, Status } from './reply.ts'
@@ -79,6 +79,7 @@ function dispatch(engine: Engine, client: Client, argv: readonly string[], now: 
   const spec = engine.commands.get(name)
   const refusal = spec ? refuse(spec, client, argv) : unknownCommand(argv)
   if (refusal) {
+    if (name === 'exec') return abort(client, refusal)
     if (client.transaction) client.transactionFailed = true
     return refusal
   }
@@ -87,6 +88,12 @@ function dispatch(engine: Engine, client: Client, argv: readonly string[], now: 
     return QUEUED
   }
   return call(engine, spec!, client, argv, now)
+}
+
+/** An EXEC that cannot even run gives its transaction up. */
+function abort(client: Client, refusal: ReplyError): ReplyError {
+  endTransaction(client)
+  return new ReplyError(`EXECABORT Transaction discarded because of: ${refusal.message.replace(/^-?ERR /, '')}`)
 }
 
 function call(engine: Engine, spec: CommandSpec, client: Client, argv: readonly string[], now: number): Reply {
@@ -103,6 +110,8 @@ function call(engine: Engine, spec: CommandSpec, client: Client, argv: readonly 
 
 function refuse(spec: CommandSpec, client: Client, argv: readonly string[]): ReplyError | undefined {
   if (spec.arity > 0 ? argv.length !== spec.arity : argv.length < -spec.arity) return errors.arity(spec.name)
+  const subcommandError = spec.subcommands && refuseSubcommand(spec.name, spec.subcommands, argv)
+  if (subcommandError) return subcommandError
   if (isSubscribed(client) && !ALLOWED_WHILE_SUBSCRIBED.has(spec.name)) {
     return new ReplyError(
       `ERR Can't execute '${spec.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
@@ -111,11 +120,20 @@ function refuse(spec: CommandSpec, client: Client, argv: readonly string[]): Rep
   return undefined
 }
 
+function refuseSubcommand(name: string, known: Readonly<Record<string, number>>, argv: readonly string[]) {
+  const sub = argv[1]?.toLowerCase()
+  if (sub === undefined) return undefined
+  if (!Object.hasOwn(known, sub)) return errors.unknownSubcommand(name, argv[1]!)
+  const arity = known[sub]!
+  return (arity > 0 ? argv.length === arity : argv.length >= -arity) ? undefined : errors.arity(`${name}|${sub}`)
+}
+
 function unknownCommand(argv: readonly string[]): ReplyError {
   let echoed = ''
   for (const arg of argv.slice(1)) {
     if (echoed.length >= MAX_ECHO) break
-    echoed += `'${arg.slice(0, MAX_ECHO - echoed.length)}' `
+    // Cut at a zero byte: the real server formats C strings.
+    echoed += `'${arg.slice(0, MAX_ECHO - echoed.length).split('\0')[0]}' `
   }
   return new ReplyError(`ERR unknown command '${argv[0]!.slice(0, MAX_ECHO)}', with args beginning with: ${echoed}`)
 }

@@ -4,6 +4,8 @@ import { errors } from './reply.ts'
 
 /** One page never holds less than this share of the collection: a sweep then takes at most so many passes over it. */
 const MAX_PASSES = 256
+/** Collections up to this size come whole, as compactly encoded ones do from the real server. */
+const WHOLE_COLLECTION = 128
 
 export interface ScanOptions {
   readonly cursor: number
@@ -47,9 +49,10 @@ export function scanPage(
   elements: Iterable<string>,
   size: number,
   options: ScanOptions,
+  whole = WHOLE_COLLECTION,
 ): { cursor: number; page: string[] } {
   const wanted = Math.max(options.count, Math.ceil(size / MAX_PASSES))
-  if (options.cursor === 0 && size <= wanted) {
+  if (options.cursor === 0 && size <= Math.max(wanted, whole)) {
     return { cursor: 0, page: matching([...elements], options.match) }
   }
   const rest: [hash: number, element: string][] = []

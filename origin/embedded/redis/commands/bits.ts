@@ -52,7 +52,6 @@ function getbit({ db }: Call, argv: readonly string[]): Reply {
 function bitRange(start: number, stop: number, unit: string | undefined, length: number): [from: number, end: number] {
   const scale = unit === 'bit' ? 1 : 8
   const total = scale === 1 ? length * 8 : length
-  if (start < 0 && stop < 0 && start > stop) return [0, 0]
   const from = Math.max(0, start < 0 ? start + total : start)
   const last = Math.min(total - 1, Math.max(0, stop < 0 ? stop + total : stop))
   return from > last ? [0, 0] : [from * scale, (last + 1) * scale]
@@ -67,11 +66,12 @@ function unitArg(text: string | undefined): 'bit' | 'byte' | undefined {
 const POPCOUNT = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length)
 
 function bitcount({ db }: Call, argv: readonly string[]): Reply {
-  if (argv.length === 3 || argv.length > 5) throw errors.syntax()
-  const [start, stop] = argv.length === 2 ? [0, -1] : [integerArg(argv[2]!), integerArg(argv[3]!)]
-  const unit = unitArg(argv[4])
   const data = db.read(argv[1]!, 'string')
   if (data === undefined) return 0
+  if (argv.length === 3 || argv.length > 5) throw errors.syntax()
+  const [start, stop] = argv.length === 2 ? [0, -1] : [integerArg(argv[2]!), integerArg(argv[3]!)]
+  if (start < 0 && stop < 0 && start > stop) return 0
+  const unit = unitArg(argv[4])
   const [from, end] = bitRange(start, stop, unit, data.length)
   let total = 0
   for (let bit = from; bit < end; ) {
@@ -85,12 +85,12 @@ function bitcount({ db }: Call, argv: readonly string[]): Reply {
 
 function bitpos({ db }: Call, argv: readonly string[]): Reply {
   const bit = bitArg(integerArg(argv[2]!) === 0 ? '0' : argv[2]!, 'ERR The bit argument must be 1 or 0.')
+  const data = db.read(argv[1]!, 'string')
+  if (data === undefined) return bit === 1 ? -1 : 0
   if (argv.length > 6) throw errors.syntax()
   const start = argv[3] === undefined ? 0 : integerArg(argv[3])
   const unit = unitArg(argv[5])
   const stop = argv[4] === undefined ? -1 : integerArg(argv[4])
-  const data = db.read(argv[1]!, 'string')
-  if (data === undefined) return bit === 1 ? -1 : 0
   const [from, end] = bitRange(start, stop, unit, data.length)
   const plain = bit === 1 ? 0 : 255
   for (let at = from; at < end; ) {

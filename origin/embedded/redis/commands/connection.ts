@@ -42,7 +42,7 @@ function auth(_call: Call, argv: readonly string[]): Reply {
 }
 
 function select({ engine, client }: Call, argv: readonly string[]): Reply {
-  const index = integerArg(argv[1]!, () => new ReplyError('ERR invalid DB index'))
+  const index = integerArg(argv[1]!)
   if (!engine.databases[index]) throw new ReplyError('ERR DB index is out of range')
   client.db = index
   return OK
@@ -62,6 +62,17 @@ function describe(client: Client, now: number): string {
   return `id=${client.id} addr=${client.address} name=${client.name} age=${age} flags=${flags} db=${client.db} sub=${client.channels.size} psub=${client.patterns.size} multi=${client.transaction?.length ?? -1} resp=2 ${library}\n`
 }
 
+const CLIENT_SUBCOMMANDS = {
+  id: 2,
+  getname: 2,
+  setname: 3,
+  setinfo: 4,
+  info: 2,
+  list: -2,
+  'no-evict': 3,
+  'no-touch': 3,
+}
+
 function clientCommand({ engine, client, now }: Call, argv: readonly string[]): Reply {
   const sub = argv[1]!.toLowerCase()
   switch (sub) {
@@ -70,22 +81,17 @@ function clientCommand({ engine, client, now }: Call, argv: readonly string[]): 
     case 'getname':
       return client.name === '' ? null : client.name
     case 'setname':
-      if (argv.length !== 3) throw errors.arity('client|setname')
       setName(client, argv[2]!)
       return OK
     case 'setinfo':
-      if (argv.length !== 4) throw errors.arity('client|setinfo')
       client.library[argv[2]!.toLowerCase()] = argv[3]!
       return OK
     case 'info':
       return describe(client, now)
     case 'list':
       return [...engine.clients].map((other) => describe(other, now)).join('')
-    case 'no-evict':
-    case 'no-touch':
-      return OK
     default:
-      throw errors.unknownSubcommand('client', argv[1]!)
+      return OK
   }
 }
 
@@ -115,7 +121,7 @@ export const connectionCommands: readonly CommandSpec[] = [
   control('hello', -1, hello, ['noscript']),
   control('auth', -2, auth, ['noscript']),
   control('select', 2, select),
-  control('client', -2, clientCommand, ['noscript']),
+  { ...control('client', -2, clientCommand, ['noscript']), subcommands: CLIENT_SUBCOMMANDS },
   control('quit', -1, quit, ['noscript']),
   control('reset', 1, reset, ['noscript']),
   control('monitor', 1, monitor, ['noscript', 'admin']),

@@ -27,7 +27,7 @@ export function addFloats(current: string, by: string, error = errors.notFloat):
   return formatLongDouble(addLongDoubles(value, amount))
 }
 
-function isInfinite(text: string): boolean {
+export function isInfinite(text: string): boolean {
   return /^[+-]?inf(inity)?$/i.test(text)
 }
 

@@ -1,8 +1,9 @@
 import { type Call, type CommandSpec, read, write } from '../command.ts'
+import { parseLongDouble } from '../long-double.ts'
 import { fitsInt64, int64 } from '../numbers.ts'
 import { errors, OK, type Reply, ReplyError } from '../reply.ts'
-import { scanOptions, scanPage } from '../scan.ts'
-import { addFloats, addIntegers, integerReply } from './counters.ts'
+import { cursorArg, scanOptions, scanPage } from '../scan.ts'
+import { addFloats, addIntegers, integerReply, isInfinite } from './counters.ts'
 import { randomPicks } from './random-picks.ts'
 
 const create = () => new Map<string, string>()
@@ -62,6 +63,9 @@ function hincrby({ db }: Call, argv: readonly string[]): Reply {
 
 function hincrbyfloat({ db }: Call, argv: readonly string[]): Reply {
   const [, key, field, amount] = argv as [string, string, string, string]
+  if (parseLongDouble(amount) === undefined) {
+    throw isInfinite(amount) ? new ReplyError('ERR value is NaN or Infinity') : errors.notFloat()
+  }
   const current = db.read(key, 'hash')?.get(field) ?? '0'
   const sum = addFloats(current, amount, () => new ReplyError('ERR hash value is not a float'))
   db.editOrCreate(key, 'hash', create).set(field, sum)
@@ -70,17 +74,18 @@ function hincrbyfloat({ db }: Call, argv: readonly string[]): Reply {
 }
 
 function hscan({ db }: Call, argv: readonly string[]): Reply {
-  const options = scanOptions(argv, 2)
+  cursorArg(argv[2]!)
   const hash = db.read(argv[1]!, 'hash')
   if (!hash) return ['0', []]
+  const options = scanOptions(argv, 2)
   const { cursor, page } = scanPage(hash.keys(), hash.size, options)
   return [String(cursor), page.flatMap((field) => [field, hash.get(field)!])]
 }
 
 function hrandfield({ engine, db }: Call, argv: readonly string[]): Reply {
   const withValues = argv[3] !== undefined
-  if (withValues && (argv[3]!.toLowerCase() !== 'withvalues' || argv.length > 4)) throw errors.syntax()
   const count = argv[2] === undefined ? undefined : randomPicks.countArg(argv[2], withValues)
+  if (withValues && (argv[3]!.toLowerCase() !== 'withvalues' || argv.length > 4)) throw errors.syntax()
   const hash = db.read(argv[1]!, 'hash')
   if (!hash) return count === undefined ? null : []
   const fields = randomPicks.pick(hash.keys(), hash.size, count, engine.random)

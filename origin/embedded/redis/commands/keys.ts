@@ -103,7 +103,7 @@ function keys({ db }: Call, argv: readonly string[]): Reply {
 
 function scan({ db }: Call, argv: readonly string[]): Reply {
   const options = scanOptions(argv, 1, true)
-  const { cursor, page } = scanPage(db.keys(), db.size, options)
+  const { cursor, page } = scanPage(db.keys(), db.size, options, 0)
   const chosen = options.type === undefined ? page : page.filter((key) => db.get(key)?.type === options.type)
   return [String(cursor), chosen]
 }
@@ -118,8 +118,6 @@ function flush(all: boolean) {
 
 function object({ db }: Call, argv: readonly string[]): Reply {
   const sub = argv[1]!.toLowerCase()
-  if (!['encoding', 'refcount', 'idletime', 'freq'].includes(sub)) throw errors.unknownSubcommand('object', argv[1]!)
-  if (argv.length !== 3) throw errors.arity(`object|${sub}`)
   const stored = db.get(argv[2]!)
   if (!stored) return null
   if (sub === 'encoding') return encodingOf(stored)
@@ -169,5 +167,5 @@ export const keyCommands: readonly CommandSpec[] = [
   read('dbsize', 1, ({ db }) => db.size, NO_KEYS),
   write('flushdb', -1, flush(false), NO_KEYS),
   write('flushall', -1, flush(true), NO_KEYS),
-  read('object', -2, object, [2, 2, 1]),
+  { ...read('object', -2, object, [2, 2, 1]), subcommands: { encoding: 3, refcount: 3, idletime: 3, freq: 3 } },
 ]

@@ -5,6 +5,9 @@ import { errors, NIL_ARRAY, OK, type Reply, ReplyError } from '../reply.ts'
 /** Lists are plain arrays: V8 moves memory fast, and nothing here keeps lists of more than some thousands. */
 type End = 'left' | 'right'
 
+/** More arguments than this might overflow the stack of one call. */
+const MAX_SPREAD = 10_000
+
 function push(end: End, mustExist: boolean) {
   return ({ db }: Call, argv: readonly string[]): Reply => {
     const key = argv[1]!
@@ -12,9 +15,10 @@ function push(end: End, mustExist: boolean) {
     if (!list) return 0
     const values = argv.slice(2)
     if (end === 'right') for (const value of values) list.push(value)
-    else list.splice(0, 0, ...values.reverse())
+    else if (values.length <= MAX_SPREAD) list.unshift(...values.reverse())
+    else db.put(key, 'list', values.reverse().concat(list), true)
     db.changed(key)
-    return list.length
+    return db.read(key, 'list')!.length
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Call, type Client, type CommandSpec, control, type Engine } from '../command.ts'
 import { globMatches } from '../glob.ts'
-import { errors, NO_REPLY, type Reply } from '../reply.ts'
+import { NO_REPLY, type Reply } from '../reply.ts'
 
 /** What a connection may still ask while it is subscribed (RESP2). */
 export const ALLOWED_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
@@ -67,16 +67,13 @@ function subscribersOf(engine: Engine, channel: string): number {
 
 function pubsub({ engine }: Call, argv: readonly string[]): Reply {
   const sub = argv[1]!.toLowerCase()
-  if (sub === 'channels' && argv.length <= 3) {
+  if (sub === 'channels') {
     const channels = new Set<string>()
     for (const client of engine.clients) for (const channel of client.channels) channels.add(channel)
     return [...channels].filter((channel) => argv[2] === undefined || globMatches(argv[2], channel))
   }
   if (sub === 'numsub') return argv.slice(2).flatMap((channel) => [channel, subscribersOf(engine, channel)])
-  if (sub === 'numpat' && argv.length === 2) {
-    return new Set([...engine.clients].flatMap((client) => [...client.patterns])).size
-  }
-  throw errors.unknownSubcommand('pubsub', argv[1]!)
+  return new Set([...engine.clients].flatMap((client) => [...client.patterns])).size
 }
 
 export const pubsubCommands: readonly CommandSpec[] = [
@@ -85,5 +82,5 @@ export const pubsubCommands: readonly CommandSpec[] = [
   control('unsubscribe', -1, unsubscribe('unsubscribe'), ['pubsub', 'noscript']),
   control('punsubscribe', -1, unsubscribe('punsubscribe'), ['pubsub', 'noscript']),
   control('publish', 3, publish, ['pubsub']),
-  control('pubsub', -2, pubsub, ['pubsub']),
+  { ...control('pubsub', -2, pubsub, ['pubsub']), subcommands: { channels: -2, numsub: -2, numpat: 2 } },
 ]

@@ -1,7 +1,7 @@
 import { type Call, type CommandSpec, NO_KEYS } from '../command.ts'
 import { sha1hex } from '../lua/interpreter.ts'
 import { integerArg } from '../numbers.ts'
-import { errors, OK, type Reply, ReplyError } from '../reply.ts'
+import { OK, type Reply, ReplyError } from '../reply.ts'
 
 /** Scripts remembered for EVALSHA; a bound against clients that generate scripts. */
 const MAX_SCRIPTS = 10_000
@@ -29,14 +29,12 @@ function remember(scripts: Map<string, string>, sha: string, body: string): void
 function script({ engine }: Call, argv: readonly string[]): Reply {
   const sub = argv[1]!.toLowerCase()
   if (sub === 'load') {
-    if (argv.length !== 3) throw errors.arity('script|load')
     const sha = sha1hex(argv[2]!)
     engine.checkScript(sha, argv[2]!)
     remember(engine.scripts, sha, argv[2]!)
     return sha
   }
   if (sub === 'exists') {
-    if (argv.length < 3) throw errors.arity('script|exists')
     return argv.slice(2).map((sha) => Number(engine.scripts.has(sha.toLowerCase())))
   }
   if (sub === 'flush') {
@@ -47,8 +45,7 @@ function script({ engine }: Call, argv: readonly string[]): Reply {
     engine.forgetScripts()
     return OK
   }
-  if (sub === 'kill') throw new ReplyError('NOTBUSY No scripts in execution right now.')
-  throw errors.unknownSubcommand('script', argv[1]!)
+  throw new ReplyError('NOTBUSY No scripts in execution right now.')
 }
 
 function spec(name: string, arity: number, run: CommandSpec['run']): CommandSpec {
@@ -60,5 +57,5 @@ export const scriptingCommands: readonly CommandSpec[] = [
   spec('evalsha', -3, evaluate(true, false)),
   spec('eval_ro', -3, evaluate(false, true)),
   spec('evalsha_ro', -3, evaluate(true, true)),
-  spec('script', -2, script),
+  { ...spec('script', -2, script), subcommands: { load: 3, exists: -3, flush: -2, kill: 2 } },
 ]

@@ -2,7 +2,7 @@ import { ALL_KEYS, type Call, type CommandSpec, read, write } from '../command.t
 import type { Database } from '../keyspace.ts'
 import { integer, integerArg } from '../numbers.ts'
 import { errors, type Reply, ReplyError } from '../reply.ts'
-import { scanOptions, scanPage } from '../scan.ts'
+import { cursorArg, scanOptions, scanPage } from '../scan.ts'
 import { randomPicks } from './random-picks.ts'
 
 const EMPTY: ReadonlySet<string> = new Set()
@@ -111,9 +111,10 @@ export function cardinalityArgs(argv: readonly string[]): { keys: readonly strin
 }
 
 function sscan({ db }: Call, argv: readonly string[]): Reply {
-  const options = scanOptions(argv, 2)
+  cursorArg(argv[2]!)
   const set = db.read(argv[1]!, 'set')
   if (!set) return ['0', []]
+  const options = scanOptions(argv, 2)
   const { cursor, page } = scanPage(set, set.size, options)
   return [String(cursor), page]
 }

@@ -35,6 +35,9 @@ function parseTrim(argv: readonly string[], at: number): { trim: Trim; next: num
   return { trim: { length }, next }
 }
 
+const incompatibleTrims = () =>
+  new ReplyError('ERR syntax error, MAXLEN and MINID options at the same time are not compatible')
+
 function nextId(stream: Stream | undefined, wanted: string, now: number): bigint {
   const last = stream?.lastId ?? 0n
   if (wanted === '*') {
@@ -43,7 +46,6 @@ function nextId(stream: Stream | undefined, wanted: string, now: number): bigint
   }
   const open = /^([0-9]{1,20})-\*$/.exec(wanted)
   const id = open ? openId(BigInt(open[1]!), last) : parseId(wanted, 0n)
-  if (id === 0n) throw new ReplyError('ERR The ID specified in XADD must be greater than 0-0')
   if (id <= last) {
     throw new ReplyError('ERR The ID specified in XADD is equal or smaller than the target stream top item')
   }
@@ -64,12 +66,18 @@ function xadd({ db, now }: Call, argv: readonly string[]): Reply {
     if (option === 'nomkstream') {
       create = false
       at++
-    } else if (option === 'maxlen' || option === 'minid') ({ trim, next: at } = parseTrim(argv, at))
-    else break
+    } else if (option === 'maxlen' || option === 'minid') {
+      if (trim) throw incompatibleTrims()
+      ;({ trim, next: at } = parseTrim(argv, at))
+    } else break
   }
   const fields = argv.slice(at + 1)
+  const id0 = argv[at]
+  if (id0 === undefined) throw errors.arity('xadd')
+  const isOpen = id0 === '*' || /^[0-9]{1,20}-\*$/.test(id0)
+  const fixed = isOpen ? undefined : parseId(id0, 0n)
   if (fields.length === 0 || fields.length % 2 !== 0) throw errors.arity('xadd')
-  if (argv[at] !== '*' && !/-\*$/.test(argv[at]!)) parseId(argv[at]!, 0n)
+  if (fixed === 0n) throw new ReplyError('ERR The ID specified in XADD must be greater than 0-0')
   const existing = db.edit(argv[1]!, 'stream')
   if (!existing && !create) return null
   const id = nextId(existing, argv[at]!, now)
@@ -97,8 +105,11 @@ function xrange(reverse: boolean) {
     const [first, last] = reverse ? [argv[3]!, argv[2]!] : [argv[2]!, argv[3]!]
     const from = rangeId(first, true)
     const to = rangeId(last, false)
-    if (argv.length !== 4 && (argv.length !== 6 || argv[4]!.toLowerCase() !== 'count')) throw errors.syntax()
-    const count = argv[5] === undefined ? -1 : Math.max(0, integerArg(argv[5]))
+    let count = -1
+    for (let i = 4; i < argv.length; i += 2) {
+      if (argv[i]!.toLowerCase() !== 'count' || argv[i + 1] === undefined) throw errors.syntax()
+      count = Math.max(0, integerArg(argv[i + 1]!))
+    }
     const stream = db.read(argv[1]!, 'stream')
     if (!stream) return []
     if (count === 0) return NIL_ARRAY
@@ -139,7 +150,7 @@ function xread({ db }: Call, argv: readonly string[]): Reply {
   }
   const rest = argv.slice(at + 1)
   if (rest.length === 0 || rest.length % 2 !== 0) {
-    throw new ReplyError("ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.")
+    throw new ReplyError("ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.")
   }
   const keys = rest.slice(0, rest.length / 2)
   const found = keys.flatMap((key, index) => {

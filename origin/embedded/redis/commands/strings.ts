@@ -24,7 +24,7 @@ function setOptions(argv: readonly string[], now: number): SetOptions {
     if ((option === 'nx' || option === 'xx') && (when ?? option) === option) when = option
     else if (option === 'get') returnOld = true
     else if (option === 'keepttl' && !time) keepExpiry = true
-    else if (Object.hasOwn(timeOptions, option) && !time && !keepExpiry && value !== undefined) {
+    else if (isTime(option, time?.option) && !keepExpiry && value !== undefined) {
       time = { option, value }
       i++
     } else throw errors.syntax()
@@ -32,6 +32,11 @@ function setOptions(argv: readonly string[], now: number): SetOptions {
   const kind = time && timeOptions[time.option]
   const expiresAt = kind && expiryTime(time!.value, kind.unit, kind.relative ? now : 0, 'set', true)
   return { when, expiresAt, keepExpiry, returnOld }
+}
+
+/** A time option may come again, the last one counts; another one may not. */
+function isTime(option: string, earlier: string | undefined): boolean {
+  return Object.hasOwn(timeOptions, option) && (earlier ?? option) === option
 }
 
 function set({ db, now }: Call, argv: readonly string[]): Reply {
@@ -77,14 +82,22 @@ function getdel({ db }: Call, argv: readonly string[]): Reply {
 }
 
 function getex({ db, now }: Call, argv: readonly string[]): Reply {
-  const option = argv[2]?.toLowerCase()
-  const kind = option === undefined ? undefined : Object.hasOwn(timeOptions, option) ? timeOptions[option] : undefined
-  const persist = option === 'persist'
-  if (argv.length !== (kind ? 4 : persist ? 3 : 2)) throw errors.syntax()
+  let time: { option: string; value: string } | undefined
+  let persist = false
+  for (let i = 2; i < argv.length; i++) {
+    const option = argv[i]!.toLowerCase()
+    const value = argv[i + 1]
+    if (option === 'persist' && !time) persist = true
+    else if (isTime(option, time?.option) && !persist && value !== undefined) {
+      time = { option, value }
+      i++
+    } else throw errors.syntax()
+  }
   const value = db.read(argv[1]!, 'string')?.toString()
   if (value === undefined) return null
-  if (kind) {
-    const at = expiryTime(argv[3]!, kind.unit, kind.relative ? now : 0, 'getex', true)
+  if (time) {
+    const kind = timeOptions[time.option]!
+    const at = expiryTime(time.value, kind.unit, kind.relative ? now : 0, 'getex', true)
     if (at <= now) db.remove(argv[1]!)
     else db.setExpiry(argv[1]!, at)
   } else if (persist && db.expiry(argv[1]!) !== undefined) db.setExpiry(argv[1]!, undefined)

@@ -41,7 +41,9 @@ interface Bound {
 
 function scoreBound(text: string): Bound {
   const exclusive = text.startsWith('(')
-  const value = float(exclusive ? text.slice(1) : text)
+  const digits = exclusive ? text.slice(1) : text
+  // strtod reads nothing as 0.
+  const value = digits === '' ? 0 : float(digits)
   if (value === undefined) throw new ReplyError('ERR min or max is not a float')
   return exclusive
     ? { isBelow: (node) => node.score <= value, isUpTo: (node) => node.score < value }

@@ -34,9 +34,9 @@ function rangeQuery(argv: readonly string[], at: number, form: RangeForm): Range
     else if (option === 'limit' && i + 2 < argv.length) {
       limit = [integerArg(argv[i + 1]!), integerArg(argv[i + 2]!)]
       i += 2
-    } else if (open && option === 'rev') reverse = true
-    else if (open && option === 'byscore') kind = 'score'
-    else if (open && option === 'bylex') kind = 'lex'
+    } else if (open && option === 'rev' && !reverse) reverse = true
+    else if (open && option === 'byscore' && kind === 'rank') kind = 'score'
+    else if (open && option === 'bylex' && kind === 'rank') kind = 'lex'
     else throw errors.syntax()
   }
   const [offset, count] = limit ?? [0, -1]

@@ -1,7 +1,7 @@
 import { type Call, type CommandSpec, read, write } from '../command.ts'
 import { floatArg, formatDouble, integer } from '../numbers.ts'
 import { errors, type Reply, ReplyError } from '../reply.ts'
-import { scanOptions, scanPage } from '../scan.ts'
+import { cursorArg, scanOptions, scanPage } from '../scan.ts'
 import { type ScoredMember, SortedSet } from '../sorted-set.ts'
 import { randomPicks } from './random-picks.ts'
 
@@ -132,17 +132,18 @@ export function flatten(pairs: readonly ScoredMember[], withScores: boolean): st
 }
 
 function zscan({ db }: Call, argv: readonly string[]): Reply {
-  const options = scanOptions(argv, 2)
+  cursorArg(argv[2]!)
   const zset = db.read(argv[1]!, 'zset')
   if (!zset) return ['0', []]
+  const options = scanOptions(argv, 2)
   const { cursor, page } = scanPage(zset.members(), zset.size, options)
   return [String(cursor), page.flatMap((member) => [member, formatDouble(zset.score(member)!)])]
 }
 
 function zrandmember({ engine, db }: Call, argv: readonly string[]): Reply {
   const withScores = argv[3] !== undefined
-  if (withScores && (argv[3]!.toLowerCase() !== 'withscores' || argv.length > 4)) throw errors.syntax()
   const count = argv[2] === undefined ? undefined : randomPicks.countArg(argv[2], withScores)
+  if (withScores && (argv[3]!.toLowerCase() !== 'withscores' || argv.length > 4)) throw errors.syntax()
   const zset = db.read(argv[1]!, 'zset')
   if (!zset) return count === undefined ? null : []
   const members = randomPicks.pick(zset.members(), zset.size, count, engine.random)

@@ -226,7 +226,8 @@ function singleField(L: LuaState, push: (L: LuaState, text: string) => void): nu
 }
 
 function sha1Function(L: LuaState): number {
-  pushText(L, sha1hex(fromLuaString(lauxlib.luaL_tolstring(L, 1))))
+  const text = lua.lua_tolstring(L, 1)
+  pushText(L, sha1hex(text === null ? '' : fromLuaString(text)))
   return 1
 }
 
