@@ -156,6 +156,8 @@ export const ingestRequest = z.object({
   messages: z.array(z.object({ id: z.string(), attempts: z.number().int(), body: z.unknown() })).max(100),
 })
 
+export type IngestQueue = z.infer<typeof ingestRequest>['queue']
+
 export const ingestResponse = z.object({
   results: z.array(
     z.object({
@@ -165,6 +167,14 @@ export const ingestResponse = z.object({
       reason: z.string().optional(),
     }),
   ),
+})
+
+/** What the edge queues gave up on, on its way to durable storage. */
+export const deadLettersRequest = z.object({
+  queue: z.enum(['events', 'deferred-writes']),
+  letters: z
+    .array(z.object({ id: z.string(), attempts: z.number().int(), reason: z.string().max(1000), body: z.unknown() }))
+    .max(100),
 })
 
 /** A write that the edge accepted with 202 because its store was away; applied at the origin, once. */
@@ -194,4 +204,7 @@ export const deferredWrite = z.discriminatedUnion('kind', [
     traceparent: z.string().nullable(),
   }),
 ])
+export type IngestRequest = z.infer<typeof ingestRequest>
+export type IngestResponse = z.infer<typeof ingestResponse>
+export type DeadLettersRequest = z.infer<typeof deadLettersRequest>
 export type DeferredWrite = z.infer<typeof deferredWrite>

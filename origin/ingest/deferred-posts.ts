@@ -1,0 +1,82 @@
+/**
+ * Posts that were accepted while Postgres was away. The idempotency key decides: whoever wrote first under it wins, and
+ * the id promised with the 202 leads to that post (correctness 19).
+ */
+import type { TidelineEvent } from '#core/events.ts'
+import type { DeferredWrite } from '#core/origin-api.ts'
+import { problems } from '#core/problem.ts'
+import { type Database, sqlState, UNIQUE_VIOLATION, violatedConstraint } from '#drizzle/database.ts'
+import {
+  findIdempotent,
+  forgetExpired,
+  IDEMPOTENCY_CONSTRAINT,
+  type IdempotencyRow,
+  IN_FLIGHT,
+} from '#drizzle/queries/idempotency.ts'
+import { authorOfPost, insertPostAlias } from '#drizzle/queries/post-aliases.ts'
+import { type CreatedPostRow, createPost, rememberPost, unusableMedia } from '#drizzle/queries/posts.ts'
+import { Unprocessable } from '../event-log.ts'
+import type { DeferredHandler } from './deferred.ts'
+
+type DeferredPost = Extract<DeferredWrite, { kind: 'post.create' }>
+
+export interface DeferredPostsOptions {
+  database: Database
+  /** Brings a new post's event into the log at once; when it fails, the sweeper of the outbox does it. */
+  publish(event: TidelineEvent): Promise<void>
+}
+
+export function createDeferredPosts({ database, publish }: DeferredPostsOptions): DeferredHandler {
+  async function earlier(write: DeferredPost): Promise<boolean> {
+    const [row] = await database.query<IdempotencyRow>(
+      findIdempotent({ userId: write.userId, key: write.idempotencyKey }),
+    )
+    if (!row) return false
+    if (row.request_hash !== write.requestHash) throw new Unprocessable('the idempotency key was used for another post')
+    if (row.status === IN_FLIGHT) throw problems.away('The first use of this idempotency key')
+    const kept = (row.response as { post_id?: unknown }).post_id
+    if (typeof kept !== 'string') throw new Unprocessable('the idempotency key was not used for a post')
+    if (kept !== write.postId) await database.query(insertPostAlias(write.postId, kept, write.userId))
+    return true
+  }
+
+  async function create(write: DeferredPost): Promise<CreatedPostRow | undefined> {
+    const { userId, idempotencyKey: key, requestHash, postId } = write
+    const request = { userId, key, requestHash }
+    const [, created] = await database.batch([
+      forgetExpired(request),
+      createPost({ ...write, mediaIds: write.mediaIds }),
+      rememberPost(request, postId),
+    ])
+    return created?.[0] as CreatedPostRow | undefined
+  }
+
+  /** Nothing was created: because it stands already, or because it cannot. */
+  async function explain(write: DeferredPost): Promise<void> {
+    const [author] = await database.query<{ user_id: string }>(authorOfPost(write.postId))
+    if (author?.user_id === write.userId) return
+    if (author) throw new Unprocessable("the promised id is somebody else's post")
+    const faults = await database.query<{ media_id: string; fault: string }>(
+      unusableMedia(write.mediaIds, write.userId),
+    )
+    // An upload may still be under way: the post waits for it.
+    if (faults.some(({ fault }) => fault === 'not-uploaded')) throw problems.away('An upload of this post')
+    const reasons = faults.map(({ media_id, fault }) => `media ${media_id} is ${fault}`)
+    throw new Unprocessable(reasons.join(', ') || 'there is no such person')
+  }
+
+  return async function createDeferredPost(write) {
+    if (write.kind !== 'post.create') throw new TypeError('not a post')
+    if (await earlier(write)) return
+    let created: CreatedPostRow | undefined
+    try {
+      created = await create(write)
+    } catch (error) {
+      if (sqlState(error) !== UNIQUE_VIOLATION) throw error
+      // Lost a race against the same key: the winner's row is there now.
+      if (violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT && (await earlier(write))) return
+    }
+    if (created) await publish(created.event).catch(() => {})
+    else await explain(write)
+  }
+}

@@ -1,0 +1,32 @@
+/** Writes that the edge accepted with 202 because their store was away. */
+import { type DeferredWrite, type OriginMethod, originApi } from '#core/origin-api.ts'
+import type { OriginHandlers, RequestContext } from '../internal-api.ts'
+
+/**
+ * Applies one deferred write. It may come more than once: the second time must change nothing.
+ * Throw `Unprocessable`, or a Problem below 500, when it can never be applied; anything else is tried again.
+ */
+export type DeferredHandler = (write: DeferredWrite, context: RequestContext) => Promise<void>
+export type DeferredHandlers = Partial<Record<DeferredWrite['kind'], DeferredHandler>>
+
+const METHODS = [
+  'engagement.like',
+  'engagement.unlike',
+  'engagement.comment',
+  'engagement.share',
+  'engagement.deleteComment',
+] as const satisfies readonly (DeferredWrite['kind'] & OriginMethod)[]
+
+/** Deferred writes that are calls of an origin method, made late: the method's own handler applies them. */
+export function deferredFromMethods(methods: OriginHandlers): DeferredHandlers {
+  const handlers: DeferredHandlers = {}
+  for (const kind of METHODS) {
+    const method = methods[kind] as ((input: unknown, context: RequestContext) => Promise<unknown>) | undefined
+    if (!method) continue
+    handlers[kind] = async (write, context) => {
+      if (write.kind === 'post.create') throw new TypeError('a post is no engagement')
+      await method(originApi[kind].input.parse(write.input), context)
+    }
+  }
+  return handlers
+}

@@ -1,0 +1,30 @@
+/**
+ * Replays dead letters of a running origin:
+ *
+ *     node origin/ingest/replay.ts events | deferred-writes | <topic> [group]
+ *
+ * Needs ORIGIN_URL and SERVICE_TOKEN in the environment.
+ */
+import { replayRequest } from './replay-service.ts'
+
+const [target = '', group] = process.argv.slice(2)
+const queue = target === 'events' || target === 'deferred-writes'
+const request = replayRequest.safeParse(queue ? { queue: target } : { topic: target, group })
+const { ORIGIN_URL: url = 'http://127.0.0.1:8080', SERVICE_TOKEN: token } = process.env
+
+if (!request.success || !token) {
+  process.stderr.write(
+    token
+      ? 'usage: node origin/ingest/replay.ts events | deferred-writes | <topic> [group]\n'
+      : 'SERVICE_TOKEN is not set.\n',
+  )
+  process.exit(2)
+}
+
+const answer = await fetch(`${url}/internal/dead-letters/replay`, {
+  method: 'POST',
+  headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+  body: JSON.stringify(request.data),
+})
+process.stdout.write(`${await answer.text()}\n`)
+process.exitCode = answer.ok ? 0 : 1

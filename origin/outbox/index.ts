@@ -1,0 +1,127 @@
+/**
+ * The safety net of the edge queue: publishes what is committed and was not brought within seconds, and cleans up what is
+ * no longer needed. Several processes may sweep the same database at once.
+ */
+import { parseEvent, type TidelineEvent } from '#core/events.ts'
+import type { Database } from '#drizzle/database.ts'
+import { claimUnpublished, deleteIdempotencyKeys, deletePublished, markPublished } from '#drizzle/queries/outbox.ts'
+import type { EventLog } from '../event-log.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Metrics } from '../observe/metrics.ts'
+
+export interface OutboxOptions {
+  database: Database
+  log: EventLog
+  /** Keeps a row that is no event: it must not be tried for ever. */
+  bury(letters: readonly { id: string; body: unknown; reason: string; attempts: number }[]): Promise<void>
+  logger: Logger
+  metrics: Metrics
+  /** Milliseconds that the edge queue has before the sweeper takes over. Default 2,000. */
+  lateMs?: number
+  /** Milliseconds between sweeps. Default 1,000. */
+  everyMs?: number
+}
+
+export interface Outbox {
+  /** Only after the log has acknowledged the events. Ids that are not in the outbox are no error. */
+  markPublished(eventIds: readonly string[]): Promise<void>
+  /** Publishes what is late, and answers how many rows it took. */
+  sweep(): Promise<number>
+  /** Deletes what is published for an hour, and idempotency keys of yesterday. Answers how many rows. */
+  clean(): Promise<number>
+  /** Sweeps and cleans from now on. */
+  start(): void
+  /** Resolves when no sweep is under way. */
+  stop(): Promise<void>
+}
+
+const ROWS_A_SWEEP = 500
+/** A sweeper that dies gives its rows back after this time. */
+const CLAIM_MS = 10_000
+const CLEAN_EVERY_MS = 60_000
+const PUBLISHED_FOR_MS = 3_600_000
+const IDEMPOTENCY_FOR_MS = 86_400_000
+const ROWS_A_DELETE = 2_000
+
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { database, log, bury, metrics } = options
+  const logger = options.logger.child({ part: 'outbox' })
+  const { lateMs = 2_000, everyMs = 1_000 } = options
+  const swept = metrics.counter('outbox_swept_total', 'Events that the sweeper published for the edge queue')
+  let sweepTimer: NodeJS.Timeout | null = null
+  let cleanTimer: NodeJS.Timeout | null = null
+  let working: Promise<unknown> = Promise.resolve()
+  let stopped = false
+
+  async function mark(eventIds: readonly string[]): Promise<void> {
+    if (eventIds.length > 0) await database.query(markPublished(eventIds))
+  }
+
+  async function sweep(): Promise<number> {
+    const rows = await database.query<{ event_id: string; body: unknown }>(
+      claimUnpublished(lateMs, CLAIM_MS, ROWS_A_SWEEP),
+    )
+    const events: TidelineEvent[] = []
+    const letters: Parameters<typeof bury>[0][number][] = []
+    for (const { event_id: id, body } of rows) {
+      try {
+        events.push(parseEvent(body))
+      } catch (error) {
+        letters.push({ id, body, reason: `not an event we know: ${String(error)}`.slice(0, 500), attempts: 1 })
+      }
+    }
+    if (letters.length > 0) await bury(letters)
+    await mark(letters.map(({ id }) => id))
+    if (events.length > 0) {
+      await log.publish(events)
+      await mark(events.map(({ id }) => id))
+      swept.inc(events.length)
+      logger.info({ events: events.length }, 'published what the edge queue had not brought')
+    }
+    return rows.length
+  }
+
+  async function clean(): Promise<number> {
+    let total = 0
+    for (const statement of [
+      deletePublished(PUBLISHED_FOR_MS, ROWS_A_DELETE),
+      deleteIdempotencyKeys(IDEMPOTENCY_FOR_MS, ROWS_A_DELETE),
+    ]) {
+      for (let deleted = ROWS_A_DELETE; deleted === ROWS_A_DELETE && !stopped; ) {
+        deleted = (await database.query(statement)).length
+        total += deleted
+      }
+    }
+    return total
+  }
+
+  function sweepOn(delayMs: number): void {
+    if (stopped) return
+    sweepTimer = setTimeout(() => {
+      working = sweep()
+        .then((rows) => sweepOn(rows === ROWS_A_SWEEP ? 0 : everyMs))
+        .catch((error: unknown) => {
+          logger.warn({ err: error }, 'the outbox could not be swept; trying again')
+          sweepOn(everyMs)
+        })
+    }, delayMs)
+  }
+
+  return {
+    markPublished: mark,
+    sweep,
+    clean,
+    start() {
+      sweepOn(everyMs)
+      cleanTimer = setInterval(() => {
+        clean().catch((error: unknown) => logger.warn({ err: error }, 'the outbox could not be cleaned'))
+      }, CLEAN_EVERY_MS)
+    },
+    async stop() {
+      stopped = true
+      if (sweepTimer) clearTimeout(sweepTimer)
+      if (cleanTimer) clearInterval(cleanTimer)
+      await working
+    },
+  }
+}
