@@ -1,0 +1,23 @@
+/** What is trending: engagement per post, decayed by age. */
+import { type SQL, sql } from 'drizzle-orm'
+import { firstIdAt } from '#core/ids.ts'
+import { posts, users } from '../schema.ts'
+
+export interface TrendingRow {
+  post_id: string
+  user_id: string
+  hashtags: string[]
+  like_count: number
+  comment_count: number
+}
+
+/** The most engaged visible posts of public accounts since an instant, most engaged first. Rows of `TrendingRow`. */
+export function engagedSince(sinceMs: number, limit: number): SQL {
+  return sql`
+    SELECT p.post_id, p.user_id, p.hashtags, p.like_count, p.comment_count
+      FROM ${posts} p JOIN ${users} u ON u.user_id = p.user_id
+     WHERE p.post_id >= ${firstIdAt(sinceMs)}::bigint AND p.deleted_at IS NULL AND p.state = 'visible'
+       AND NOT u.is_private AND u.deleted_at IS NULL
+     ORDER BY p.like_count + 2 * p.comment_count DESC, p.post_id DESC
+     LIMIT ${limit}::int`
+}

@@ -1,0 +1,109 @@
+/** The origin's settings, checked once at the door: a wrong one stops the start with its name and a sentence. */
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { FANOUT_POLICY, type FanoutPolicy } from '#core/fanout-policy.ts'
+import { ensureSecrets, type Secrets } from './secrets.ts'
+
+export const ROLES = [
+  'gateway',
+  'ingest',
+  'accounts',
+  'graph',
+  'fanout',
+  'engagement',
+  'search',
+  'media',
+  'recommend',
+  'notify',
+] as const
+export type Role = (typeof ROLES)[number]
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean),
+)
+
+const settings = z.object({
+  NODE_ENV: z.string().default('development'),
+  STATE_DIR: z.string().default('.tideline'),
+  HOST: z.string().default('127.0.0.1'),
+  /** The internal API, JWKS, health and metrics. */
+  PORT: port(8080),
+  /** Upstash REST at /, Neon at /sql and /v2. */
+  GATEWAY_PORT: port(8079),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  ROLES: list.pipe(z.array(z.enum(ROLES))).default([...ROLES]),
+  /** Absent: Postgres inside this process, on disk. */
+  DATABASE_URLS: list.pipe(z.array(z.url({ protocol: /^postgres(ql)?$/ })).min(1)).optional(),
+  /** Absent: a redis-server on the PATH, else the engine inside this process. `embedded` insists on the latter. */
+  REDIS_URL: z.union([z.literal('embedded'), z.url({ protocol: /^rediss?$/ })]).optional(),
+  /** Absent: a folder on disk that speaks S3. */
+  S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  /** Where clients reach the store, when that is another address. */
+  S3_PUBLIC_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  S3_BUCKET: z.string().default('tideline-media'),
+  S3_REGION: z.string().default('auto'),
+  POSTGRES_PORT: port(15_432),
+  REDIS_PORT: port(16_379),
+  S3_PORT: port(19_000),
+  CELEBRITY_AT: z.coerce.number().int().positive().default(FANOUT_POLICY.celebrityAt),
+  ORDINARY_BELOW: z.coerce.number().int().positive().default(FANOUT_POLICY.ordinaryBelow),
+})
+
+export interface Config {
+  production: boolean
+  stateDir: string
+  host: string
+  port: number
+  gatewayPort: number
+  logLevel: z.output<typeof settings>['LOG_LEVEL']
+  roles: ReadonlySet<Role>
+  databaseUrl: string | null
+  redisUrl: string | 'embedded' | null
+  objects: { endpoint: string | null; publicEndpoint: string | null; bucket: string; region: string }
+  embeddedPorts: { postgres: number; redis: number; objects: number }
+  policy: FanoutPolicy
+  secrets: Secrets
+}
+
+/**
+ * Reads the environment, and the secrets: from it in production, else made on the first start into the state folder.
+ * @throws Error that names every setting that is missing or wrong, never its value
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const parsed = settings.safeParse(given)
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new Error(`The origin's settings are wrong. ${faults.join('; ')}`)
+  }
+  const s = parsed.data
+  if (s.ORDINARY_BELOW >= s.CELEBRITY_AT) {
+    throw new Error('ORDINARY_BELOW must be below CELEBRITY_AT: without that gap an author at the line would flap.')
+  }
+  const stateDir = resolve(s.STATE_DIR)
+  const production = s.NODE_ENV === 'production'
+  return {
+    production,
+    stateDir,
+    host: s.HOST,
+    port: s.PORT,
+    gatewayPort: s.GATEWAY_PORT,
+    logLevel: s.LOG_LEVEL,
+    roles: new Set(s.ROLES),
+    databaseUrl: s.DATABASE_URLS?.[0] ?? null,
+    redisUrl: s.REDIS_URL ?? null,
+    objects: {
+      endpoint: s.S3_ENDPOINT ?? null,
+      publicEndpoint: s.S3_PUBLIC_ENDPOINT ?? null,
+      bucket: s.S3_BUCKET,
+      region: s.S3_REGION,
+    },
+    embeddedPorts: { postgres: s.POSTGRES_PORT, redis: s.REDIS_PORT, objects: s.S3_PORT },
+    policy: Object.freeze({ ...FANOUT_POLICY, celebrityAt: s.CELEBRITY_AT, ordinaryBelow: s.ORDINARY_BELOW }),
+    secrets: ensureSecrets(stateDir, given, production),
+  }
+}

@@ -1,0 +1,141 @@
+/** The engine of each port: embedded by default, distributed by configuration (design §3). */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { type Database, nodeDatabase } from '#drizzle/database.ts'
+import { migrate } from '#drizzle/migrate.ts'
+import type { Config } from './config.ts'
+import { startEmbeddedObjects } from './embedded/objects/index.ts'
+import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
+import { startEmbeddedRedis } from './embedded/redis/index.ts'
+import { findRedisServer, startRedisServer } from './embedded/redis-server.ts'
+import { type ObjectStore, s3Objects } from './objects/index.ts'
+import type { Logger } from './observe/logger.ts'
+import { createRedisPort, type OriginRedis } from './redis/index.ts'
+
+export interface Engines {
+  database: Database
+  pool: pg.Pool
+  databaseUrl: string
+  redis: OriginRedis
+  redisUrl: string
+  objects: ObjectStore
+  objectsEndpoint: string
+  /** What runs where, for the start's first lines. */
+  described: Record<'postgres' | 'redis' | 'objects', string>
+  /** Closes clients, then engines, in the reverse order of their start. */
+  close(): Promise<void>
+}
+
+/** Connections of the origin's own pool. The embedded engine is one connection at heart; more only queue there. */
+const POOL = { embedded: 8, distributed: 20 }
+
+/** Starts what is embedded, connects to what is not, and brings the schema up to date. */
+export async function openEngines(config: Config, logger: Logger): Promise<Engines> {
+  const closers: (() => Promise<void>)[] = []
+  const closing = async () => {
+    for (const close of closers.reverse()) await close()
+  }
+  try {
+    mkdirSync(config.stateDir, { recursive: true })
+    const postgres = await openPostgres(config, logger)
+    closers.push(postgres.close)
+    const pool = new pg.Pool({
+      connectionString: postgres.url,
+      max: config.databaseUrl ? POOL.distributed : POOL.embedded,
+    })
+    pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
+    closers.push(() => pool.end())
+    await migrate(pool)
+
+    const redisEngine = await openRedis(config, logger)
+    closers.push(redisEngine.close)
+    const redis = createRedisPort(redisEngine.url, { onError: (error) => logger.warn({ err: error }, 'redis') })
+    closers.push(() => redis.close())
+    await redis.ready()
+
+    const store = await openObjects(config, logger)
+    closers.push(store.close)
+    return {
+      database: nodeDatabase(drizzle({ client: pool })),
+      pool,
+      databaseUrl: postgres.url,
+      redis,
+      redisUrl: redisEngine.url,
+      objects: store.objects,
+      objectsEndpoint: store.endpoint,
+      described: { postgres: postgres.description, redis: redisEngine.description, objects: store.description },
+      close: closing,
+    }
+  } catch (error) {
+    await closing()
+    throw error
+  }
+}
+
+interface Opened {
+  url: string
+  description: string
+  close(): Promise<void>
+}
+
+async function openPostgres(config: Config, logger: Logger): Promise<Opened> {
+  if (config.databaseUrl !== null) {
+    return { url: config.databaseUrl, description: 'Postgres (DATABASE_URLS)', close: async () => {} }
+  }
+  const engine = await startEmbeddedPostgres({
+    dataDir: join(config.stateDir, 'postgres'),
+    host: '127.0.0.1',
+    port: config.embeddedPorts.postgres,
+    onCrash: (cause) => logger.error({ err: cause }, 'the embedded Postgres died and was started again'),
+  })
+  return { url: engine.url, description: 'PGlite, on disk in this process', close: () => engine.close() }
+}
+
+async function openRedis(config: Config, logger: Logger): Promise<Opened> {
+  if (config.redisUrl !== null && config.redisUrl !== 'embedded') {
+    return { url: config.redisUrl, description: 'Redis (REDIS_URL)', close: async () => {} }
+  }
+  const directory = join(config.stateDir, 'redis')
+  mkdirSync(directory, { recursive: true })
+  const server = config.redisUrl === 'embedded' ? null : findRedisServer(process.env.PATH ?? '')
+  if (server !== null) {
+    const running = await startRedisServer({ command: server, port: config.embeddedPorts.redis, directory, logger })
+    return { url: running.url, description: `${server}, found on this machine`, close: running.close }
+  }
+  const engine = await startEmbeddedRedis({
+    host: '127.0.0.1',
+    port: config.embeddedPorts.redis,
+    snapshotFile: join(directory, 'embedded.snapshot'),
+  })
+  return { url: engine.url, description: 'the embedded engine, in this process', close: () => engine.close() }
+}
+
+async function openObjects(
+  config: Config,
+  logger: Logger,
+): Promise<{ objects: ObjectStore; endpoint: string; description: string; close(): Promise<void> }> {
+  const { bucket, region } = config.objects
+  const credentials = {
+    accessKeyId: config.secrets.S3_ACCESS_KEY_ID,
+    secretAccessKey: config.secrets.S3_SECRET_ACCESS_KEY,
+  }
+  const publicEndpoint = config.objects.publicEndpoint === null ? {} : { publicEndpoint: config.objects.publicEndpoint }
+  if (config.objects.endpoint !== null) {
+    const { endpoint } = config.objects
+    const objects = s3Objects({ endpoint, ...publicEndpoint, bucket, region, credentials })
+    return { objects, endpoint, description: 'S3 (S3_ENDPOINT)', close: async () => {} }
+  }
+  const server = await startEmbeddedObjects({
+    dir: join(config.stateDir, 'objects'),
+    port: config.embeddedPorts.objects,
+    credentials,
+    region,
+    buckets: [bucket],
+    logger,
+  })
+  const { endpoint } = server
+  const objects = s3Objects({ endpoint, ...publicEndpoint, bucket, region, credentials })
+  return { objects, endpoint, description: 'a folder on disk that speaks S3', close: () => server.close() }
+}

@@ -1,0 +1,60 @@
+/** The gateways' server: Upstash REST and Neon on one port, so that the Workers use the vendors' SDKs unmodified. */
+
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { Config } from './config.ts'
+import { createNeonGateway } from './gateway/neon/index.ts'
+import { createUpstashGateway } from './gateway/upstash/index.ts'
+import type { Logger } from './observe/logger.ts'
+
+/** The database's name and role, as the Workers' connection string says them; the gateway maps them to the target. */
+export const EDGE_DATABASE = Object.freeze({ user: 'tideline', database: 'tideline' })
+
+export interface Gateways {
+  port: number
+  close(): Promise<void>
+}
+
+export async function serveGateways(
+  config: Config,
+  targets: { redisUrl: string; databaseUrl: string },
+  logger: Logger,
+): Promise<Gateways> {
+  const neon = createNeonGateway({
+    target: { url: targets.databaseUrl },
+    credentials: { ...EDGE_DATABASE, password: config.secrets.DATABASE_PASSWORD },
+    logger: logger.child({ part: 'neon-gateway' }),
+  })
+  const upstash = createUpstashGateway({
+    redis: { url: targets.redisUrl },
+    tokens: { readWrite: [config.secrets.REDIS_REST_TOKEN], readOnly: [] },
+    logger: logger.child({ part: 'upstash-gateway' }),
+  })
+  // The Upstash path form owns every path, so Neon's come first.
+  const server = createServer((request, response) => {
+    if (neon.handlesPath(request.url ?? '')) void neon.handle(request, response)
+    else upstash.handle(request, response)
+  })
+  server.keepAliveTimeout = 75_000
+  server.on('upgrade', (request, socket, head) => neon.handleUpgrade(request, socket, head))
+  server.listen(config.gatewayPort, config.host)
+  await once(server, 'listening')
+  return {
+    port: portOf(server),
+    async close() {
+      upstash.endStreams()
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeIdleConnections()
+      const cut = setTimeout(() => server.closeAllConnections(), 3_000)
+      await closed
+      clearTimeout(cut)
+      await Promise.all([neon.close(), upstash.close()])
+    },
+  }
+}
+
+export function portOf(server: Server): number {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server listens on no port')
+  return address.port
+}

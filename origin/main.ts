@@ -1,0 +1,110 @@
+/**
+ * The origin: one process with every role, or those that ROLES names. Reads like the architecture diagram: engines, then
+ * the log, then the tiers, then what serves them.
+ */
+import { pathToFileURL } from 'node:url'
+import { type Config, type Role, readConfig } from './config.ts'
+import { type Engines, openEngines } from './engines.ts'
+import { type Gateways, serveGateways } from './gateways.ts'
+import { createInternalApi, type RunningServer, serveApi } from './http.ts'
+import { postgresLog } from './log/index.ts'
+import { createLogger, type Logger } from './observe/logger.ts'
+import { createMetrics } from './observe/metrics.ts'
+import { publicJwks } from './secrets.ts'
+import { createTiers, type Tiers } from './tiers.ts'
+
+export interface Origin {
+  config: Config
+  engines: Engines
+  tiers: Tiers
+  port: number
+  gatewayPort: number | null
+  /** Stops taking work, lets what is under way finish, then closes the engines. */
+  close(): Promise<void>
+}
+
+export interface OriginOptions {
+  config: Config
+  logger?: Logger
+  /** Runs when the engines stand and before anything is served: the demo seeds there. */
+  prepare?(engines: Engines): Promise<void>
+}
+
+export async function startOrigin({
+  config,
+  logger = createLogger({ level: config.logLevel }),
+  prepare,
+}: OriginOptions): Promise<Origin> {
+  const metrics = createMetrics({ processMetrics: true })
+  const engines = await openEngines(config, logger)
+  const log = postgresLog({
+    database: engines.database,
+    listenUrl: engines.databaseUrl,
+    clock: Date.now,
+    random: Math.random,
+    logger,
+    metrics,
+  })
+  let tiers: Tiers | null = null
+  let gateways: Gateways | null = null
+  let api: RunningServer | null = null
+  const close = async () => {
+    // The edge first, then the consumers, then what they stand on.
+    await api?.close()
+    await tiers?.close()
+    await log.close()
+    await gateways?.close()
+    await engines.close()
+  }
+  try {
+    await prepare?.(engines)
+    const has = (role: Role) => config.roles.has(role)
+    tiers = await createTiers({ config, engines, log, logger, metrics })
+    if (has('gateway')) gateways = await serveGateways(config, engines, logger)
+    tiers.start()
+    const app = createInternalApi({
+      serviceTokens: [config.secrets.SERVICE_TOKEN],
+      methods: tiers.methods,
+      endpoints: tiers.endpoints,
+      health: {
+        postgres: () => engines.pool.query('select 1'),
+        redis: () => engines.redis.pipeline([['PING']]),
+      },
+      clock: Date.now,
+      random: Math.random,
+      logger,
+      metrics,
+    })
+    app.get('/.well-known/jwks.json', (c) => c.json(publicJwks(config.secrets)))
+    api = await serveApi(app, config)
+    return { config, engines, tiers, port: api.port, gatewayPort: gateways?.port ?? null, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Runs until a signal, then drains. A second signal ends at once. */
+async function run(): Promise<void> {
+  const config = readConfig(process.env)
+  const logger = createLogger({ level: config.logLevel })
+  const origin = await startOrigin({ config, logger })
+  logger.info({ port: origin.port, gatewayPort: origin.gatewayPort, engines: origin.engines.described }, 'origin is up')
+  let isStopping = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (isStopping) process.exit(1)
+      isStopping = true
+      logger.info({ signal }, 'stopping')
+      origin.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.error({ err: error }, 'the origin did not stop cleanly')
+          process.exit(1)
+        },
+      )
+    })
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()

@@ -1,0 +1,52 @@
+/** The recommend tier: impressions, and what is trending. Trained candidates (rec:{u}) come with the nightly job. */
+import type { Clock } from '#core/ids.ts'
+import type { RedisPort } from '#core/redis.ts'
+import type { Database } from '#drizzle/database.ts'
+import type { Consumer, EventLog } from '../event-log.ts'
+import type { Logger } from '../observe/logger.ts'
+import { recordSeen } from './signals.ts'
+import { refreshTrending } from './trending.ts'
+
+export interface RecommendNeeds {
+  database: Database
+  redis: RedisPort
+  log: EventLog
+  logger: Logger
+  clock: Clock
+}
+
+export interface Recommend {
+  start(): void
+  /** Computes what is trending now rather than at the next minute. */
+  refresh(): Promise<void>
+  close(): Promise<void>
+}
+
+const REFRESH_MS = 60_000
+
+export function createRecommend({ database, redis, log, logger, clock }: RecommendNeeds): Recommend {
+  let consumer: Consumer | null = null
+  let timer: NodeJS.Timeout | undefined
+  let working = Promise.resolve()
+  const refresh = () => refreshTrending(database, redis, clock)
+  return {
+    refresh,
+    start() {
+      consumer = log.subscribe({
+        group: 'signals',
+        topics: ['signal.seen'],
+        handle: ({ data }) => recordSeen(data, redis, clock),
+      })
+      const round = () => {
+        working = refresh().catch((error: unknown) => logger.warn({ err: error }, 'trends were not computed'))
+      }
+      round()
+      timer = setInterval(round, REFRESH_MS)
+    },
+    async close() {
+      clearInterval(timer)
+      await consumer?.stop()
+      await working
+    },
+  }
+}

@@ -1,0 +1,144 @@
+/** Every tier, wired: what one offers the next is handed over here, and nowhere else do tiers meet but in events. */
+
+import { createAccounts, type SigningKeys } from './accounts/index.ts'
+import type { Config, Role } from './config.ts'
+import { createEngagement, postgresEngagement } from './engagement/index.ts'
+import type { Engines } from './engines.ts'
+import type { Consumer, OperableEventLog } from './event-log.ts'
+import { createFanout } from './fanout/index.ts'
+import { createGraph } from './graph/index.ts'
+import type { InternalEndpoint } from './http.ts'
+import { createDeferredPosts, createIngest, deferredFromMethods, postgresDeadLetters } from './ingest/index.ts'
+import type { OriginHandlers } from './internal-api.ts'
+import type { Logger } from './observe/logger.ts'
+import type { Metrics } from './observe/metrics.ts'
+import { createOutbox } from './outbox/index.ts'
+import { createRecommend } from './recommend/index.ts'
+import { repeatedly } from './repeatedly.ts'
+
+export interface TierNeeds {
+  config: Config
+  engines: Engines
+  log: OperableEventLog
+  logger: Logger
+  metrics: Metrics
+}
+
+export interface Tiers {
+  methods: OriginHandlers
+  endpoints: Record<string, InternalEndpoint>
+  /** Begins to consume and to work on timers. */
+  start(): void
+  close(): Promise<void>
+}
+
+/** Milliseconds between looks at second purges, and at dead letters of an outage that has ended. */
+const PURGE_EVERY_MS = 10_000
+const RECOVER_EVERY_MS = 30_000
+/** Fan-out is behind from this many waiting posts on: readers who follow thousands then pull for themselves. */
+const LOADED_LAG = 2_000
+
+export async function createTiers({ config, engines, log, logger, metrics }: TierNeeds): Promise<Tiers> {
+  const { database, redis, objects } = engines
+  const clock = Date.now
+  const random = Math.random
+  const common = { database, redis, log, logger, metrics, clock, random }
+  const has = (role: Role) => config.roles.has(role)
+
+  const deadLetters = postgresDeadLetters(database)
+  const outbox = createOutbox({ ...common, bury: (letters) => deadLetters.store('outbox', letters) })
+  const accounts = await createAccounts({ ...common, signingKeys: signingKeys(config) })
+  const engagement = createEngagement({ ...common, store: postgresEngagement(database), posts: database })
+  const fanout = createFanout({
+    ...common,
+    policy: config.policy,
+    underLoad: () => lagOfPages > LOADED_LAG,
+    observe: fanoutMetrics(metrics),
+    flushOutbox: async () => void (await outbox.sweep()),
+  })
+  const graph = createGraph({
+    ...common,
+    policy: config.policy,
+    onFollowers: (author, count) => fanout.crossing.consider(author, count),
+  })
+  const recommend = createRecommend(common)
+  const methods: OriginHandlers = {
+    ...(has('accounts') ? accounts.handlers : {}),
+    ...(has('engagement') ? engagement.handlers : {}),
+  }
+  const ingest = createIngest({
+    ...common,
+    outbox,
+    deadLetters,
+    deferredHandlers: {
+      ...deferredFromMethods(methods),
+      'post.create': createDeferredPosts({ database, publish: (event) => log.publish([event]) }),
+    },
+  })
+  void objects
+
+  let lagOfPages = 0
+  const consumers: Consumer[] = []
+  const stops: (() => Promise<void>)[] = []
+  const unsubscribe = redis.onServerChange(() => {
+    logger.warn({}, 'redis may have lost writes: fanning out what was posted in the last minutes')
+    const restored = Promise.all([
+      fanout.crossing.restoreRegistry(),
+      fanout.service.replayRecent(),
+      accounts.publishKeys(),
+    ])
+    restored.catch((error: unknown) => logger.error({ err: error }, 'recent posts were not fanned out again'))
+  })
+
+  function startFanout(): void {
+    const own = fanout.consume()
+    consumers.push(...own)
+    stops.push(
+      repeatedly('fan-out lag', 2_000, logger, async () => {
+        lagOfPages = await own.reduce(async (sum, consumer) => (await sum) + (await consumer.lag()), Promise.resolve(0))
+      }),
+    )
+  }
+
+  return {
+    methods,
+    endpoints: has('ingest') ? ingest.endpoints : {},
+    start() {
+      if (has('ingest')) {
+        outbox.start()
+        stops.push(
+          () => outbox.stop(),
+          repeatedly('dead letters', RECOVER_EVERY_MS, logger, () => ingest.recover()),
+        )
+      }
+      if (has('graph')) {
+        consumers.push(graph.consume())
+        stops.push(repeatedly('second purges', PURGE_EVERY_MS, logger, () => graph.service.purgeDue()))
+      }
+      if (has('fanout')) startFanout()
+      if (has('engagement')) engagement.start()
+      if (has('recommend')) recommend.start()
+    },
+    async close() {
+      unsubscribe()
+      await Promise.all(stops.map((stop) => stop()))
+      await Promise.all(consumers.map((consumer) => consumer.stop()))
+      await Promise.all([engagement.close(), recommend.close()])
+    },
+  }
+}
+
+const signingKeys = (config: Config): SigningKeys => ({
+  privateJwk: JSON.parse(config.secrets.JWT_PRIVATE_JWK) as SigningKeys['privateJwk'],
+})
+
+function fanoutMetrics(metrics: Metrics) {
+  const seconds = metrics.histogram('fanout_seconds', 'From the accepted post to the last timeline of a page')
+  const written = metrics.counter('fanout_timelines_total', 'Timelines by what a push did with them', ['outcome'])
+  return (page: { acceptedMs: number; doneMs: number; pushed: number; inactive: number; shed: number }) => {
+    seconds.observe((page.doneMs - page.acceptedMs) / 1000)
+    written.inc({ outcome: 'pushed' }, page.pushed)
+    written.inc({ outcome: 'inactive' }, page.inactive)
+    written.inc({ outcome: 'shed' }, page.shed)
+  }
+}
