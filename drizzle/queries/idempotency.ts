@@ -1,0 +1,71 @@
+/** Idempotency keys: unique per person and key, written with the effect, kept for a day. */
+import { type SQL, sql } from 'drizzle-orm'
+import type { Id } from '#core/ids.ts'
+
+/** The unique constraint that the loser of a race runs into. */
+export const IDEMPOTENCY_CONSTRAINT = 'idempotency_keys_user_id_key_pk'
+
+/** A key whose effect is still being made: the response holds what it will be made with. */
+export const IN_FLIGHT = 0
+
+export interface KeyedRequest {
+  userId: Id
+  key: string
+  /** SHA-256 of method, path and body, hex. */
+  requestHash: string
+}
+
+export interface IdempotencyRow {
+  request_hash: string
+  status: number
+  response: unknown
+}
+
+/** What was answered under a key. One row of `IdempotencyRow`, none when the key is new or a day old. */
+export function findIdempotent({ userId, key }: Pick<KeyedRequest, 'userId' | 'key'>): SQL {
+  return sql`SELECT request_hash, status, response FROM idempotency_keys
+    WHERE user_id = ${userId}::bigint AND key = ${key} AND created_at > now() - interval '24 hours'`
+}
+
+/** Forgets a key that is older than a day, so that it can be used again: goes before the insert, in the same batch. */
+export function forgetExpired({ userId, key }: Pick<KeyedRequest, 'userId' | 'key'>): SQL {
+  return sql`DELETE FROM idempotency_keys
+    WHERE user_id = ${userId}::bigint AND key = ${key} AND created_at <= now() - interval '24 hours'`
+}
+
+/**
+ * Keeps an answer under its key, in the batch of the effect.
+ * @param response a jsonb expression, one row of `from`; no row, no key
+ * @throws unique violation of IDEMPOTENCY_CONSTRAINT: somebody else was first, read and replay
+ */
+export function rememberFrom(request: KeyedRequest, status: number, response: SQL, from: SQL): SQL {
+  const { userId, key, requestHash } = request
+  return sql`INSERT INTO idempotency_keys (user_id, key, request_hash, status, response)
+    SELECT ${userId}::bigint, ${key}, ${requestHash}, ${status}::int, ${response} FROM ${from}`
+}
+
+/**
+ * Takes a key for an effect outside Postgres, with what the effect needs to be repeatable (ids). A row `{ key }` when
+ * the key was free, none when it was not.
+ */
+export function reserveIdempotent(request: KeyedRequest, reserved: unknown): SQL {
+  const { userId, key, requestHash } = request
+  return sql`INSERT INTO idempotency_keys (user_id, key, request_hash, status, response)
+    VALUES (${userId}::bigint, ${key}, ${requestHash}, ${IN_FLIGHT}::int, ${JSON.stringify(reserved)}::jsonb)
+    ON CONFLICT (user_id, key) DO UPDATE
+      SET request_hash = EXCLUDED.request_hash, status = EXCLUDED.status, response = EXCLUDED.response, created_at = now()
+      WHERE idempotency_keys.created_at <= now() - interval '24 hours'
+    RETURNING key`
+}
+
+/** Replaces a reservation by the answer. */
+export function settleIdempotent({ userId, key }: KeyedRequest, status: number, response: unknown): SQL {
+  return sql`UPDATE idempotency_keys SET status = ${status}::int, response = ${JSON.stringify(response)}::jsonb
+    WHERE user_id = ${userId}::bigint AND key = ${key} AND status = ${IN_FLIGHT}::int`
+}
+
+/** Gives a reservation up: the effect was refused, the key is free again. */
+export function releaseIdempotent({ userId, key }: KeyedRequest): SQL {
+  return sql`DELETE FROM idempotency_keys
+    WHERE user_id = ${userId}::bigint AND key = ${key} AND status = ${IN_FLIGHT}::int`
+}

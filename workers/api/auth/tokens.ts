@@ -1,0 +1,130 @@
+/**
+ * Who is asking: access tokens, verified once and then remembered by the isolate until they expire. They are remembered
+ * by their own text, which is as unguessable as a digest of it and costs no hashing on each request.
+ */
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose'
+import { type Clock, type Id, parseId } from '#core/ids.ts'
+import { keys } from '#core/keys.ts'
+import { problems } from '#core/problem.ts'
+import type { RedisPort } from '#core/redis.ts'
+import {
+  CLOCK_TOLERANCE_SECONDS,
+  EXPIRED_READ_GRACE_SECONDS,
+  TOKEN_ALGORITHM,
+  TOKEN_AUDIENCE,
+  TOKEN_ISSUER,
+} from '#core/tokens.ts'
+import type { Database } from '#drizzle/database.ts'
+import { sessionRevoked } from '#drizzle/queries/people.ts'
+import type { PublicJwk } from '../config.ts'
+import type { CallTrace, OriginClient } from '../data/origin.ts'
+import type { Keyring } from './keyring.ts'
+
+export interface Viewer {
+  readonly userId: Id
+  readonly sessionId: string
+}
+
+export interface TokenVerifier {
+  /** The viewer of a token that this isolate has verified before and that still counts; null otherwise. */
+  remembered(token: string): Viewer | null
+  /**
+   * Verifies signature, issuer, audience and time.
+   * @param reads whether the request only reads: then an expired token may be let through while refresh is unreachable
+   * @throws Problem 401
+   */
+  verify(token: string, reads: boolean, trace: CallTrace): Promise<Viewer>
+  /** Forgets a token at sign-out. */
+  forget(token: string): void
+  /** For /.well-known/jwks.json. */
+  publicKeys(trace: CallTrace): Promise<readonly PublicJwk[]>
+}
+
+export interface TokenPorts {
+  keyring: Keyring
+  origin: OriginClient
+  db: Database
+  redis: RedisPort
+  clock: Clock
+}
+
+/** About 5 MB of an isolate's 128: more people than one isolate meets in the life of a token. */
+const REMEMBERED_TOKENS = 10_000
+/** An accepted expired token is looked at again after this, since refresh may be back. */
+const GRACE_CHECK_MS = 5_000
+/** Ours have about 300 characters; a header of 16 KB is somebody's attempt. */
+const LONGEST_TOKEN = 2_048
+
+interface Remembered extends Viewer {
+  untilMs: number
+}
+
+const forged = () => problems.unauthorized('This access token is not one of ours.')
+const expired = () => problems.unauthorized('This access token has expired: refresh the session.')
+
+export function createTokenVerifier(ports: TokenPorts): TokenVerifier {
+  const { keyring, clock } = ports
+  const cache = new Map<string, Remembered>()
+
+  function remember(token: string, viewer: Viewer, untilMs: number): Viewer {
+    if (cache.size >= REMEMBERED_TOKENS) cache.delete(cache.keys().next().value ?? '')
+    const entry = { ...viewer, untilMs }
+    cache.set(token, entry)
+    return entry
+  }
+
+  async function check(token: string, trace: CallTrace) {
+    if (token.length > LONGEST_TOKEN) throw forged()
+    try {
+      const { kid } = decodeProtectedHeader(token)
+      const key = typeof kid === 'string' ? await keyring.find(kid, trace) : null
+      if (key === null) throw forged()
+      const { payload } = await jwtVerify(token, key, {
+        algorithms: [TOKEN_ALGORITHM],
+        issuer: TOKEN_ISSUER,
+        audience: TOKEN_AUDIENCE,
+        requiredClaims: ['sub', 'sid', 'exp'],
+        // The grace is judged by the caller; a signature older than it is of no use to anyone.
+        clockTolerance: EXPIRED_READ_GRACE_SECONDS,
+        currentDate: new Date(clock()),
+      })
+      const userId = parseId(String(payload.sub))
+      if (userId === null || typeof payload.sid !== 'string') throw forged()
+      return { viewer: { userId, sessionId: payload.sid }, expiresMs: (payload.exp ?? 0) * 1000 }
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw expired()
+      throw forged()
+    }
+  }
+
+  return {
+    remembered(token) {
+      const entry = cache.get(token)
+      if (entry === undefined) return null
+      if (entry.untilMs > clock()) return entry
+      cache.delete(token)
+      return null
+    },
+    async verify(token, reads, trace) {
+      const { viewer, expiresMs } = await check(token, trace)
+      const untilMs = expiresMs + CLOCK_TOLERANCE_SECONDS * 1000
+      if (untilMs > clock()) return remember(token, viewer, untilMs)
+      if (!reads || (await ports.origin.reachable(trace)) || (await isRevoked(ports, viewer))) throw expired()
+      remember(token, viewer, clock() + GRACE_CHECK_MS)
+      return viewer
+    },
+    forget: (token) => void cache.delete(token),
+    publicKeys: (trace) => keyring.published(trace),
+  }
+}
+
+/** Postgres knows; Redis keeps the sign-outs of the last hours. With both away there is no feed but the stale page. */
+async function isRevoked({ db, redis }: TokenPorts, { sessionId }: Viewer): Promise<boolean> {
+  try {
+    const [row] = await db.query<{ revoked: boolean }>(sessionRevoked(sessionId))
+    return row?.revoked ?? false
+  } catch {
+    const [marker] = await redis.pipeline([['GET', keys.revoked(sessionId)]]).catch(() => [null])
+    return marker !== null && marker !== undefined
+  }
+}

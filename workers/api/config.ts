@@ -1,0 +1,80 @@
+/** The Worker's settings, checked once at the door: a wrong one stops the first request with its name, not the hundredth. */
+import { z } from 'zod'
+
+const address = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, ''))
+
+const jwks = z
+  .string()
+  .transform((text, context) => {
+    if (text.trim() === '') return []
+    try {
+      return (JSON.parse(text) as { keys: unknown }).keys
+    } catch {
+      context.addIssue('must be a JSON Web Key Set')
+      return z.NEVER
+    }
+  })
+  .pipe(z.array(z.looseObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string(), kid: z.string() })))
+
+const settings = z.object({
+  REDIS_REST_URL: address,
+  REDIS_REST_TOKEN: z.string().min(1),
+  DATABASE_HTTP_URL: address,
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a connection string'),
+  ORIGIN_URL: address,
+  SERVICE_TOKEN: z.string().min(1),
+  JWT_PUBLIC_JWKS: jwks.default([]),
+  /** Origins that may call with CORS, comma separated; empty = any, which is safe since there are no cookies. */
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter(Boolean),
+    ),
+})
+
+/** A public Ed25519 key (RFC 8037) as settings, Redis and the origin give it. */
+export type PublicJwk = z.output<typeof jwks>[number]
+
+export const publicJwks = jwks
+
+export interface Config {
+  readonly redis: { readonly url: string; readonly token: string; readonly timeoutMs: number }
+  readonly database: { readonly httpUrl: string; readonly url: string; readonly timeoutMs: number }
+  readonly origin: { readonly url: string; readonly token: string; readonly timeoutMs: number }
+  readonly jwks: readonly PublicJwk[]
+  readonly corsOrigins: readonly string[]
+}
+
+/** Milliseconds that a request waits for each dependency before it does without. */
+export const BUDGETS = Object.freeze({
+  /** A pipeline is one hop in the same region: 10 ms is slow, 50 ms is away (correctness 26). */
+  redis: 50,
+  /** The embedded engine answers one statement at a time: a queue of writes is not an outage. */
+  database: 3_000,
+  /** Argon2 and a quorum write fit in; a client still has patience. */
+  origin: 2_000,
+})
+
+/**
+ * Reads the bindings that are text.
+ * @throws Error naming each setting that is missing or malformed, never its value
+ */
+export function readConfig(env: Record<string, unknown>): Config {
+  const parsed = settings.safeParse(env)
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new Error(`The settings of the api Worker are wrong. ${faults.join('; ')}`)
+  }
+  const s = parsed.data
+  return Object.freeze({
+    redis: { url: s.REDIS_REST_URL, token: s.REDIS_REST_TOKEN, timeoutMs: BUDGETS.redis },
+    database: { httpUrl: s.DATABASE_HTTP_URL, url: s.DATABASE_URL, timeoutMs: BUDGETS.database },
+    origin: { url: s.ORIGIN_URL, token: s.SERVICE_TOKEN, timeoutMs: BUDGETS.origin },
+    jwks: s.JWT_PUBLIC_JWKS,
+    corsOrigins: s.CORS_ORIGINS,
+  })
+}

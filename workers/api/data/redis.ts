@@ -1,0 +1,78 @@
+/**
+ * The Redis port over the Upstash SDK. One POST /pipeline a call; no retries, since a feed has better things to do than
+ * wait (it falls back to Postgres), and no automatic deserialization, which would turn ids into Numbers.
+ */
+import { Redis } from '@upstash/redis/cloudflare'
+import type { Breaker } from '#core/breaker.ts'
+import { type Command, RedisAwayError, RedisCommandError, type RedisPort, type Reply } from '#core/redis.ts'
+
+type PipelineAnswer = readonly { result?: Reply; error?: string }[]
+
+/** The SDK's client sends commands as its own classes; ours are data already, so they go to its HTTP client directly. */
+class CommandClient extends Redis {
+  constructor(config: { url: string; token: string; timeoutMs: number }) {
+    super({
+      url: config.url,
+      token: config.token,
+      retry: false,
+      signal: () => AbortSignal.timeout(config.timeoutMs),
+      automaticDeserialization: false,
+      responseEncoding: false,
+      enableTelemetry: false,
+      enableAutoPipelining: false,
+      readYourWrites: false,
+      latencyLogging: false,
+    })
+  }
+
+  async send(commands: readonly Command[]): Promise<PipelineAnswer> {
+    return (await this.client.request({ path: ['pipeline'], body: commands })) as unknown as PipelineAnswer
+  }
+}
+
+export interface UpstashConfig {
+  url: string
+  token: string
+  /** Milliseconds for a whole round trip. */
+  timeoutMs: number
+}
+
+/** Holds no socket and no promise between calls: one client serves all requests of an isolate. */
+export function upstashRedis(config: UpstashConfig, breaker: Breaker): RedisPort {
+  const client = new CommandClient(config)
+  return {
+    async pipeline(commands) {
+      if (commands.length === 0) return []
+      if (!breaker.allows()) throw new RedisAwayError('Redis has not answered lately and is left alone for a moment')
+      let answer: PipelineAnswer
+      try {
+        answer = await client.send(commands)
+      } catch (error) {
+        breaker.failed()
+        throw new RedisAwayError('Redis did not answer', { cause: error })
+      }
+      breaker.succeeded()
+      return replies(commands, answer)
+    },
+  }
+}
+
+function replies(commands: readonly Command[], answer: PipelineAnswer): Reply[] {
+  if (!Array.isArray(answer) || answer.length !== commands.length) {
+    throw new RedisAwayError('the Redis gateway answered something else than one reply a command')
+  }
+  const results: Reply[] = new Array(answer.length)
+  for (let i = 0; i < answer.length; i++) {
+    const { result, error } = answer[i]!
+    if (error !== undefined) throw refused(String(commands[i]![0]), error)
+    results[i] = result ?? null
+  }
+  return results
+}
+
+/** A node that is loading, failing over or out of memory is away; anything else is a fault of ours. */
+function refused(command: string, message: string): Error {
+  return /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|OOM|BUSY)\b/.test(message)
+    ? new RedisAwayError(`${command}: ${message}`)
+    : new RedisCommandError(command, message)
+}

@@ -1,0 +1,123 @@
+/** Accounts and sessions. The origin keeps passwords and signs tokens; the edge only carries. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { keys, TTL } from '#core/keys.ts'
+import type { App } from '../context.ts'
+import { applyToRedis } from '../data/after-commit.ts'
+import { bearerToken } from '../middleware/authenticate.ts'
+import { enforce } from '../middleware/rate-limit.ts'
+import { body, empty, id, json, refusals } from './schemas.ts'
+
+export const RegisterRequest = z.strictObject({
+  username: z
+    .string()
+    .min(1)
+    .max(50)
+    .openapi({ description: 'Letters, digits, dots and underscores; case is folded.' }),
+  email: z.email().max(255),
+  password: z.string().min(8).max(200),
+  displayName: z.string().max(100).optional(),
+})
+export const SignInRequest = z.strictObject({
+  login: z.string().min(1).max(255).openapi({ description: 'User name or address.' }),
+  password: z.string().min(1).max(200),
+})
+export const RefreshRequest = z.strictObject({ refreshToken: z.string().min(1).max(1_000) })
+export const Session = z
+  .object({
+    accessToken: z.string(),
+    refreshToken: z.string(),
+    expiresIn: z.number().int().openapi({ description: 'Seconds until the access token expires.' }),
+    userId: id,
+    username: z.string(),
+  })
+  .openapi('Session')
+
+const register = createRoute({
+  operationId: 'createAccount',
+  method: 'post',
+  path: '/v1/accounts',
+  tags: ['accounts'],
+  request: { body: body(RegisterRequest) },
+  responses: { 201: json(Session, 'The account, signed in.'), ...refusals(409, 422) },
+})
+const signIn = createRoute({
+  operationId: 'signIn',
+  method: 'post',
+  path: '/v1/sessions',
+  tags: ['accounts'],
+  request: { body: body(SignInRequest) },
+  responses: { 201: json(Session, 'A new session.'), ...refusals(401) },
+})
+const refresh = createRoute({
+  operationId: 'refreshSession',
+  method: 'post',
+  path: '/v1/sessions/refresh',
+  tags: ['accounts'],
+  request: { body: body(RefreshRequest) },
+  responses: { 200: json(Session, 'The session with new tokens; the old refresh token is void.'), ...refusals(401) },
+})
+const signOut = createRoute({
+  operationId: 'signOut',
+  method: 'delete',
+  path: '/v1/sessions',
+  tags: ['accounts'],
+  security: [{}, { bearer: [] }],
+  request: { body: body(RefreshRequest) },
+  responses: { 204: empty('The session has ended.'), ...refusals(401) },
+})
+const jwks = createRoute({
+  operationId: 'publicKeys',
+  method: 'get',
+  path: '/.well-known/jwks.json',
+  tags: ['accounts'],
+  responses: {
+    200: json(
+      z.object({ keys: z.array(z.record(z.string(), z.unknown())) }),
+      'Public keys of access tokens (RFC 7517).',
+    ),
+    ...refusals(),
+  },
+})
+
+export function registerAccounts(app: App): void {
+  app.openapi(register, async (c) => {
+    const session = await c.get('services').origin.call('accounts.register', c.req.valid('json'), c.get('trace'))
+    c.header('cache-control', 'no-store')
+    c.header('location', `/v1/users/${session.username}`)
+    return c.json(session, 201)
+  })
+
+  app.openapi(signIn, async (c) => {
+    const input = c.req.valid('json')
+    const { limits, origin } = c.get('services')
+    // Beside the address, which the middleware counts: many addresses guessing at one account.
+    enforce(c, await limits.take('sign-in', `login:${input.login.trim().toLowerCase()}`))
+    const session = await origin.call('accounts.signIn', input, c.get('trace'))
+    c.header('cache-control', 'no-store')
+    return c.json(session, 201)
+  })
+
+  app.openapi(refresh, async (c) => {
+    const session = await c.get('services').origin.call('accounts.refresh', c.req.valid('json'), c.get('trace'))
+    c.header('cache-control', 'no-store')
+    return c.json(session, 200)
+  })
+
+  app.openapi(signOut, async (c) => {
+    const { origin, tokens } = c.get('services')
+    await origin.call('accounts.signOut', c.req.valid('json'), c.get('trace'))
+    const token = bearerToken(c.req.raw.headers.get('authorization'))
+    const viewer = c.get('viewer')
+    if (token !== null && viewer !== null) {
+      tokens.forget(token)
+      await applyToRedis(c, [['SET', keys.revoked(viewer.sessionId), 1, 'EX', TTL.revoked]])
+    }
+    return c.body(null, 204)
+  })
+
+  app.openapi(jwks, async (c) => {
+    const published = await c.get('services').tokens.publicKeys(c.get('trace'))
+    c.header('cache-control', 'public, max-age=300')
+    return c.json({ keys: [...published] }, 200)
+  })
+}

@@ -1,0 +1,182 @@
+/** Boards: collections of posts that one keeps. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { idShard } from '#core/ids.ts'
+import { problems } from '#core/problem.ts'
+import { sqlState, UNIQUE_VIOLATION, violatedConstraint } from '#drizzle/database.ts'
+import {
+  type BoardPostRow,
+  type BoardRow,
+  boardById,
+  boardPosts,
+  boardsOf,
+  createBoard,
+  rememberBoard,
+  savePost,
+  unsavePost,
+} from '#drizzle/queries/boards.ts'
+import { forgetExpired, IDEMPOTENCY_CONSTRAINT } from '#drizzle/queries/idempotency.ts'
+import { NOBODY } from '#drizzle/queries/visibility.ts'
+import { type App, requireViewer } from '../context.ts'
+import { answeredBefore, keyedRequest } from '../middleware/idempotency.ts'
+import { presentPosts } from '../present/posts.ts'
+import { cutPage, positionOf } from './paging.ts'
+import {
+  body,
+  empty,
+  id,
+  idempotencyHeader,
+  idParams,
+  instant,
+  json,
+  maybeSignedIn,
+  Post,
+  page,
+  pageQuery,
+  refusals,
+  signedIn,
+} from './schemas.ts'
+
+export const NewBoard = z.strictObject({
+  name: z.string().trim().min(1).max(100),
+  isPrivate: z.boolean().default(false),
+})
+export const Board = z
+  .object({ id, userId: id, name: z.string(), isPrivate: z.boolean(), postCount: z.number().int(), createdAt: instant })
+  .openapi('Board')
+export const BoardWithPosts = Board.extend({ items: z.array(Post), cursor: z.string().nullable() }).openapi(
+  'BoardWithPosts',
+)
+
+const create = createRoute({
+  operationId: 'createBoard',
+  method: 'post',
+  path: '/v1/boards',
+  tags: ['boards'],
+  security: signedIn,
+  request: { headers: idempotencyHeader, body: body(NewBoard) },
+  responses: { 201: json(Board, 'The board.'), ...refusals(401, 422) },
+})
+const list = createRoute({
+  operationId: 'listBoards',
+  method: 'get',
+  path: '/v1/boards',
+  tags: ['boards'],
+  security: signedIn,
+  request: {
+    query: pageQuery().extend({ userId: id.optional().openapi({ description: 'Whose; your own by default.' }) }),
+  },
+  responses: { 200: json(page(Board), 'Newest first.'), ...refusals(401) },
+})
+const show = createRoute({
+  operationId: 'getBoard',
+  method: 'get',
+  path: '/v1/boards/{id}',
+  tags: ['boards'],
+  security: maybeSignedIn,
+  request: { params: idParams, query: pageQuery() },
+  responses: { 200: json(BoardWithPosts, 'The board with a page of its posts.'), ...refusals(401, 404) },
+})
+const postParams = z.strictObject({ id, post: id })
+const save = createRoute({
+  operationId: 'savePost',
+  method: 'put',
+  path: '/v1/boards/{id}/posts/{post}',
+  tags: ['boards'],
+  security: signedIn,
+  request: { params: postParams },
+  responses: { 204: empty('It is on the board.'), ...refusals(401, 403, 404) },
+})
+const unsave = createRoute({
+  operationId: 'unsavePost',
+  method: 'delete',
+  path: '/v1/boards/{id}/posts/{post}',
+  tags: ['boards'],
+  security: signedIn,
+  request: { params: postParams },
+  responses: { 204: empty('It is not on the board.'), ...refusals(401, 403, 404) },
+})
+
+const present = (row: BoardRow) => ({
+  id: row.board_id,
+  userId: row.user_id,
+  name: row.name,
+  isPrivate: row.is_private,
+  postCount: row.posts,
+  createdAt: new Date(Number(row.created_ms)).toISOString(),
+})
+
+export function registerBoards(app: App): void {
+  app.openapi(create, async (c) => {
+    const { userId } = requireViewer(c)
+    const { db, ids } = c.get('services')
+    const request = await keyedRequest(c, userId)
+    const boardId = ids.next(idShard(userId))
+    const insert = createBoard({ boardId, userId, ...c.req.valid('json') })
+    try {
+      const results = await db.batch(
+        request === null ? [insert] : [forgetExpired(request), insert, rememberBoard(request, boardId)],
+      )
+      return c.json(present(results[request === null ? 0 : 1]![0] as unknown as BoardRow), 201)
+    } catch (error) {
+      const lost = sqlState(error) === UNIQUE_VIOLATION && violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT
+      const row = lost && request !== null ? await answeredBefore(c.get('services'), request) : null
+      if (row === null) throw error
+      c.header('idempotency-replayed', 'true')
+      return c.json(present(row.response as BoardRow), 201)
+    }
+  })
+
+  app.openapi(list, async (c) => {
+    const viewer = requireViewer(c).userId
+    const { limit, cursor, userId } = c.req.valid('query')
+    const before = positionOf('boards', cursor)
+    const rows = await c.get('services').db.query<BoardRow>(boardsOf(userId ?? viewer, viewer, before, limit + 1))
+    const cut = cutPage('boards', rows, limit, (row) => row.board_id)
+    return c.json({ items: cut.rows.map(present), cursor: cut.cursor }, 200)
+  })
+
+  app.openapi(show, async (c) => {
+    const viewer = c.get('viewer')?.userId ?? null
+    const { id: boardId } = c.req.valid('param')
+    const { limit, cursor } = c.req.valid('query')
+    const services = c.get('services')
+    const before = positionOf('board-posts', cursor)
+    const [boards, posts] = await services.db.batch([
+      boardById(boardId, viewer ?? NOBODY),
+      boardPosts(boardId, viewer ?? NOBODY, before, limit + 1),
+    ])
+    const board = boards?.[0] as unknown as BoardRow | undefined
+    if (board === undefined) throw problems.notFound('board')
+    const cut = cutPage('board-posts', posts as unknown as BoardPostRow[], limit, (row) => row.post_id)
+    const items = await presentPosts(services, cut.rows, viewer, c.get('trace'))
+    return c.json({ ...present(board), items, cursor: cut.cursor }, 200)
+  })
+
+  app.openapi(save, async (c) => {
+    const { userId } = requireViewer(c)
+    const { id: boardId, post } = c.req.valid('param')
+    const { db } = c.get('services')
+    const [saved] = await db.query(savePost(boardId, post, userId))
+    if (saved === undefined) {
+      const [board] = await db.query<BoardRow>(boardById(boardId, userId))
+      if (board !== undefined && board.user_id !== userId)
+        throw problems.forbidden('Only its owner may add to a board.')
+      throw problems.notFound(board === undefined ? 'board' : 'post')
+    }
+    return c.body(null, 204)
+  })
+
+  app.openapi(unsave, async (c) => {
+    const { userId } = requireViewer(c)
+    const { id: boardId, post } = c.req.valid('param')
+    const { db } = c.get('services')
+    const [own] = await db.query(unsavePost(boardId, post, userId))
+    if (own === undefined) {
+      const [board] = await db.query<BoardRow>(boardById(boardId, userId))
+      throw board === undefined
+        ? problems.notFound('board')
+        : problems.forbidden('Only its owner may take from a board.')
+    }
+    return c.body(null, 204)
+  })
+}

@@ -1,0 +1,150 @@
+/** Comments and replies. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { idShard } from '#core/ids.ts'
+import type { OriginOutput } from '#core/origin-api.ts'
+import { type App, requireViewer } from '../context.ts'
+import { authorOfVisible } from '../data/standing.ts'
+import { once } from '../middleware/idempotency.ts'
+import type { PersonJson } from '../present/people.ts'
+import { deferWhenAway, peopleOf } from './likes.ts'
+import {
+  Accepted,
+  body,
+  empty,
+  id,
+  idempotencyHeader,
+  idParams,
+  instant,
+  json,
+  maybeSignedIn,
+  Person,
+  page,
+  pageQuery,
+  refusals,
+  signedIn,
+} from './schemas.ts'
+
+export const NewComment = z.strictObject({
+  body: z.string().trim().min(1).max(2_200),
+  parentId: id.nullable().default(null).openapi({ description: 'The comment that this one replies to.' }),
+})
+export const Comment = z
+  .object({
+    id,
+    postId: id,
+    author: Person,
+    parentId: id.nullable(),
+    body: z.string(),
+    createdAt: instant,
+    editedAt: instant.nullable(),
+    deleted: z.boolean(),
+  })
+  .openapi('Comment')
+
+const list = createRoute({
+  operationId: 'listComments',
+  method: 'get',
+  path: '/v1/posts/{id}/comments',
+  tags: ['engagement'],
+  security: maybeSignedIn,
+  request: { params: idParams, query: pageQuery(50).extend({ parentId: id.optional() }) },
+  responses: { 200: json(page(Comment), 'Comments, or the replies to one.'), ...refusals(401, 404) },
+})
+const create = createRoute({
+  operationId: 'createComment',
+  method: 'post',
+  path: '/v1/posts/{id}/comments',
+  tags: ['engagement'],
+  security: signedIn,
+  request: { headers: idempotencyHeader, params: idParams, body: body(NewComment) },
+  responses: {
+    201: json(Comment, 'The comment.'),
+    202: json(Accepted, 'Kept in the queue under its final id.'),
+    ...refusals(401, 404, 422),
+  },
+})
+const remove = createRoute({
+  operationId: 'deleteComment',
+  method: 'delete',
+  path: '/v1/posts/{id}/comments/{cid}',
+  tags: ['engagement'],
+  security: signedIn,
+  request: { params: z.strictObject({ id, cid: id }) },
+  responses: {
+    202: json(Accepted, 'Kept in the queue.'),
+    204: empty('The comment is gone.'),
+    ...refusals(401, 403, 404),
+  },
+})
+
+type StoredComment = OriginOutput<'engagement.comment'>
+
+const present = (comment: StoredComment, author: PersonJson) => ({
+  id: comment.commentId,
+  postId: comment.postId,
+  author,
+  parentId: comment.parentId,
+  body: comment.body,
+  createdAt: new Date(comment.createdMs).toISOString(),
+  editedAt: comment.editedMs === null ? null : new Date(comment.editedMs).toISOString(),
+  deleted: comment.deleted,
+})
+
+export function registerComments(app: App): void {
+  app.openapi(list, async (c) => {
+    const viewer = c.get('viewer')?.userId ?? null
+    const postId = c.req.valid('param').id
+    const { limit, cursor, parentId } = c.req.valid('query')
+    const services = c.get('services')
+    await authorOfVisible(services, postId, viewer)
+    const input = { postId, parentId: parentId ?? null, limit, cursor: cursor ?? null }
+    const found = await services.origin.call('engagement.comments', input, c.get('trace'))
+    const people = await peopleOf(
+      c,
+      found.items.map((comment) => comment.userId),
+      viewer,
+    )
+    const items = found.items.flatMap((comment) => {
+      const author = people.get(comment.userId)
+      return author === undefined ? [] : [present(comment, author)]
+    })
+    return c.json({ items, cursor: found.cursor }, 200)
+  })
+
+  app.openapi(create, async (c) => {
+    const { userId } = requireViewer(c)
+    const postId = c.req.valid('param').id
+    const comment = c.req.valid('json')
+    const services = c.get('services')
+    // The commenter's shard: a post's own would be one hot shard under a celebrity's post.
+    const answer = await once(
+      c,
+      userId,
+      () => services.ids.next(idShard(userId)),
+      async (commentId) => {
+        const authorId = await authorOfVisible(services, postId, userId)
+        const input = { commentId, postId, authorId, userId, ...comment }
+        const effect = async () => {
+          const stored = await services.origin.call('engagement.comment', input, c.get('trace'))
+          const author = (await peopleOf(c, [userId], userId)).get(userId)
+          return present(stored, author ?? { id: userId, username: '', displayName: '', avatar: null })
+        }
+        return deferWhenAway(c, 'engagement.comment', input, effect, 201)
+      },
+    )
+    return c.json(answer.body as z.output<typeof Comment>, answer.status as 201)
+  })
+
+  app.openapi(remove, async (c) => {
+    const { userId } = requireViewer(c)
+    const { id: postId, cid: commentId } = c.req.valid('param')
+    const services = c.get('services')
+    const postAuthorId = await authorOfVisible(services, postId, userId)
+    const input = { postId, commentId, userId, postAuthorId }
+    const answer = await deferWhenAway(c, 'engagement.deleteComment', input, () =>
+      services.origin.call('engagement.deleteComment', input, c.get('trace')),
+    )
+    if (answer.status === 202) return c.json({ status: 'accepted' as const, id: commentId }, 202)
+    return c.body(null, 204)
+  })
+}

@@ -1,0 +1,110 @@
+/** Lists of a person: posts, followers, followed, mutuals. A private account's are for its followers. */
+import { createRoute, type z } from '@hono/zod-openapi'
+import type { SQL } from 'drizzle-orm'
+import type { Id } from '#core/ids.ts'
+import { problems } from '#core/problem.ts'
+import { followersOf, followingOf, mutualsOf, type PersonRow } from '#drizzle/queries/graph.ts'
+import { openTo } from '#drizzle/queries/people.ts'
+import { type PostViewRow, postsOf } from '#drizzle/queries/posts.ts'
+import { NOBODY } from '#drizzle/queries/visibility.ts'
+import { type App, requireViewer } from '../context.ts'
+import { notModified, textTag } from '../middleware/conditional.ts'
+import { presentPerson } from '../present/people.ts'
+import { presentPosts } from '../present/posts.ts'
+import type { Services } from '../services.ts'
+import { cutPage, positionOf } from './paging.ts'
+import { empty, idParams, json, maybeSignedIn, Person, Post, page, pageQuery, refusals, signedIn } from './schemas.ts'
+
+const Posts = page(Post)
+const People = page(Person)
+
+const list = <T extends z.ZodType>(schema: T, description: string) => ({
+  tags: ['people'],
+  security: maybeSignedIn,
+  request: { params: idParams, query: pageQuery() },
+  responses: { 200: json(schema, description), 304: empty('Unchanged.'), ...refusals(401, 403, 404) },
+})
+
+const posts = createRoute({
+  ...list(Posts, 'Newest first.'),
+  operationId: 'listUserPosts',
+  method: 'get',
+  path: '/v1/users/{id}/posts',
+})
+const followers = createRoute({
+  ...list(People, 'Newest accounts first.'),
+  operationId: 'listFollowers',
+  method: 'get',
+  path: '/v1/users/{id}/followers',
+})
+const following = createRoute({
+  ...list(People, 'Newest accounts first.'),
+  operationId: 'listFollowing',
+  method: 'get',
+  path: '/v1/users/{id}/following',
+})
+const mutuals = createRoute({
+  ...list(People, 'Followers of this person whom you follow.'),
+  operationId: 'listMutuals',
+  method: 'get',
+  path: '/v1/users/{id}/mutuals',
+  security: signedIn,
+})
+
+/** @throws Problem 404 when blocked or gone, 403 when private */
+async function requireOpen({ db }: Services, user: Id, viewer: Id | null): Promise<void> {
+  const [row] = await db.query<{ open: boolean }>(openTo(user, viewer ?? NOBODY))
+  if (row === undefined) throw problems.notFound('person')
+  if (!row.open) throw problems.forbidden('This account is private: only followers see this.')
+}
+
+export function registerPeopleLists(app: App): void {
+  app.openapi(posts, async (c) => {
+    const user = c.req.valid('param').id
+    const { limit, cursor } = c.req.valid('query')
+    const viewer = c.get('viewer')?.userId ?? null
+    const services = c.get('services')
+    const before = positionOf('user-posts', cursor)
+    await requireOpen(services, user, viewer)
+    const found = await services.db.query<PostViewRow>(postsOf(user, viewer ?? NOBODY, before, limit + 1))
+    const cut = cutPage('user-posts', found, limit, (row) => row.post_id)
+    const answer = { items: await presentPosts(services, cut.rows, viewer, c.get('trace')), cursor: cut.cursor }
+    return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
+  })
+
+  const people = async (
+    services: Services,
+    kind: string,
+    user: Id,
+    viewer: Id | null,
+    query: { limit: number; cursor?: string | undefined },
+    statement: (user: Id, viewer: Id, before: Id | null, limit: number) => SQL,
+  ) => {
+    const before = positionOf(kind, query.cursor)
+    await requireOpen(services, user, viewer)
+    const rows = await services.db.query<PersonRow>(statement(user, viewer ?? NOBODY, before, query.limit + 1))
+    const cut = cutPage(kind, rows, query.limit, (row) => row.user_id)
+    return { items: cut.rows.map(presentPerson), cursor: cut.cursor }
+  }
+
+  app.openapi(followers, async (c) => {
+    const viewer = c.get('viewer')?.userId ?? null
+    const { id } = c.req.valid('param')
+    const answer = await people(c.get('services'), 'followers', id, viewer, c.req.valid('query'), followersOf)
+    return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
+  })
+
+  app.openapi(following, async (c) => {
+    const viewer = c.get('viewer')?.userId ?? null
+    const { id } = c.req.valid('param')
+    const answer = await people(c.get('services'), 'following', id, viewer, c.req.valid('query'), followingOf)
+    return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
+  })
+
+  app.openapi(mutuals, async (c) => {
+    const viewer = requireViewer(c).userId
+    const { id } = c.req.valid('param')
+    const answer = await people(c.get('services'), 'mutuals', id, viewer, c.req.valid('query'), mutualsOf)
+    return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
+  })
+}

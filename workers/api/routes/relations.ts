@@ -1,0 +1,156 @@
+/** Follow, mute, block. Hidden sets are written before the answer, so the very next read shows nobody it should not. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { SQL } from 'drizzle-orm'
+import type { TidelineEvent } from '#core/events.ts'
+import type { Id } from '#core/ids.ts'
+import { problems } from '#core/problem.ts'
+import type { Command } from '#core/redis.ts'
+import { hide, raiseGraph, unhide } from '#core/timeline/index.ts'
+import {
+  endFollowsBetween,
+  type FollowRow,
+  follow,
+  type RelationRow,
+  relate,
+  unfollow,
+} from '#drizzle/queries/graph.ts'
+import { type App, type AppContext, requireViewer } from '../context.ts'
+import { applyToRedis, enqueue } from '../data/after-commit.ts'
+import { empty, idParams, json, refusals, signedIn } from './schemas.ts'
+
+export const FollowState = z.object({ state: z.enum(['active', 'requested']) }).openapi('FollowState')
+
+const common = { tags: ['people'], security: signedIn, request: { params: idParams } }
+const done = { 204: empty('Done, or it was so already.'), ...refusals(401, 404) }
+
+const putFollow = createRoute({
+  ...common,
+  operationId: 'follow',
+  method: 'put',
+  path: '/v1/users/{id}/follow',
+  responses: { 200: json(FollowState, 'active, or requested from a private account.'), ...refusals(401, 404, 422) },
+})
+const deleteFollow = createRoute({
+  ...common,
+  operationId: 'unfollow',
+  method: 'delete',
+  path: '/v1/users/{id}/follow',
+  responses: done,
+})
+const setters = {
+  block: createRoute({ ...common, operationId: 'block', method: 'put', path: '/v1/users/{id}/block', responses: done }),
+  mute: createRoute({ ...common, operationId: 'mute', method: 'put', path: '/v1/users/{id}/mute', responses: done }),
+}
+const lifters = {
+  block: createRoute({
+    ...common,
+    operationId: 'unblock',
+    method: 'delete',
+    path: '/v1/users/{id}/block',
+    responses: done,
+  }),
+  mute: createRoute({
+    ...common,
+    operationId: 'unmute',
+    method: 'delete',
+    path: '/v1/users/{id}/mute',
+    responses: done,
+  }),
+}
+
+function refuseSelf(user: Id, target: Id, verb: string): void {
+  if (user === target) throw problems.unprocessable('yourself', `You cannot ${verb} yourself.`)
+}
+
+export function registerRelations(app: App): void {
+  app.openapi(putFollow, async (c) => {
+    const { userId } = requireViewer(c)
+    const target = c.req.valid('param').id
+    refuseSelf(userId, target, 'follow')
+    const statement = follow(userId, target, c.get('trace').traceparent)
+    const { db } = c.get('services')
+    // No row may also mean that the same follow was being made at this instant: the second look sees it.
+    const row = (await db.query<FollowRow>(statement))[0] ?? (await db.query<FollowRow>(statement))[0]
+    if (row === undefined) throw problems.notFound('person')
+    await applyToRedis(c, unhide(userId, 'u', target))
+    enqueue(c, [row.event])
+    return c.json({ state: row.state === 'requested' ? ('requested' as const) : ('active' as const) }, 200)
+  })
+
+  app.openapi(deleteFollow, async (c) => {
+    const { userId } = requireViewer(c)
+    const target = c.req.valid('param').id
+    const [row] = await c.get('services').db.query<FollowRow>(unfollow(userId, target, c.get('trace').traceparent))
+    if (row !== undefined) {
+      await applyToRedis(c, hide(userId, 'u', target))
+      enqueue(c, [row.event])
+    }
+    return c.body(null, 204)
+  })
+
+  app.openapi(setters.mute, async (c) => {
+    const { userId } = requireViewer(c)
+    const target = c.req.valid('param').id
+    refuseSelf(userId, target, 'mute')
+    await change(c, [relate('mute', userId, target, true, c.get('trace').traceparent)], hide(userId, 'm', target))
+    return c.body(null, 204)
+  })
+
+  app.openapi(lifters.mute, async (c) => {
+    const { userId } = requireViewer(c)
+    const target = c.req.valid('param').id
+    const statements = [relate('mute', userId, target, false, c.get('trace').traceparent)]
+    await change(c, statements, unhide(userId, 'm', target), { lifted: true })
+    return c.body(null, 204)
+  })
+
+  app.openapi(setters.block, async (c) => {
+    const { userId } = requireViewer(c)
+    const target = c.req.valid('param').id
+    refuseSelf(userId, target, 'block')
+    const { traceparent } = c.get('trace')
+    const statements = [
+      relate('block', userId, target, true, traceparent),
+      endFollowsBetween(userId, target, traceparent),
+    ]
+    await change(c, statements, [...hide(userId, 'b', target), ...hide(target, 'b', userId)])
+    return c.body(null, 204)
+  })
+
+  app.openapi(lifters.block, async (c) => {
+    const { userId } = requireViewer(c)
+    const target = c.req.valid('param').id
+    const statements = [relate('block', userId, target, false, c.get('trace').traceparent)]
+    const both = [...unhide(userId, 'b', target), ...unhide(target, 'b', userId)]
+    await change(c, statements, both, { lifted: true, unlessReturned: [raiseGraph(userId)] })
+    return c.body(null, 204)
+  })
+}
+
+interface ChangeOptions {
+  /** A lift of what was never set is fine; a block of somebody who does not exist is 404. */
+  lifted?: boolean
+  /** Commands instead, while the other person blocks too: then both stay hidden from each other. */
+  unlessReturned?: Command[]
+}
+
+/** One batch, then Redis, then the events. The first statement answers the relation. */
+async function change(
+  c: AppContext,
+  statements: SQL[],
+  commands: readonly Command[],
+  options: ChangeOptions = {},
+): Promise<void> {
+  const results = await c.get('services').db.batch(statements)
+  const relation = results[0]?.[0] as unknown as RelationRow | undefined
+  if (relation === undefined) {
+    if (options.lifted) return
+    throw problems.notFound('person')
+  }
+  const keepHidden = options.unlessReturned !== undefined && relation.returned
+  await applyToRedis(c, keepHidden ? (options.unlessReturned ?? []) : commands)
+  enqueue(
+    c,
+    results.flat().map((row) => row.event as TidelineEvent),
+  )
+}

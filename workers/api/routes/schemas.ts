@@ -1,0 +1,121 @@
+/** Shapes that several routes share, and the words in which the OpenAPI document describes answers. */
+import { z } from '@hono/zod-openapi'
+import { parseId } from '#core/ids.ts'
+
+/** A 64-bit id as a decimal string. */
+export const id = z
+  .string()
+  .refine((text) => parseId(text) !== null, 'must be an id: a decimal string of an unsigned 64-bit integer')
+  .openapi({ example: '7268831462144', pattern: '^(0|[1-9]\\d{0,19})$' })
+
+export const instant = z.iso.datetime()
+
+export const pageQuery = (limit = 20, most = 100) =>
+  z.strictObject({
+    limit: z.coerce.number().int().min(1).max(most).default(limit),
+    cursor: z.string().min(1).max(1_000).optional().openapi({ description: 'From the page before. Opaque.' }),
+  })
+
+export const idParams = z.strictObject({ id })
+
+export const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().nullable() })
+
+export const Person = z
+  .object({ id, username: z.string(), displayName: z.string(), avatar: z.string().nullable() })
+  .openapi('Person')
+
+export const Media = z
+  .object({
+    id,
+    type: z.enum(['image', 'video']),
+    width: z.number().int(),
+    height: z.number().int(),
+    alt: z.string(),
+    blur: z.string().nullable().openapi({ description: 'thumbhash, base64' }),
+    urls: z.object({ thumb: z.string(), small: z.string(), medium: z.string(), large: z.string() }),
+    playlist: z.string().optional(),
+  })
+  .openapi('Media')
+
+export const Post = z
+  .object({
+    id,
+    author: Person,
+    caption: z.string(),
+    hashtags: z.array(z.string()),
+    media: z.array(Media),
+    createdAt: instant,
+    likeCount: z.number().int(),
+    commentCount: z.number().int(),
+    liked: z.boolean(),
+    /** Present and true while a video has no rendition: only the author sees the post. */
+    awaitsMedia: z.boolean().optional(),
+  })
+  .openapi('Post')
+
+export const ProblemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    code: z.string(),
+    detail: z.string().optional(),
+    instance: z.string().optional(),
+    requestId: z.string().optional(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+  })
+  .openapi('Problem')
+
+export const Accepted = z
+  .object({ status: z.literal('accepted'), id: id.optional() })
+  .openapi('Accepted', { description: 'The store of this write is away; it is kept in a queue and applied once.' })
+
+export const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  content: { 'application/json': { schema } },
+  description,
+})
+
+export const body = <T extends z.ZodType>(schema: T) => ({
+  content: { 'application/json': { schema } },
+  required: true,
+})
+
+export const empty = (description: string) => ({ description })
+
+const problem = (description: string) => ({
+  content: { 'application/problem+json': { schema: ProblemSchema } },
+  description,
+})
+
+const PROBLEMS = {
+  400: problem('The request does not fit its schema; `errors` says where.'),
+  401: problem('No access token, or one that does not count.'),
+  403: problem('It is somebody else’s.'),
+  404: problem('There is no such thing, or it is not for this viewer.'),
+  409: problem('It conflicts with what is there.'),
+  422: problem('It cannot be done as asked.'),
+  429: problem('Too many requests; see Retry-After.'),
+  503: problem('What it needs cannot be reached; see Retry-After.'),
+} as const
+
+/** The refusals a route may answer with, beside those every route has. */
+export function refusals<S extends keyof typeof PROBLEMS>(
+  ...statuses: S[]
+): Pick<typeof PROBLEMS, S | 400 | 429 | 503> {
+  return Object.fromEntries([400, 429, 503, ...statuses].map((status) => [status, PROBLEMS[status as S]])) as Pick<
+    typeof PROBLEMS,
+    S | 400 | 429 | 503
+  >
+}
+
+export const signedIn = [{ bearer: [] }]
+/** Works without signing in, and shows more to those who have. */
+export const maybeSignedIn = [{}, { bearer: [] }]
+
+export const idempotencyHeader = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable characters without blanks')
+    .optional()
+    .openapi({ description: 'Repeating a request under the same key answers the first answer again; kept 24 hours.' }),
+})

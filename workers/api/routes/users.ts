@@ -1,0 +1,118 @@
+/** Profiles: anyone's by user name, and one's own. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { keys } from '#core/keys.ts'
+import { problems } from '#core/problem.ts'
+import { announce } from '#core/timeline/index.ts'
+import {
+  type ChangedProfileRow,
+  ownProfile,
+  type ProfileRow,
+  profileByName,
+  updateProfile,
+} from '#drizzle/queries/people.ts'
+import { NOBODY } from '#drizzle/queries/visibility.ts'
+import { type App, requireViewer } from '../context.ts'
+import { applyToRedis, enqueue } from '../data/after-commit.ts'
+import { notModified, weakTag } from '../middleware/conditional.ts'
+import { presentProfile } from '../present/people.ts'
+import { body, empty, id, instant, json, maybeSignedIn, Person, refusals, signedIn } from './schemas.ts'
+
+export const Profile = Person.extend({
+  bio: z.string(),
+  isPrivate: z.boolean(),
+  followerCount: z.number().int(),
+  followingCount: z.number().int(),
+  postCount: z.number().int(),
+  createdAt: instant,
+  relation: z
+    .object({
+      following: z.enum(['none', 'requested', 'active']),
+      followsYou: z.boolean(),
+      muted: z.boolean(),
+      visible: z.boolean().openapi({ description: 'You may see posts, followers and followed.' }),
+    })
+    .optional(),
+}).openapi('Profile')
+export const OwnProfile = Profile.extend({ email: z.string() }).openapi('OwnProfile')
+export const ProfileChange = z
+  .strictObject({
+    displayName: z.string().max(100).optional(),
+    bio: z.string().max(500).optional(),
+    isPrivate: z.boolean().optional(),
+    avatarMediaId: id
+      .nullable()
+      .optional()
+      .openapi({ description: 'An uploaded picture of your own; null removes it.' }),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'must change something')
+
+const show = createRoute({
+  operationId: 'getUser',
+  method: 'get',
+  path: '/v1/users/{username}',
+  tags: ['people'],
+  security: maybeSignedIn,
+  request: { params: z.strictObject({ username: z.string().min(1).max(50) }) },
+  responses: { 200: json(Profile, 'The profile.'), 304: empty('Unchanged.'), ...refusals(401, 404) },
+})
+const me = createRoute({
+  operationId: 'getMe',
+  method: 'get',
+  path: '/v1/me',
+  tags: ['people'],
+  security: signedIn,
+  responses: { 200: json(OwnProfile, 'Your own profile.'), 304: empty('Unchanged.'), ...refusals(401) },
+})
+const change = createRoute({
+  operationId: 'updateMe',
+  method: 'patch',
+  path: '/v1/me',
+  tags: ['people'],
+  security: signedIn,
+  request: { body: body(ProfileChange) },
+  responses: { 200: json(OwnProfile, 'The profile as it is now.'), ...refusals(401, 422) },
+})
+
+const tagOf = (row: ProfileRow) =>
+  weakTag(
+    row.user_id,
+    row.version,
+    row.follower_count,
+    row.following_count,
+    row.post_count,
+    row.follow_state,
+    Number(row.follows_viewer) * 2 + Number(row.muted),
+  )
+
+const presentOwn = (row: ProfileRow) => ({ ...presentProfile(row, row.user_id), email: row.email ?? '' })
+
+export function registerUsers(app: App): void {
+  app.openapi(show, async (c) => {
+    const viewer = c.get('viewer')?.userId ?? null
+    // User names are stored folded: the unique constraint compares bytes.
+    const name = c.req.valid('param').username.normalize('NFKC').toLowerCase()
+    const [row] = await c.get('services').db.query<ProfileRow>(profileByName(name, viewer ?? NOBODY))
+    if (row === undefined) throw problems.notFound('person')
+    return notModified(c, tagOf(row)) ?? c.json(presentProfile(row, viewer), 200)
+  })
+
+  app.openapi(me, async (c) => {
+    const { userId } = requireViewer(c)
+    const [row] = await c.get('services').db.query<ProfileRow>(ownProfile(userId))
+    if (row === undefined) throw problems.unauthorized('This account is gone.')
+    return notModified(c, tagOf(row)) ?? c.json(presentOwn(row), 200)
+  })
+
+  app.openapi(change, async (c) => {
+    const { userId } = requireViewer(c)
+    const services = c.get('services')
+    const statement = updateProfile(userId, c.req.valid('json'), c.get('trace').traceparent)
+    const [row] = await services.db.query<ChangedProfileRow>(statement)
+    if (row === undefined) {
+      throw problems.unprocessable('picture-unusable', 'The picture must be an uploaded image of your own.')
+    }
+    await applyToRedis(c, [['DEL', keys.user(userId)], ...announce([{ kind: 'user', user: userId }], services.clock())])
+    enqueue(c, [row.event])
+    return c.json(presentOwn(row), 200)
+  })
+}

@@ -1,0 +1,64 @@
+/** What a request can use. Built once an isolate: no member holds a socket, a promise or anything else of a request. */
+import { createBreaker } from '#core/breaker.ts'
+import { type Clock, createIdFactory, type IdFactory, type Random } from '#core/ids.ts'
+import type { RedisPort } from '#core/redis.ts'
+import type { Database } from '#drizzle/database.ts'
+import { createKeyring } from './auth/keyring.ts'
+import { createTokenVerifier, type TokenVerifier } from './auth/tokens.ts'
+import { type Config, readConfig } from './config.ts'
+import { type OriginClient, originClient } from './data/origin.ts'
+import { neonPostgres } from './data/postgres.ts'
+import { type EdgeQueues, edgeQueues } from './data/queue.ts'
+import { upstashRedis } from './data/redis.ts'
+import { createRateLimits, type RateLimits } from './middleware/rate-limit.ts'
+
+export interface Services {
+  readonly config: Config
+  readonly clock: Clock
+  readonly random: Random
+  readonly ids: IdFactory
+  readonly redis: RedisPort
+  readonly db: Database
+  readonly origin: OriginClient
+  readonly queues: EdgeQueues
+  readonly tokens: TokenVerifier
+  readonly limits: RateLimits
+  /** The image Worker, and the client's files. */
+  readonly images: Fetcher
+}
+
+/** Five failures in a row are an outage, not bad luck; a second later one request may look again. */
+const BREAKER = Object.freeze({ failures: 5, openMs: 1_000 })
+
+export function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
+  const config = readConfig(env as unknown as Record<string, unknown>)
+  const redis = upstashRedis(config.redis, createBreaker(BREAKER, clock))
+  const db = neonPostgres(config.database, createBreaker(BREAKER, clock))
+  const origin = originClient(config.origin, createBreaker(BREAKER, clock))
+  const keyring = createKeyring({ configured: config.jwks, redis, origin, clock })
+  return Object.freeze({
+    config,
+    clock,
+    random,
+    ids: createIdFactory(clock, random),
+    redis,
+    db,
+    origin,
+    queues: edgeQueues(env.EVENTS, env.DEFERRED_WRITES),
+    tokens: createTokenVerifier({ keyring, origin, db, redis, clock }),
+    limits: createRateLimits(env, clock),
+    images: env.IMAGES,
+  })
+}
+
+/** Services by their bindings: one entry in production, dropped with the bindings. */
+const servicesOfEnv = new WeakMap<object, Services>()
+
+export function servicesFor(env: ApiEnv): Services {
+  let services = servicesOfEnv.get(env)
+  if (services === undefined) {
+    services = buildServices(env, Date.now, Math.random)
+    servicesOfEnv.set(env, services)
+  }
+  return services
+}
