@@ -23,7 +23,7 @@ export interface OriginalStore {
   open(key: string): Promise<Original | undefined>
 }
 
-/** How long the store may take to its first byte before the picture is given up for now. */
+/** How long the store may take for the whole of an original before the picture is given up for now. */
 const STORE_TIMEOUT_MS = 5_000
 const RETRY_AFTER_SECONDS = '2'
 
@@ -49,7 +49,11 @@ function s3Originals(settings: S3Settings): OriginalStore {
   return {
     async open(key) {
       const response = await client
-        .fetch(`${settings.endpoint}/${settings.bucket}/${key}`, { signal: AbortSignal.timeout(STORE_TIMEOUT_MS) })
+        .fetch(`${settings.endpoint}/${settings.bucket}/${key}`, {
+          signal: AbortSignal.timeout(STORE_TIMEOUT_MS),
+          // Our store has no reason to send us elsewhere, and we none to follow.
+          redirect: 'manual',
+        })
         .catch((cause: unknown) => {
           throw storeAway(cause)
         })

@@ -1,4 +1,7 @@
-/** WebP → RGBA through libwebp. */
+/**
+ * WebP → RGBA through libwebp. The build is an older one, and libwebp has had memory faults (CVE-2023-4863): here such a
+ * fault stays in the memory of one instance that has seen one picture and is dropped with it.
+ */
 
 import libWebp from '@cwasm/webp/webp.wasm'
 import type { ImageHeader } from '#core/image/header/index.ts'
