@@ -58,6 +58,18 @@ export function connectRedis(parts: ConnectionParts): RedisConnection {
       }
     })
 
+  function use(opened: RespSocket): void {
+    // A stale connection serves on until its successor stands, then finishes what is under way.
+    socket?.retire()
+    socket = opened
+    const forget = (): void => {
+      if (socket !== opened) return
+      socket = undefined
+      if (!stopped) logger.warn({ reason: opened.failure?.message }, 'redis: connection lost')
+    }
+    opened.closed.then(forget, forget)
+  }
+
   async function keepConnected(): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS
     while (!stopped) {
@@ -67,12 +79,12 @@ export function connectRedis(parts: ConnectionParts): RedisConnection {
           opened.destroy()
           return
         }
-        socket = opened
-        pauseMs = FIRST_PAUSE_MS
+        use(opened)
         logger.info({}, 'redis: connected')
-        await opened.closed
-        socket = undefined
-        if (!stopped) logger.warn({ reason: opened.failure?.message }, 'redis: connection lost')
+        await opened.stale
+        // One that stands but is read-only may be so on purpose: do not knock every 50 ms.
+        if (opened.isClosed) pauseMs = FIRST_PAUSE_MS
+        else logger.warn({}, 'redis: answers READONLY, connecting anew')
       } catch (error) {
         logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'redis: not reachable')
       }
@@ -101,6 +113,8 @@ export function connectRedis(parts: ConnectionParts): RedisConnection {
       if (socket === undefined) return Promise.reject(redisAway())
       if (socket.inFlight + exchange.replies > limits.inFlightCommands)
         return Promise.reject(tooBusy('commands in flight'))
+      if (socket.inFlightBytes + exchange.wire.length > limits.inFlightBytes)
+        return Promise.reject(tooBusy('bytes in flight'))
       return socket.exchange(exchange)
     },
     async dedicated() {

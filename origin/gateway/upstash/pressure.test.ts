@@ -88,6 +88,30 @@ async function health(gateway: GatewayServer): Promise<{ inFlightCommands: numbe
   return (await (await fetch(`${gateway.url}/health`)).json()) as { inFlightCommands: number; streams: number }
 }
 
+describe('a Redis that was made a replica', () => {
+  it('is connected to anew after READONLY, without refusing anything in between', async () => {
+    let connections = 0
+    const server = createServer((socket) => {
+      const reply = connections++ === 0 ? "-READONLY You can't write against a read only replica.\r\n" : '+OK\r\n'
+      socket.on('error', () => undefined)
+      socket.on('data', (bytes) => {
+        socket.write(bytes.includes('SETNAME') ? '+OK\r\n+PONG\r\n' : reply)
+      })
+      cleanups.push(() => socket.destroy())
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    cleanups.push(() => server.close())
+    const address = server.address()
+    const gateway = await gatewayFor(`redis://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`)
+    await connected(gateway)
+    const statuses: number[] = []
+    await expect
+      .poll(async () => statuses.push((await call(gateway, '/', ['SET', 'k', 'v'])).status) && statuses.at(-1))
+      .toBe(200)
+    expect(new Set(statuses.slice(0, -1))).toEqual(new Set([400]))
+  })
+})
+
 describe('a Redis that hangs', () => {
   it('is answered for with 504, then given up and connected to anew', async () => {
     const redis = await hangingRedis()
@@ -98,12 +122,13 @@ describe('a Redis that hangs', () => {
     await expect.poll(() => redis.sockets.size === 1 && !redis.sockets.has(before!)).toBe(true)
   })
 
-  it('holds a bounded number of commands', async () => {
+  it('holds a bounded number of commands and bytes', async () => {
     const redis = await hangingRedis()
-    const gateway = await gatewayFor(redis.url, { inFlightCommands: 5 })
+    const gateway = await gatewayFor(redis.url, { inFlightCommands: 5, inFlightBytes: 5_000 })
     await connected(gateway)
     const waiting = call(gateway, '/pipeline', Array(4).fill(['GET', 'k']))
     await expect.poll(async () => (await health(gateway)).inFlightCommands).toBe(4)
+    expect(await call(gateway, '/', ['SET', 'k', 'x'.repeat(10_000)])).toMatchObject({ status: 503, retryAfter: '1' })
     expect(await call(gateway, '/pipeline', Array(2).fill(['GET', 'k']))).toMatchObject({
       status: 503,
       retryAfter: '1',

@@ -12,7 +12,7 @@ export interface Exchange extends Expected {
 }
 
 interface Waiting {
-  exchange: Expected
+  exchange: Exchange
   startedAt: number
   /** Its request was answered with a time-out; the reply, when it comes, is thrown away. */
   abandoned: boolean
@@ -32,12 +32,16 @@ export class RespSocket {
   readonly #reader: ReplyReader
   readonly #now: () => number
   readonly #closed: Promise<void>
+  readonly #stale: Promise<void>
+  #becomeStale: () => void = () => undefined
+  #retiring = false
   #queue: Waiting[] = []
   #head = 0
   #outgoing: WireCommands[] = []
   #listener: { expected: Expected; receive(answer: Answer): void } | undefined
   #failure: Error | undefined
   #commands = 0
+  #bytes = 0
 
   private constructor(socket: Socket, replyBytes: number, now: () => number) {
     this.#socket = socket
@@ -51,9 +55,13 @@ export class RespSocket {
     socket.on('error', (error) => {
       this.#failure ??= error
     })
+    this.#stale = new Promise((resolve) => {
+      this.#becomeStale = resolve
+    })
     this.#closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#rejectAll()
+        this.#becomeStale()
         resolve()
       })
     })
@@ -85,6 +93,18 @@ export class RespSocket {
     return this.#closed
   }
 
+  /**
+   * Resolves when another connection should be opened: this one is closed, or the server, a primary until now, answered
+   * READONLY. After a failover the address leads to the new primary, but only for new connections.
+   */
+  get stale(): Promise<void> {
+    return this.#stale
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.destroyed
+  }
+
   /** What broke the connection, if something did. */
   get failure(): Error | undefined {
     return this.#failure
@@ -95,11 +115,17 @@ export class RespSocket {
     return this.#commands
   }
 
+  /** About what those commands hold in memory, in bytes. */
+  get inFlightBytes(): number {
+    return this.#bytes
+  }
+
   /** Sends commands and resolves with their answer; rejects with a {@link GatewayError}. */
   exchange(exchange: Exchange): Promise<Answer> {
     if (this.#socket.destroyed) return Promise.reject(connectionLost())
     return new Promise((resolve, reject) => {
       this.#commands += exchange.replies
+      this.#bytes += exchange.wire.length
       this.#queue.push({ exchange, startedAt: this.#now(), abandoned: false, resolve, reject })
       this.#write(exchange.wire)
     })
@@ -131,7 +157,12 @@ export class RespSocket {
     }
   }
 
-  /** Lets the process end while this connection is open. */
+  /** Closes the connection once everything under way is answered. */
+  retire(): void {
+    this.#retiring = true
+    if (this.#commands === 0) this.#socket.destroy()
+  }
+
   destroy(): void {
     this.#socket.destroy()
   }
@@ -170,6 +201,8 @@ export class RespSocket {
     }
     this.#head++
     this.#commands -= waiting.exchange.replies
+    this.#bytes -= waiting.exchange.wire.length
+    if (answer.failed > 0 && answer.body.includes('"error":"READONLY ')) this.#becomeStale()
     if (this.#head === this.#queue.length) {
       this.#queue.length = 0
       this.#head = 0
@@ -178,6 +211,7 @@ export class RespSocket {
       this.#head = 0
     }
     if (!waiting.abandoned) waiting.resolve(answer)
+    if (this.#retiring && this.#commands === 0) this.#socket.destroy()
   }
 
   #rejectAll(): void {
@@ -185,6 +219,7 @@ export class RespSocket {
     this.#queue = []
     this.#head = 0
     this.#commands = 0
+    this.#bytes = 0
     this.#listener = undefined
     const error: GatewayError = connectionLost()
     for (const { abandoned, reject } of waiting) if (!abandoned) reject(error)

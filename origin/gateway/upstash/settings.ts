@@ -35,6 +35,8 @@ export interface GatewayLimits {
   pipelineCommands: number
   /** Most commands waiting for Redis over all requests; above: 503 with Retry-After. */
   inFlightCommands: number
+  /** Most bytes of commands waiting for Redis over all requests; above: 503 with Retry-After. */
+  inFlightBytes: number
   /** Longest wait for Redis, in ms; above: 504. */
   commandTimeoutMs: number
   /** Longest a blocking command (BLPOP, XREAD BLOCK …) may hold its connection, in ms; above: 504. */
@@ -56,6 +58,7 @@ export const DEFAULT_LIMITS: Readonly<GatewayLimits> = Object.freeze({
   pipelineCommands: 10_000,
   // Five full pipelines: some 50 ms of work for one Redis. More would only wait longer.
   inFlightCommands: 50_000,
+  inFlightBytes: 256 * 1024 * 1024,
   commandTimeoutMs: 5_000,
   blockingTimeoutMs: 30_000,
   blockingConnections: 64,
