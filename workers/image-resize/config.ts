@@ -31,7 +31,7 @@ const signingKeys = z.string().transform((text, context) => {
 const s3Settings = z.object({
   S3_ENDPOINT: z.url({ protocol: /^https?$/ }).transform((endpoint) => endpoint.replace(/\/+$/, '')),
   S3_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
-  S3_REGION: z.string().min(1).default('auto'),
+  S3_REGION: z.string().min(1).default('us-east-1'),
   S3_ACCESS_KEY_ID: z.string().min(1),
   S3_SECRET_ACCESS_KEY: z.string().min(1),
 })
