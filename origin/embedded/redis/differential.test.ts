@@ -46,13 +46,12 @@ function comparable(name: string, reply: RawReply): RawReply {
     return Math.round(reply / tolerance / 10)
   }
   if (name === 'HELLO' && Array.isArray(reply)) return 'greeting'
-  if (typeof reply === 'object' && reply !== null && 'error' in reply) return comparableError(name, reply.error)
+  if (typeof reply === 'object' && reply !== null && 'error' in reply) return comparableError(reply.error)
   return reply
 }
 
-/** Lua's own words differ between its versions; ZRANK takes WITHSCORE since 7.2. */
-function comparableError(name: string, error: string): RawReply {
-  if (name === 'ZRANK' || name === 'ZREVRANK') return 'an error'
+/** Lua's own words differ between its versions. */
+function comparableError(error: string): RawReply {
   return { error: error.replace(/(Error compiling script).*/, '$1') }
 }
 

@@ -47,19 +47,41 @@ export function floatArg(text: string, error = errors.notFloat): number {
   return value
 }
 
-/** A double as the server prints it: C's `%.17g`, with `inf` and `-inf`. */
-export function formatDouble(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e17) return Object.is(value, -0) ? '-0' : String(value)
+/** Digits that decide whether a double lies exactly between two shorter decimals. */
+const ENOUGH_DIGITS = 60
+
+/** Like toExponential, but a tie goes to the even digit, as in C; JavaScript takes the larger. */
+function exponential(value: number, digits: number): [mantissa: string, exponent: number] {
+  const [mantissa = '', exponent = '0'] = value.toExponential(digits).split('e')
+  const exact = value.toExponential(ENOUGH_DIGITS).split('e')[0]!
+  const cut = exact.indexOf('.') + 1 + digits
+  const isTie = /^50*$/.test(exact.slice(cut))
+  const isOdd = Number(mantissa.at(-1)) % 2 === 1
+  return [isTie && isOdd ? exact.slice(0, cut) : mantissa, Number(exponent)]
+}
+
+/** A number as C prints it with `%.<precision>g`. */
+export function formatGeneral(value: number, precision: number): string {
   if (value === Number.POSITIVE_INFINITY) return 'inf'
   if (value === Number.NEGATIVE_INFINITY) return '-inf'
   if (Number.isNaN(value)) return 'nan'
-  const [mantissa = '', exponentText = '0'] = value.toExponential(16).split('e')
-  const exponent = Number(exponentText)
-  if (exponent >= -4 && exponent < 17) {
-    const fixed = value.toFixed(Math.min(100, 16 - exponent))
-    return fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed
+  if (value < 0 || Object.is(value, -0)) return `-${formatGeneral(-value, precision)}`
+  const [mantissa, exponent] = exponential(value, precision - 1)
+  const digits = mantissa.replace('.', '')
+  if (exponent < -4 || exponent >= precision) {
+    const power = String(Math.abs(exponent)).padStart(2, '0')
+    return `${withoutZeros(mantissa)}e${exponent < 0 ? '-' : '+'}${power}`
   }
-  const digits = mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa
-  const size = Math.abs(exponent)
-  return `${digits}e${exponent < 0 ? '-' : '+'}${size < 10 ? '0' : ''}${size}`
+  if (exponent < 0) return withoutZeros(`0.${'0'.repeat(-exponent - 1)}${digits}`)
+  return withoutZeros(`${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`)
+}
+
+function withoutZeros(decimal: string): string {
+  return decimal.replace(/\.?0+$/, '')
+}
+
+/** A double as the server prints it: C's `%.17g`, with `inf` and `-inf`. */
+export function formatDouble(value: number): string {
+  // Most scores are whole: times in milliseconds.
+  return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : formatGeneral(value, 17)
 }

@@ -3,22 +3,31 @@ import type { Random } from '#core/ids.ts'
 /**
  * A skip list with spans (Pugh 1990, ranks after Pugh's "A Skip List Cookbook"), ordered by score and, where scores are equal, bytewise by member:
  * insert, delete, rank and the nth element in O(log n).
+ *
+ * Three nodes of four stand on the lowest level only, where every span is 1: they carry no arrays, which keeps a member at about 170 bytes.
  */
 export interface SkipNode {
   readonly member: string
   readonly score: number
-  /** next[l] is the following node on level l; span[l] is how many elements that step passes. */
-  readonly next: (SkipNode | undefined)[]
-  readonly span: number[]
+  next: SkipNode | undefined
   back: SkipNode | undefined
+  /** The links of the levels above the lowest. */
+  readonly up: readonly Link[]
+}
+
+interface Link {
+  next: SkipNode | undefined
+  /** How many elements this step passes. */
+  span: number
 }
 
 const MAX_LEVEL = 32
 const PROMOTION = 0.25
+const LOWEST_ONLY: readonly Link[] = []
 
 export class SkipList {
   readonly #random: Random
-  readonly #head: SkipNode
+  readonly #head = createNode('', 0, MAX_LEVEL)
   #tail: SkipNode | undefined
   #level = 1
   #length = 0
@@ -28,7 +37,6 @@ export class SkipList {
 
   constructor(random: Random) {
     this.#random = random
-    this.#head = node('', 0, MAX_LEVEL)
   }
 
   get length(): number {
@@ -36,56 +44,63 @@ export class SkipList {
   }
 
   get first(): SkipNode | undefined {
-    return this.#head.next[0]
+    return this.#head.next
   }
 
   get last(): SkipNode | undefined {
     return this.#tail
   }
 
-  insert(score: number, member: string): void {
+  insert(score: number, member: string): SkipNode {
     this.#locate(score, member)
     const level = this.#randomLevel()
-    for (let i = this.#level; i < level; i++) {
-      this.#before[i] = this.#head
-      this.#rank[i] = 0
-      this.#head.span[i] = this.#length
+    for (; this.#level < level; this.#level++) {
+      this.#before[this.#level] = this.#head
+      this.#rank[this.#level] = 0
+      this.#head.up[this.#level - 1]!.span = this.#length
     }
-    if (level > this.#level) this.#level = level
-    const added = node(member, score, level)
-    const place = this.#rank[0]!
-    for (let i = 0; i < level; i++) {
-      const before = this.#before[i]!
-      const passed = place - this.#rank[i]!
-      added.next[i] = before.next[i]
-      added.span[i] = before.span[i]! - passed
-      before.next[i] = added
-      before.span[i] = passed + 1
-    }
-    for (let i = level; i < this.#level; i++) this.#before[i]!.span[i]!++
-    added.back = this.#before[0] === this.#head ? undefined : this.#before[0]
-    const following = added.next[0]
-    if (following) following.back = added
+    const added = createNode(member, score, level)
+    const previous = this.#before[0]!
+    added.next = previous.next
+    added.back = previous === this.#head ? undefined : previous
+    previous.next = added
+    if (added.next) added.next.back = added
     else this.#tail = added
+    for (let i = 1; i < this.#level; i++) {
+      const link = this.#before[i]!.up[i - 1]!
+      const own = added.up[i - 1]
+      if (!own) {
+        link.span++
+        continue
+      }
+      const passed = this.#rank[0]! - this.#rank[i]!
+      own.next = link.next
+      own.span = link.span - passed
+      link.next = added
+      link.span = passed + 1
+    }
     this.#length++
+    return added
   }
 
   /** Removes the element, which must be there. */
   delete(score: number, member: string): void {
     this.#locate(score, member)
-    const found = this.#before[0]!.next[0]
+    const previous = this.#before[0]!
+    const found = previous.next
     if (!found || found.member !== member) throw new Error('sorted set and its index disagree')
-    for (let i = 0; i < this.#level; i++) {
-      const before = this.#before[i]!
-      if (before.next[i] === found) {
-        before.span[i] = before.span[i]! + found.span[i]! - 1
-        before.next[i] = found.next[i]
-      } else before.span[i]!--
+    for (let i = 1; i < this.#level; i++) {
+      const link = this.#before[i]!.up[i - 1]!
+      if (link.next === found) {
+        const own = found.up[i - 1]!
+        link.span += own.span - 1
+        link.next = own.next
+      } else link.span--
     }
-    const following = found.next[0]
-    if (following) following.back = found.back
+    previous.next = found.next
+    if (found.next) found.next.back = found.back
     else this.#tail = found.back
-    while (this.#level > 1 && !this.#head.next[this.#level - 1]) this.#level--
+    while (this.#level > 1 && !this.#head.up[this.#level - 2]!.next) this.#level--
     this.#length--
   }
 
@@ -100,28 +115,31 @@ export class SkipList {
     if (rank < 0 || rank >= this.#length) return undefined
     let left = rank + 1
     let current = this.#head
-    for (let i = this.#level - 1; i >= 0; i--) {
-      while (current.next[i] && current.span[i]! <= left) {
-        left -= current.span[i]!
-        current = current.next[i]!
-        if (left === 0) return current
+    for (let i = this.#level - 1; i >= 1; i--) {
+      let link = current.up[i - 1]!
+      while (link.next && link.span <= left) {
+        left -= link.span
+        current = link.next
+        link = current.up[i - 1]!
       }
     }
-    return undefined
+    while (left-- > 0) current = current.next!
+    return current
   }
 
   /** How many elements `isBefore` holds for; it must hold for a prefix of the order. */
   countWhile(isBefore: (node: SkipNode) => boolean): number {
     let rank = 0
     let current = this.#head
-    for (let i = this.#level - 1; i >= 0; i--) {
-      let next = current.next[i]
-      while (next && isBefore(next)) {
-        rank += current.span[i]!
-        current = next
-        next = current.next[i]
+    for (let i = this.#level - 1; i >= 1; i--) {
+      let link = current.up[i - 1]!
+      while (link.next && isBefore(link.next)) {
+        rank += link.span
+        current = link.next
+        link = current.up[i - 1]!
       }
     }
+    for (let node = current.next; node && isBefore(node); node = node.next) rank++
     return rank
   }
 
@@ -129,16 +147,22 @@ export class SkipList {
   #locate(score: number, member: string): void {
     let current = this.#head
     let rank = 0
-    for (let i = this.#level - 1; i >= 0; i--) {
-      let next = current.next[i]
-      while (next && (next.score < score || (next.score === score && next.member < member))) {
-        rank += current.span[i]!
-        current = next
-        next = current.next[i]
+    for (let i = this.#level - 1; i >= 1; i--) {
+      let link = current.up[i - 1]!
+      while (link.next && precedes(link.next, score, member)) {
+        rank += link.span
+        current = link.next
+        link = current.up[i - 1]!
       }
       this.#before[i] = current
       this.#rank[i] = rank
     }
+    for (let next = current.next; next && precedes(next, score, member); next = next.next) {
+      rank++
+      current = next
+    }
+    this.#before[0] = current
+    this.#rank[0] = rank
   }
 
   #randomLevel(): number {
@@ -148,12 +172,11 @@ export class SkipList {
   }
 }
 
-function node(member: string, score: number, level: number): SkipNode {
-  const next: (SkipNode | undefined)[] = []
-  const span: number[] = []
-  for (let i = 0; i < level; i++) {
-    next.push(undefined)
-    span.push(0)
-  }
-  return { member, score, next, span, back: undefined }
+function precedes(node: SkipNode, score: number, member: string): boolean {
+  return node.score < score || (node.score === score && node.member < member)
+}
+
+function createNode(member: string, score: number, level: number): SkipNode {
+  const up = level === 1 ? LOWEST_ONLY : Array.from({ length: level - 1 }, () => ({ next: undefined, span: 0 }))
+  return { member, score, next: undefined, back: undefined, up }
 }

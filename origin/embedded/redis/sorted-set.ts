@@ -9,9 +9,9 @@ export interface RankSpan {
   readonly end: number
 }
 
-/** Members with scores: a map for O(1) scores, a skip list for the order. */
+/** Members with scores: a map for O(1) look-up, a skip list for the order. */
 export class SortedSet {
-  readonly #scores = new Map<string, number>()
+  readonly #nodes = new Map<string, SkipNode>()
   readonly #order: SkipList
 
   constructor(random: Random) {
@@ -19,37 +19,36 @@ export class SortedSet {
   }
 
   get size(): number {
-    return this.#scores.size
+    return this.#nodes.size
   }
 
   score(member: string): number | undefined {
-    return this.#scores.get(member)
+    return this.#nodes.get(member)?.score
   }
 
   members(): IterableIterator<string> {
-    return this.#scores.keys()
+    return this.#nodes.keys()
   }
 
   set(member: string, score: number): void {
-    const old = this.#scores.get(member)
+    const old = this.score(member)
     // −0 and 0 share a place but print differently; the first stays, as in the server.
     if (old === score) return
     if (old !== undefined) this.#order.delete(old, member)
-    this.#order.insert(score, member)
-    this.#scores.set(member, score)
+    this.#nodes.set(member, this.#order.insert(score, member))
   }
 
   delete(member: string): boolean {
-    const score = this.#scores.get(member)
+    const score = this.score(member)
     if (score === undefined) return false
     this.#order.delete(score, member)
-    this.#scores.delete(member)
+    this.#nodes.delete(member)
     return true
   }
 
   /** The rank from the lowest, or undefined. */
   rank(member: string): number | undefined {
-    const score = this.#scores.get(member)
+    const score = this.score(member)
     return score === undefined ? undefined : this.#order.rank(score, member)
   }
 
@@ -64,7 +63,7 @@ export class SortedSet {
     let node = count > 0 ? this.#edge(reverse ? span.start + count - 1 : span.start) : undefined
     while (node && found.length < count) {
       found.push([node.member, node.score])
-      node = reverse ? node.back : node.next[0]
+      node = reverse ? node.back : node.next
     }
     return found
   }
@@ -75,6 +74,6 @@ export class SortedSet {
   }
 
   *[Symbol.iterator](): IterableIterator<ScoredMember> {
-    for (let node = this.#order.first; node; node = node.next[0]) yield [node.member, node.score]
+    for (let node = this.#order.first; node; node = node.next) yield [node.member, node.score]
   }
 }

@@ -32,7 +32,9 @@ function guarded(run: (L: LuaState) => void) {
       return 1
     } catch (error) {
       if (!(error instanceof JsonError)) throw error
-      pushText(L, error.message)
+      lauxlib.luaL_where(L, 1)
+      const where = fromLuaString(lua.lua_tolstring(L, -1)!)
+      pushText(L, where + error.message)
     }
     return lua.lua_error(L)
   }

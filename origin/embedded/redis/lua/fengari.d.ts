@@ -60,6 +60,7 @@ declare module 'fengari' {
     luaL_ref(L: LuaState, table: number): number
     luaL_requiref(L: LuaState, name: LuaString, open: LuaFunction, global: boolean): void
     luaL_tolstring(L: LuaState, index: number): LuaString
+    luaL_where(L: LuaState, level: number): void
     luaL_unref(L: LuaState, table: number, ref: number): void
   }
   interface LuaLibraries {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import fengari, { type LuaState } from 'fengari'
 import type { Clock } from '#core/ids.ts'
 import type { Client, ScriptCall } from '../command.ts'
+import { SERVER_VERSION } from '../commands/version.ts'
 import { type Reply, ReplyError } from '../reply.ts'
 import { openCjson } from './cjson.ts'
 import { useDoublesOnly } from './numbers.ts'
@@ -117,6 +118,8 @@ export class LuaInterpreter {
     const deadline = this.#clock() + MAX_SCRIPT_MS
     const check = (L: LuaState): void => {
       if (this.#clock() < deadline) return
+      // From now on at every instruction, so that no pcall of the script can go on behind the error.
+      lua.lua_sethook(L, check, lua.LUA_MASKCOUNT, 1)
       pushText(L, `Script took more than ${MAX_SCRIPT_MS} ms`)
       lua.lua_error(L)
     }
@@ -165,6 +168,8 @@ export class LuaInterpreter {
       lua.lua_pushnumber(L, level)
       lua.lua_setfield(L, -2, luaString(name))
     }
+    pushText(L, SERVER_VERSION)
+    lua.lua_setfield(L, -2, luaString('REDIS_VERSION'))
     lua.lua_setglobal(L, luaString('redis'))
   }
 
@@ -180,7 +185,7 @@ export class LuaInterpreter {
   }
 
   #execute(argv: readonly string[] | undefined, count: number): Reply {
-    if (count === 0) return new ReplyError('ERR Please specify at least one argument for this redis.call')
+    if (count === 0) return new ReplyError('ERR Please specify at least one argument for this redis lib call')
     if (!argv) return new ReplyError('ERR Lua redis lib command arguments must be strings or integers')
     if (!this.#running) return new ReplyError('ERR redis.call can only be called inside a script invocation')
     return this.#run(this.#running.client, argv, this.#running.readOnly)

@@ -1,5 +1,6 @@
 import lobject from 'fengari/src/lobject.js'
 import lstring from 'fengari/src/lstring.js'
+import { formatGeneral } from '../numbers.ts'
 import { luaString } from './strings.ts'
 
 /**
@@ -31,13 +32,5 @@ function numeral(text: string): number | undefined {
 
 /** C's `%.14g`, as Lua 5.1 prints. */
 export function printNumber(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e14) return Object.is(value, -0) ? '-0' : String(value)
-  if (Number.isNaN(value)) return 'nan'
-  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
-  const [mantissa = '', exponentText = '0'] = value.toExponential(13).split('e')
-  const exponent = Number(exponentText)
-  const trim = (text: string) => (text.includes('.') ? text.replace(/\.?0+$/, '') : text)
-  if (exponent >= -4 && exponent < 14) return trim(value.toFixed(Math.max(0, 13 - exponent)))
-  const size = String(Math.abs(exponent)).padStart(2, '0')
-  return `${trim(mantissa)}e${exponent < 0 ? '-' : '+'}${size}`
+  return formatGeneral(value, 14)
 }
