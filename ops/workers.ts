@@ -1,0 +1,87 @@
+/**
+ * The three Workers on this machine: their own wrangler.toml files with the settings of a running origin, written into
+ * the state folder, for `wrangler dev` and for the end-to-end harness alike.
+ */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { experimental_readRawConfig } from 'wrangler'
+import { EDGE_DATABASE } from '../origin/gateways.ts'
+import { publicJwks, type Secrets } from '../origin/secrets.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+export const WORKERS = {
+  api: 'wrangler.toml',
+  image: 'workers/image-resize/wrangler.toml',
+  fanout: 'workers/fanout-consumer/wrangler.toml',
+} as const
+
+/** Where a running origin listens, and the secrets it shares with the edge. */
+export interface OriginAddress {
+  originUrl: string
+  gatewayUrl: string
+  objectsEndpoint: string
+  bucket: string
+  region: string
+  secrets: Secrets
+  /** Origin of the page and of image addresses, for example http://127.0.0.1:8787. */
+  publicUrl: string
+}
+
+/** What the Workers read from their environment. */
+export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS, Record<string, string>> {
+  const { secrets } = address
+  const { user, database } = EDGE_DATABASE
+  return {
+    api: {
+      REDIS_REST_URL: address.gatewayUrl,
+      REDIS_REST_TOKEN: secrets.REDIS_REST_TOKEN,
+      DATABASE_HTTP_URL: `${address.gatewayUrl}/sql`,
+      DATABASE_URL: `postgres://${user}:${secrets.DATABASE_PASSWORD}@db.localtest/${database}`,
+      ORIGIN_URL: address.originUrl,
+      SERVICE_TOKEN: secrets.SERVICE_TOKEN,
+      JWT_PUBLIC_JWKS: JSON.stringify(publicJwks(secrets)),
+      CORS_ORIGINS: '',
+      IMAGE_BASE_URL: address.publicUrl,
+      // A laptop under load is not a region: away means a second, not fifty milliseconds.
+      REDIS_TIMEOUT_MS: '1000',
+    },
+    image: {
+      S3_ENDPOINT: address.objectsEndpoint,
+      S3_BUCKET: address.bucket,
+      S3_REGION: address.region,
+      S3_ACCESS_KEY_ID: secrets.S3_ACCESS_KEY_ID,
+      S3_SECRET_ACCESS_KEY: secrets.S3_SECRET_ACCESS_KEY,
+      IMAGE_SIGNING_KEYS: secrets.IMAGE_SIGNING_KEYS,
+    },
+    fanout: { ORIGIN_URL: address.originUrl, SERVICE_TOKEN: secrets.SERVICE_TOKEN },
+  }
+}
+
+/**
+ * Writes a configuration for each Worker into `directory`, readable by its owner only, and answers their paths, the api
+ * Worker's first.
+ */
+export function writeWorkerConfigs(directory: string, address: OriginAddress): string[] {
+  mkdirSync(directory, { recursive: true })
+  const vars = workerVars(address)
+  return (Object.keys(WORKERS) as (keyof typeof WORKERS)[]).map((name) => {
+    const source = join(ROOT, WORKERS[name])
+    const { rawConfig } = experimental_readRawConfig({ config: source })
+    const folder = dirname(source)
+    const { assets, secrets: _declared, build: _build, ...config } = rawConfig
+    const file = join(directory, `${name}.json`)
+    const local = {
+      ...config,
+      main: resolve(folder, rawConfig.main ?? 'index.ts'),
+      vars: { ...rawConfig.vars, ...vars[name] },
+      ...(assets?.directory === undefined
+        ? {}
+        : { assets: { ...assets, directory: resolve(folder, assets.directory) } }),
+    }
+    writeFileSync(file, JSON.stringify(local, null, 2))
+    chmodSync(file, 0o600)
+    return file
+  })
+}
