@@ -1,15 +1,32 @@
+import { mkdirSync } from 'node:fs'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { IMAGE_WORKER } from './test/setup/image-worker.ts'
 
 /** One project per Worker, each inside workerd with the Worker's own wrangler configuration. */
-const worker = (name: string, configPath: string, miniflare = {}) => ({
+const worker = (name: string, configPath: string, miniflare = {}, options = {}) => ({
   plugins: [cloudflareTest({ wrangler: { configPath }, miniflare })],
-  test: { name, include: [`workers/${name}/**/*.test.ts`] },
+  test: { name, include: [`workers/${name}/**/*.test.ts`], ...options },
 })
 
 const node = (name: string, include: string[], options = {}) => ({
   test: { name, include, environment: 'node' as const, ...options },
 })
+
+/** The api Worker stands on a whole origin with embedded engines, which runs beside vitest in Node. */
+mkdirSync('web/dist', { recursive: true })
+const api = {
+  plugins: [
+    cloudflareTest(({ inject }) => ({
+      wrangler: { configPath: './wrangler.toml' },
+      miniflare: {
+        bindings: inject<Record<string, string>>('backing'),
+        workers: [{ name: 'tideline-image-resize', modules: true, script: IMAGE_WORKER }],
+      },
+    })),
+  ],
+  test: { name: 'api', include: ['workers/api/**/*.test.ts'], globalSetup: './test/setup/backing.ts' },
+}
 
 export default defineConfig({
   test: {
@@ -22,12 +39,18 @@ export default defineConfig({
         'ops/**/*.test.ts',
       ]),
       node('contract', ['test/contract/**/*.test.ts'], { testTimeout: 30_000, hookTimeout: 60_000 }),
-      worker('api', './wrangler.toml'),
+      api,
       worker('image-resize', './workers/image-resize/wrangler.toml', {
         r2Buckets: ['ORIGINALS'],
         bindings: { IMAGE_SIGNING_KEYS: 'test:a-signing-secret-for-tests-of-32-characters' },
       }),
-      worker('fanout-consumer', './workers/fanout-consumer/wrangler.toml'),
+      worker(
+        'fanout-consumer',
+        './workers/fanout-consumer/wrangler.toml',
+        {},
+        // The origin's real ingest, in Node: what the Worker talks to in its tests.
+        { globalSetup: './test/ingest-origin.ts' },
+      ),
       node('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false }),
     ],
   },
