@@ -76,8 +76,9 @@ export function formatGeneral(value: number, precision: number): string {
   return withoutZeros(`${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`)
 }
 
+/** Drops the zeros at the end of a decimal's fraction, and a point with nothing behind it. */
 function withoutZeros(decimal: string): string {
-  return decimal.replace(/\.?0+$/, '')
+  return decimal.replace(/0+$/, '').replace(/\.$/, '')
 }
 
 /** A double as the server prints it: C's `%.17g`, with `inf` and `-inf`. */
