@@ -1,10 +1,16 @@
 /** The engines that suites run on. Each call starts one of its own; `close` ends it. */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { type Database, nodeDatabase } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
+import { startEmbeddedObjects } from '../../origin/embedded/objects/index.ts'
 import { startEmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
 import { startEmbeddedRedis } from '../../origin/embedded/redis/index.ts'
+import { type ObjectStore, s3Objects } from '../../origin/objects/index.ts'
 import { createRedisPort, type OriginRedis } from '../../origin/redis/index.ts'
 
 export interface TestDatabase {
@@ -51,4 +57,23 @@ export async function eventually(probe: () => Promise<boolean> | boolean, within
     if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+}
+
+export interface TestObjects {
+  objects: ObjectStore
+  close(): Promise<void>
+}
+
+/** An embedded object store over a folder of its own. */
+export async function startObjects(): Promise<TestObjects> {
+  const dir = await mkdtemp(join(tmpdir(), 'objects-'))
+  const credentials = { accessKeyId: 'test', secretAccessKey: randomUUID() }
+  const logger = { info: () => undefined, error: (fields: object) => console.error(fields) }
+  const server = await startEmbeddedObjects({ dir, credentials, buckets: ['media'], logger })
+  const objects = s3Objects({ endpoint: server.endpoint, bucket: 'media', region: 'us-east-1', credentials })
+  const close = async () => {
+    await server.close()
+    await rm(dir, { recursive: true, force: true })
+  }
+  return { objects, close }
 }

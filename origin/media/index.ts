@@ -1,0 +1,119 @@
+/** Media: uploads, their checks, and the variants that are made of them. */
+import { randomBytes } from 'node:crypto'
+import type { Logger } from 'pino'
+import { uuidv7 } from '#core/events.ts'
+import type { Clock, Random } from '#core/ids.ts'
+import type { OriginOutput } from '#core/origin-api.ts'
+import type { Database } from '#drizzle/database.ts'
+import type { Consumer, EventLog } from '../event-log.ts'
+import type { OriginHandlers } from '../internal-api.ts'
+import type { ObjectStore } from '../objects/index.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { consumeMedia } from './consumer.ts'
+import { postgresMedia, postgresMediaJobs } from './postgres.ts'
+import { mediaService } from './service.ts'
+import type { Media } from './store.ts'
+import { MEDIA_JOBS, workOnce } from './worker.ts'
+
+const SWEEP_EVERY_MS = 600_000
+const SWEEP_LIMIT = 500
+
+export interface MediaNeeds {
+  database: Database
+  objects: ObjectStore
+  log: EventLog
+  metrics: Metrics
+  logger: Logger
+  clock?: Clock
+  random?: Random
+}
+
+export interface MediaTier {
+  handlers: OriginHandlers
+  /** Starts turning events into jobs, working through them, and sweeping what was never completed. */
+  start(): void
+  /** Stops, and lets the job under way finish. */
+  close(): Promise<void>
+}
+
+export function createMedia(needs: MediaNeeds): MediaTier {
+  const { database, objects, log, logger, clock = Date.now, random = Math.random } = needs
+  const store = postgresMedia(database)
+  const jobs = postgresMediaJobs(database)
+  const publish: EventLog['publish'] = (events) => log.publish(events)
+  const randomHex = () => randomBytes(16).toString('hex')
+  const service = mediaService({ store, objects, publish, clock, random, randomHex })
+  const outcomes = needs.metrics.counter('media_jobs_total', 'Media jobs by outcome', ['outcome'])
+  const worker = {
+    store,
+    jobs,
+    objects,
+    publish,
+    clock,
+    random,
+    owner: uuidv7(clock, random),
+    onOutcome: (outcome: string) => outcomes.inc({ outcome }),
+  }
+  const work = repeat(async () => (await workOnce(worker)) !== 'idle', MEDIA_JOBS.idleMs, logger)
+  const sweep = repeat(async () => (await service.sweep(SWEEP_LIMIT)) === SWEEP_LIMIT, SWEEP_EVERY_MS, logger)
+  let consumer: Consumer | null = null
+
+  return {
+    handlers: {
+      'media.create': (input) => service.create(input),
+      'media.complete': async (input, { traceparent }) => present(await service.complete(input, traceparent)),
+      'media.get': async ({ mediaId }) => present(await service.get(mediaId)),
+    },
+    start() {
+      consumer = consumeMedia(log, jobs, clock, work.wake)
+      work.wake()
+      sweep.wake()
+    },
+    async close() {
+      await consumer?.stop()
+      await Promise.all([work.stop(), sweep.stop()])
+    },
+  }
+}
+
+function present(media: Media): OriginOutput<'media.get'> {
+  const { mediaId, userId, key, state, width, height, blur, alt, failure } = media
+  const type = media.contentType.startsWith('video/') ? 'video' : 'image'
+  return { mediaId, userId, key, state, type, width, height, blur, alt, failure }
+}
+
+/** Repeats `step` while it finds something to do, then after a pause or when woken. One step at a time. */
+function repeat(step: () => Promise<boolean>, pauseMs: number, logger: Logger) {
+  let running: Promise<void> | null = null
+  let timer: NodeJS.Timeout | undefined
+  let isStopped = false
+  let isWoken = false
+
+  const run = async () => {
+    let found = true
+    while ((found || isWoken) && !isStopped) {
+      isWoken = false
+      found = await step().catch((error: unknown) => {
+        logger.warn({ err: error }, 'media work was put off')
+        return false
+      })
+    }
+  }
+  const wake = () => {
+    isWoken = true
+    if (running !== null || isStopped) return
+    clearTimeout(timer)
+    running = run().finally(() => {
+      running = null
+      if (!isStopped) timer = setTimeout(wake, pauseMs)
+    })
+  }
+  return {
+    wake,
+    async stop() {
+      isStopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+}

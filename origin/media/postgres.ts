@@ -1,0 +1,77 @@
+import type { TidelineEvent } from '#core/events.ts'
+import type { Database } from '#drizzle/database.ts'
+import * as queries from '#drizzle/queries/media.ts'
+import { markPublished } from '#drizzle/queries/outbox.ts'
+import type { Media, MediaJobs, MediaStore } from './store.ts'
+
+export function postgresMedia(database: Database): MediaStore {
+  return {
+    async create(media) {
+      const [, rows] = await database.batch(queries.insertMedia(media))
+      return readMedia(rows![0] as unknown as queries.MediaRow)
+    },
+    async find(mediaId) {
+      const [row] = await database.query<queries.MediaRow>(queries.mediaById(mediaId))
+      return row === undefined ? null : readMedia(row)
+    },
+    async accept(upload, event) {
+      const [rows] = await database.batch([queries.acceptUpload(upload), queries.announceUpload(upload.mediaId, event)])
+      const row = rows![0]
+      return row === undefined ? null : readMedia(row as unknown as queries.MediaRow)
+    },
+    async refuse(mediaId, failure) {
+      await database.query(queries.refuseUpload(mediaId, failure))
+    },
+    async expire(beforeMs, limit) {
+      const rows = await database.query<{ key: string }>(queries.expireUploads(beforeMs, limit))
+      return rows.map((row) => row.key)
+    },
+    async published(eventId) {
+      await database.query(markPublished([eventId]))
+    },
+  }
+}
+
+export function postgresMediaJobs(database: Database): MediaJobs {
+  return {
+    async add(mediaId, nowMs) {
+      await database.query(queries.insertJob(mediaId, nowMs))
+    },
+    async lease(lease) {
+      const [row] = await database.query<{ media_id: string; attempts: number }>(queries.leaseJob(lease))
+      return row === undefined ? null : { mediaId: row.media_id, attempts: row.attempts }
+    },
+    async renew(mediaId, owner, untilMs) {
+      return (await database.query(queries.renewLease(mediaId, owner, untilMs))).length > 0
+    },
+    async release(mediaId, owner, next) {
+      await database.query(queries.releaseJob(mediaId, owner, next))
+    },
+    async finish(mediaId, owner, variants, event) {
+      const results = await database.batch(queries.finishJob(mediaId, owner, variants, event))
+      const written = results.at(-1)?.[0]
+      return written === undefined ? null : (written.body as TidelineEvent)
+    },
+    async count() {
+      const [row] = await database.query<{ waiting: number; dead: number }>(queries.countJobs())
+      return row ?? { waiting: 0, dead: 0 }
+    },
+  }
+}
+
+function readMedia(row: queries.MediaRow): Media {
+  return {
+    mediaId: row.media_id,
+    userId: row.user_id,
+    key: row.key,
+    contentType: row.content_type,
+    bytes: Number(row.bytes),
+    sha256: row.sha256,
+    state: row.state,
+    width: row.width,
+    height: row.height,
+    blur: row.blur,
+    alt: row.alt,
+    failure: row.failure,
+  }
+}

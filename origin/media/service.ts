@@ -1,0 +1,158 @@
+/** The rules of uploads: announced, put into the object store by the client itself, checked, and then offered to posts. */
+import { createHash } from 'node:crypto'
+import { makeEvent, type TidelineEvent } from '#core/events.ts'
+import type { Clock, Id, Random } from '#core/ids.ts'
+import { CONTENT_TYPE } from '#core/image/key.ts'
+import { problems } from '#core/problem.ts'
+import type { HandlerInput } from '../internal-api.ts'
+import type { ObjectStore } from '../objects/index.ts'
+import { inspectPicture, UploadRefused } from './inspect.ts'
+import { checkAnnounced, originalKey, refusedUpload, uploadKey } from './rules.ts'
+import type { Media, MediaStore } from './store.ts'
+
+/** How long a client may take to send its file: 20 MB over a slow line, and a retry or two. */
+export const UPLOAD_SECONDS = 3_600
+
+/** Content-addressed, so it never changes. */
+export const IMMUTABLE = 'public, max-age=31536000, immutable'
+
+export interface MediaParts {
+  store: MediaStore
+  objects: ObjectStore
+  publish(events: readonly TidelineEvent[]): Promise<void>
+  clock: Clock
+  random: Random
+  randomHex(): string
+}
+
+export function mediaService(parts: MediaParts) {
+  const { store, objects, clock } = parts
+
+  /** The outbox holds what the log does not take now. */
+  const publishSoon = async (event: TidelineEvent) => {
+    await parts.publish([event]).then(
+      () => store.published(event.id),
+      () => {},
+    )
+  }
+
+  const refuse = async (media: Media, refusal: UploadRefused): Promise<never> => {
+    await store.refuse(media.mediaId, refusal.fault)
+    await objects.delete([media.key])
+    throw refusedUpload(refusal.fault)
+  }
+
+  return {
+    async create(input: HandlerInput<'media.create'>) {
+      const { mediaId, userId, bytes, sha256, alt } = input
+      const contentType = CONTENT_TYPE[checkAnnounced(input.contentType, bytes)]
+      const key = uploadKey(mediaId, parts.randomHex())
+      const media = await store.create({ mediaId, userId, key, contentType, bytes, sha256, alt, nowMs: clock() })
+      if (!isSameUpload(media, { userId, contentType, bytes, sha256 })) {
+        throw problems.conflict('id-taken', 'This media id is taken; use another one.')
+      }
+      const put = await objects.presignPut({
+        key: media.key,
+        contentType,
+        contentLength: bytes,
+        expiresSeconds: UPLOAD_SECONDS,
+        ...(sha256 === null ? {} : { checksumSha256: Buffer.from(sha256, 'hex').toString('base64') }),
+      })
+      const upload = { url: put.url, headers: { ...put.headers } }
+      return { mediaId, key: media.key, uploads: [upload], partBytes: null, expiresMs: put.expiresAt }
+    },
+
+    /** Checks the file that arrived. May be repeated: what has been decided is answered again. */
+    async complete({ mediaId, userId, parts: multipart }: HandlerInput<'media.complete'>, traceparent: string | null) {
+      const media = await store.find(mediaId)
+      if (media === null || media.userId !== userId) throw problems.notFound('media')
+      if (media.state === 'failed') throw refusedUpload(media.failure ?? '')
+      if (media.state !== 'awaiting_upload') return media
+      if (multipart !== null) throw problems.badRequest('This upload has no parts.')
+      const bytes = await readUpload(objects, media)
+      if (bytes === undefined) return decidedMeanwhile(store, mediaId)
+      if (bytes instanceof UploadRefused) return refuse(media, bytes)
+      const picture = await inspectPicture(bytes, checkAnnounced(media.contentType, media.bytes)).catch(asRefusal)
+      if (picture instanceof UploadRefused) return refuse(media, picture)
+      const key = originalKey(mediaId, picture.sha256, picture.type)
+      await objects.put(key, picture.bytes, { contentType: picture.contentType, cacheControl: IMMUTABLE })
+      const { contentType, sha256, width, height, blur } = picture
+      const event = makeEvent(
+        {
+          type: 'media_processing',
+          key: mediaId,
+          actor: userId,
+          data: { mediaId, userId },
+          traceparent,
+          id: `media:${mediaId}`,
+        },
+        clock,
+        parts.random,
+      )
+      const checked = { mediaId, key, contentType, bytes: picture.bytes.length, sha256, width, height, blur }
+      const accepted = await store.accept(checked, event)
+      if (accepted === null) return decidedMeanwhile(store, mediaId)
+      await publishSoon(event)
+      // What is left of the upload is swept if this fails: nothing serves it.
+      await objects.delete([media.key]).catch(() => {})
+      return accepted
+    },
+
+    async get(mediaId: Id): Promise<Media> {
+      const media = await store.find(mediaId)
+      if (media === null) throw problems.notFound('media')
+      return media
+    },
+
+    /** Fails uploads that nobody completed. @returns how many */
+    async sweep(limit: number): Promise<number> {
+      const keys = await store.expire(clock() - 2 * UPLOAD_SECONDS * 1_000, limit)
+      await objects.delete(keys)
+      return keys.length
+    },
+  }
+}
+
+export type MediaService = ReturnType<typeof mediaService>
+
+function isSameUpload(media: Media, other: Pick<Media, 'userId' | 'contentType' | 'bytes' | 'sha256'>): boolean {
+  return (
+    media.state === 'awaiting_upload' &&
+    media.userId === other.userId &&
+    media.contentType === other.contentType &&
+    media.bytes === other.bytes &&
+    media.sha256 === other.sha256
+  )
+}
+
+/** Undefined when there is no file. */
+async function readUpload(objects: ObjectStore, media: Media): Promise<Uint8Array | UploadRefused | undefined> {
+  const object = await objects.get(media.key)
+  if (object === undefined) return undefined
+  if (object.size !== media.bytes) {
+    await object.body.cancel()
+    return new UploadRefused('wrong-size')
+  }
+  const bytes = new Uint8Array(await new Response(object.body).arrayBuffer())
+  const isRight = media.sha256 === null || createHash('sha256').update(bytes).digest('hex') === media.sha256
+  return isRight ? bytes : new UploadRefused('wrong-content')
+}
+
+function asRefusal(error: unknown): UploadRefused {
+  if (error instanceof UploadRefused) return error
+  throw error
+}
+
+/**
+ * Two completions at once: the slower one answers what the faster one decided.
+ * @throws Problem 409 when nothing was decided: the file has not arrived yet
+ */
+async function decidedMeanwhile(store: MediaStore, mediaId: Id): Promise<Media> {
+  const media = await store.find(mediaId)
+  if (media === null) throw problems.notFound('media')
+  if (media.state === 'failed') throw refusedUpload(media.failure ?? '')
+  if (media.state === 'awaiting_upload') {
+    throw problems.conflict('not-uploaded', 'The file has not arrived yet; upload it first.')
+  }
+  return media
+}

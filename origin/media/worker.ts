@@ -1,0 +1,99 @@
+/** Works through the leased jobs: variants of each accepted picture. */
+import { makeEvent, type TidelineEvent } from '#core/events.ts'
+import type { Clock, Id, Random } from '#core/ids.ts'
+import type { ObjectStore } from '../objects/index.ts'
+import { IMMUTABLE } from './service.ts'
+import type { Media, MediaJobs, MediaStore } from './store.ts'
+import { makeVariants, type Variant } from './variants.ts'
+
+export const MEDIA_JOBS = Object.freeze({
+  /** A worker that died is noticed after so long; a picture takes a second. */
+  leaseMs: 60_000,
+  renewEveryMs: 20_000,
+  /** First pause after a failure, doubled each time: an object store that restarts is back by the third try. */
+  backoffMs: 5_000,
+  maxAttempts: 8,
+  /** Between looks for jobs that nobody told of: retries and those of workers that died. */
+  idleMs: 1_000,
+})
+
+export interface WorkerNeeds {
+  store: MediaStore
+  jobs: MediaJobs
+  objects: ObjectStore
+  publish(events: readonly TidelineEvent[]): Promise<void>
+  clock: Clock
+  random: Random
+  /** Names this worker in the leases. */
+  owner: string
+  onOutcome?: (outcome: 'done' | 'failed' | 'dead' | 'lost') => void
+}
+
+/** What became of one look for work. */
+export type WorkOutcome = 'idle' | 'done' | 'failed' | 'dead' | 'lost'
+
+/** Takes one job that is due and does it. Never throws for what is wrong with a job; throws when the jobs cannot be read. */
+export async function workOnce(needs: WorkerNeeds): Promise<WorkOutcome> {
+  const { jobs, clock, owner } = needs
+  const nowMs = clock()
+  const job = await jobs.lease({ owner, nowMs, untilMs: nowMs + MEDIA_JOBS.leaseMs })
+  if (job === null) return 'idle'
+  const stopRenewing = renewWhile(needs, job.mediaId)
+  let outcome: Exclude<WorkOutcome, 'idle'>
+  try {
+    outcome = await makeReady(needs, job.mediaId)
+  } catch (error) {
+    outcome = job.attempts >= MEDIA_JOBS.maxAttempts ? 'dead' : 'failed'
+    await jobs.release(job.mediaId, owner, {
+      state: outcome === 'dead' ? 'dead' : 'waiting',
+      runAfterMs: clock() + MEDIA_JOBS.backoffMs * 2 ** (job.attempts - 1),
+      failure: String(error),
+    })
+  } finally {
+    stopRenewing()
+  }
+  needs.onOutcome?.(outcome)
+  return outcome
+}
+
+async function makeReady(needs: WorkerNeeds, mediaId: Id): Promise<'done' | 'lost'> {
+  const { store, jobs, objects, clock, random, owner } = needs
+  const media = await store.find(mediaId)
+  if (media === null) throw new Error('there is no such media')
+  const object = await objects.get(media.key)
+  if (object === undefined) throw new Error('the original is gone')
+  const original = new Uint8Array(await new Response(object.body).arrayBuffer())
+  const variants = await makeVariants(original, media.key)
+  for (const { key, bytes, contentType } of variants) {
+    await objects.put(key, bytes, { contentType, cacheControl: IMMUTABLE })
+  }
+  const written = await jobs.finish(mediaId, owner, variants.map(stored), readyEvent(media, clock, random))
+  if (written === null) return 'lost'
+  // The outbox holds what the log does not take now.
+  await needs.publish([written]).then(
+    () => store.published(written.id),
+    () => {},
+  )
+  return 'done'
+}
+
+/** The post and the version are filled in where they are known: in the transaction that ends the job. */
+function readyEvent({ mediaId, userId }: Media, clock: Clock, random: Random): TidelineEvent<'media.ready'> {
+  const data = { mediaId, userId, postId: null, version: 0 }
+  return makeEvent(
+    { type: 'media.ready', key: mediaId, actor: userId, data, id: `media-ready:${mediaId}` },
+    clock,
+    random,
+  )
+}
+
+const stored = ({ bytes: _bytes, ...variant }: Variant) => variant
+
+/** Keeps the lease while the work lasts; a worker that loses it finds out when it finishes. */
+function renewWhile({ jobs, clock, owner }: WorkerNeeds, mediaId: Id): () => void {
+  const timer = setInterval(() => {
+    jobs.renew(mediaId, owner, clock() + MEDIA_JOBS.leaseMs).catch(() => {})
+  }, MEDIA_JOBS.renewEveryMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
