@@ -1,5 +1,6 @@
 /** What may not be shown. One small named filter each; the pipeline names the one that dropped an item, for metrics. */
-import type { FeedPost, HydratedItem, Viewer } from './types.ts'
+import type { Id } from '../ids.ts'
+import type { Candidate, FeedPost, HydratedItem, Viewer } from './types.ts'
 
 export interface Rule {
   name: string
@@ -65,15 +66,20 @@ export function applyRules(
   })
 }
 
-/** Pairs candidates with their posts. Candidates without one are deleted or unknown, and left out. */
+/**
+ * Pairs candidates with their posts. Candidates without one are deleted or unknown, and left out. Whatever source a
+ * viewer's own post came from, it is there because it is theirs.
+ */
 export function attach(
-  candidates: readonly { id: string; reason: HydratedItem['candidate']['reason']; relevance: number }[],
-  posts: { get(id: string): FeedPost | undefined },
+  candidates: readonly Candidate[],
+  posts: { get(id: Id): FeedPost | undefined },
+  viewer: Id,
 ): HydratedItem[] {
   const items: HydratedItem[] = []
   for (const candidate of candidates) {
     const post = posts.get(candidate.id)
-    if (post !== undefined) items.push({ candidate, post })
+    if (post === undefined) continue
+    items.push({ candidate: post.authorId === viewer ? { ...candidate, reason: 'own' } : candidate, post })
   }
   return items
 }

@@ -96,7 +96,7 @@ async function allowedItems(
     candidates.map((candidate) => candidate.id),
     ports,
   )
-  return applyRules(attach(candidates, posts), viewer)
+  return applyRules(attach(candidates, posts, viewer.id), viewer)
 }
 
 /**
