@@ -49,7 +49,7 @@ export default defineConfig({
         './workers/fanout-consumer/wrangler.toml',
         {},
         // The origin's real ingest, in Node: what the Worker talks to in its tests.
-        { globalSetup: './test/ingest-origin.ts' },
+        { globalSetup: './test/setup/ingest-origin.ts' },
       ),
       node('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false }),
     ],

@@ -7,7 +7,7 @@ import {
   REQUEST_ID_HEADER,
   TRACEPARENT_HEADER,
 } from '#core/origin-api.ts'
-import { Problem, type ProblemBody } from '#core/problem.ts'
+import { Problem, type ProblemBody, problems } from '#core/problem.ts'
 
 /** The origin did not answer in time, or the service behind this method is down. Writes are queued, searches say 503. */
 export class OriginAwayError extends Error {
@@ -38,6 +38,9 @@ export interface OriginConfig {
   token: string
   timeoutMs: number
 }
+
+/** What the origin answers when no role of it serves the method. */
+const NO_SUCH_METHOD = problems.notFound('route').detail
 
 /** The answer of a probe is only a yes or no: it may be short. */
 const PROBE_TIMEOUT_MS = 300
@@ -91,7 +94,9 @@ export function originClient(config: OriginConfig, breaker: Breaker): OriginClie
 
 function failure(method: string, response: Response, text: string): Error {
   const body = readProblem(text)
-  if (response.status >= 500 || response.status === 401 || body === null || body.code === 'no-such-method') {
+  // 401 may be the client's (a wrong password) or ours (a wrong service token), which is an outage to the client.
+  const ours = body === null || body.code === 'unauthorized' || body.detail === NO_SUCH_METHOD
+  if (ours || response.status >= 500) {
     return new OriginAwayError(method, new Error(`${response.status} ${text.slice(0, 200)}`))
   }
   const retryAfter = response.headers.get('retry-after')

@@ -4,7 +4,6 @@ import { keys, TTL } from '#core/keys.ts'
 import type { App } from '../context.ts'
 import { applyToRedis } from '../data/after-commit.ts'
 import { bearerToken } from '../middleware/authenticate.ts'
-import { enforce } from '../middleware/rate-limit.ts'
 import { body, empty, id, json, refusals } from './schemas.ts'
 
 export const RegisterRequest = z.strictObject({
@@ -89,10 +88,8 @@ export function registerAccounts(app: App): void {
 
   app.openapi(signIn, async (c) => {
     const input = c.req.valid('json')
-    const { limits, origin } = c.get('services')
-    // Beside the address, which the middleware counts: many addresses guessing at one account.
-    enforce(c, await limits.take('sign-in', `login:${input.login.trim().toLowerCase()}`))
-    const session = await origin.call('accounts.signIn', input, c.get('trace'))
+    // The middleware counts addresses, the origin counts tries at one login.
+    const session = await c.get('services').origin.call('accounts.signIn', input, c.get('trace'))
     c.header('cache-control', 'no-store')
     return c.json(session, 201)
   })

@@ -1,7 +1,9 @@
 /** Read and delete a post. */
 import { createRoute } from '@hono/zod-openapi'
+import type { Id } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import { deleteOwnPost } from '#core/timeline/index.ts'
+import { postOfAlias } from '#drizzle/queries/post-aliases.ts'
 import {
   type DeletedPostRow,
   deletePost,
@@ -15,6 +17,7 @@ import { type App, requireViewer } from '../context.ts'
 import { applyToRedis, enqueue } from '../data/after-commit.ts'
 import { notModified, weakTag } from '../middleware/conditional.ts'
 import { presentPosts } from '../present/posts.ts'
+import type { Services } from '../services.ts'
 import { empty, idParams, json, maybeSignedIn, Post, refusals, signedIn } from './schemas.ts'
 
 const show = createRoute({
@@ -41,25 +44,35 @@ export function registerPosts(app: App): void {
     const viewer = c.get('viewer')?.userId ?? null
     const services = c.get('services')
     const { id } = c.req.valid('param')
-    const rows = await services.db.query<PostViewRow>(visiblePosts([id], viewer ?? NOBODY))
+    const look = (post: Id) => services.db.query<PostViewRow>(visiblePosts([post], viewer ?? NOBODY))
+    const found = await look(id)
+    const rows = found.length > 0 ? found : await throughAlias(services, id, look)
     const [post] = await presentPosts(services, rows, viewer, c.get('trace'))
     if (post === undefined) throw problems.notFound('post')
-    const tag = weakTag(id, Number(rows[0]?.version), post.likeCount, post.commentCount, post.liked)
+    const tag = weakTag(post.id, Number(rows[0]?.version), post.likeCount, post.commentCount, post.liked)
     return notModified(c, tag) ?? c.json(post, 200)
   })
 
   app.openapi(remove, async (c) => {
     const { userId } = requireViewer(c)
     const { id } = c.req.valid('param')
-    const { db, clock } = c.get('services')
-    const [deleted] = await db.query<DeletedPostRow>(deletePost(id, userId, c.get('trace').traceparent))
+    const services = c.get('services')
+    const { db, clock } = services
+    const erase = (post: Id) => db.query<DeletedPostRow>(deletePost(post, userId, c.get('trace').traceparent))
+    const [deleted] = await erase(id).then((rows) => (rows.length > 0 ? rows : throughAlias(services, id, erase)))
     if (deleted === undefined) {
       // Not one's own, or no such post: only who may see it is told which.
       const [standing] = await db.query<PostStandingRow>(postStanding(id, userId))
       throw standing?.visible ? problems.forbidden('Only its author may delete a post.') : problems.notFound('post')
     }
-    await applyToRedis(c, deleteOwnPost(userId, id, clock()))
+    await applyToRedis(c, deleteOwnPost(userId, deleted.event.data.postId, clock()))
     enqueue(c, [deleted.event])
     return c.body(null, 204)
   })
+}
+
+/** An id that was promised while Postgres was away may lead to the post that its key had made before (correctness 19). */
+async function throughAlias<T>({ db }: Services, id: Id, query: (post: Id) => Promise<T[]>): Promise<T[]> {
+  const [alias] = await db.query<{ post_id: Id }>(postOfAlias(id))
+  return alias === undefined ? [] : query(alias.post_id)
 }

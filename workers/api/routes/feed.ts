@@ -1,0 +1,166 @@
+/** The feed, and what is trending. The page is joined from ready JSON: no schema is applied to it on the way out. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { DEFAULT_MODEL, FEED_POLICY, presentPost } from '#core/feed/index.ts'
+import type { Id } from '#core/ids.ts'
+import { keys, SENTINEL } from '#core/keys.ts'
+import { problems } from '#core/problem.ts'
+import { RedisAwayError, scored } from '#core/redis.ts'
+import type { App, AppContext } from '../context.ts'
+import { requireViewer } from '../context.ts'
+import { logFault } from '../data/after-commit.ts'
+import { DatabaseAwayError } from '../data/postgres.ts'
+import { hydrate } from '../feed/hydrate.ts'
+import type { FeedPorts } from '../feed/ports.ts'
+import { type FeedMode, feedTag, renderFeed, serveFeed } from '../feed/serve.ts'
+import { matches } from '../middleware/conditional.ts'
+import { json, Post, refusals, signedIn } from './schemas.ts'
+
+const FeedItem = Post.extend({
+  reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']),
+  why: z.string().openapi({ description: 'Why am I seeing this: a sentence.' }),
+}).openapi('FeedItem')
+
+const limit = z.coerce.number().int().min(1).max(FEED_POLICY.maxPageSize).default(FEED_POLICY.pageSize)
+
+const feed = createRoute({
+  operationId: 'getFeed',
+  method: 'get',
+  path: '/v1/feed',
+  tags: ['feed'],
+  security: signedIn,
+  request: {
+    query: z.strictObject({
+      limit,
+      cursor: z.string().min(1).max(8_000).optional().openapi({ description: 'From the page before. Opaque.' }),
+      mode: z.enum(['ranked', 'following']).default('ranked'),
+    }),
+  },
+  responses: {
+    200: json(z.object({ items: z.array(FeedItem), cursor: z.string().nullable() }), 'A page of the feed.'),
+    304: { description: 'The client has this page.' },
+    ...refusals(401),
+  },
+})
+const trendingPosts = createRoute({
+  operationId: 'trendingPosts',
+  method: 'get',
+  path: '/v1/trending/posts',
+  tags: ['feed'],
+  request: { query: z.strictObject({ limit }) },
+  responses: { 200: json(z.object({ items: z.array(Post), cursor: z.null() }), 'Most engaged first.'), ...refusals() },
+})
+const trendingHashtags = createRoute({
+  operationId: 'trendingHashtags',
+  method: 'get',
+  path: '/v1/trending/hashtags',
+  tags: ['feed'],
+  request: { query: z.strictObject({ limit }) },
+  responses: {
+    200: json(
+      z.object({ items: z.array(z.object({ tag: z.string(), score: z.number() })), cursor: z.null() }),
+      'Most engaged first.',
+    ),
+    ...refusals(),
+  },
+})
+
+export function registerFeed(app: App): void {
+  app.openapi(feed, async (c) => {
+    const { userId } = requireViewer(c)
+    const query = c.req.valid('query')
+    // The answer is text made by hand; the route's schema describes it and the end-to-end suite holds it to that.
+    return (await answerFeed(c, { ...query, user: userId, cursor: query.cursor ?? null })) as never
+  })
+
+  app.openapi(trendingPosts, async (c) => {
+    const { limit } = c.req.valid('query')
+    const ports = feedPorts(c, () => {})
+    const trending = await readTrend(c, 'posts', limit)
+    const posts = await hydrate(
+      trending.map(([id]) => id),
+      ports,
+    )
+    const shown = trending.flatMap(([id]) => posts.get(id) ?? []).filter((post) => !post.authorPrivate)
+    const items = shown.map((post) => presentPost(post, false))
+    return c.body(`{"items":[${items.join(',')}],"cursor":null}`, 200, {
+      'content-type': 'application/json',
+      'cache-control': 'public, max-age=60',
+    }) as never
+  })
+
+  app.openapi(trendingHashtags, async (c) => {
+    const trending = await readTrend(c, 'hashtags', c.req.valid('query').limit)
+    c.header('cache-control', 'public, max-age=60')
+    return c.json({ items: trending.map(([tag, score]) => ({ tag, score })), cursor: null }, 200)
+  })
+}
+
+async function readTrend(c: AppContext, kind: 'posts' | 'hashtags', limit: number): Promise<[Id, number][]> {
+  try {
+    const [reply] = await c
+      .get('services')
+      .redis.pipeline([['ZRANGE', keys.trend(kind), 0, limit, 'REV', 'WITHSCORES']])
+    return scored(reply)
+      .filter(([member]) => member !== SENTINEL)
+      .slice(0, limit)
+  } catch (error) {
+    if (error instanceof RedisAwayError) throw problems.away('What is trending', 2, error)
+    throw error
+  }
+}
+
+const isAway = (error: unknown) => error instanceof RedisAwayError || error instanceof DatabaseAwayError
+
+async function answerFeed(
+  c: AppContext,
+  query: { user: Id; limit: number; mode: FeedMode; cursor: string | null },
+): Promise<Response> {
+  const { lastPages } = c.get('services')
+  const degraded = new Set<string>()
+  try {
+    const page = await serveFeed(
+      query,
+      feedPorts(c, (what) => degraded.add(what)),
+    )
+    const tag = feedTag(page)
+    const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
+    if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
+    const body = renderFeed(page)
+    if (query.cursor === null && degraded.size === 0) lastPages.keep(query.user, body, (work) => later(c, work))
+    return c.body(body, 200, { 'content-type': 'application/json', ...headers })
+  } catch (error) {
+    if (!isAway(error)) throw error
+    const stale = query.cursor === null ? await lastPages.find(query.user) : null
+    if (stale === null) throw problems.away('The feed', 2, error)
+    return c.body(stale, 200, {
+      'content-type': 'application/json',
+      'cache-control': 'private, no-store',
+      'tideline-degraded': 'stale',
+    })
+  }
+}
+
+const degradedHeader = (degraded: ReadonlySet<string>): Record<string, string> =>
+  degraded.size === 0 ? {} : { 'tideline-degraded': [...degraded].join(', ') }
+
+function later(c: AppContext, work: () => Promise<unknown>): void {
+  c.executionCtx.waitUntil(work().catch((error: unknown) => logFault(c, 'after-feed', error)))
+}
+
+function feedPorts(c: AppContext, degraded: (what: string) => void): FeedPorts {
+  const { redis, db, clock, random, feedIsolate } = c.get('services')
+  return {
+    redis,
+    db,
+    clock,
+    isolate: feedIsolate,
+    policy: FEED_POLICY,
+    model: DEFAULT_MODEL,
+    imageBase: '',
+    token: () => random().toString(36).slice(2),
+    later: (work) => later(c, work),
+    degraded,
+    isAway,
+    count: () => {},
+  }
+}
