@@ -12,6 +12,7 @@ import { registerAccounts } from './routes/accounts.ts'
 import { registerBoards } from './routes/boards.ts'
 import { registerComments } from './routes/comments.ts'
 import { registerCreatePost } from './routes/create-post.ts'
+import { registerFeed } from './routes/feed.ts'
 import { registerFollowRequests } from './routes/follow-requests.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerImages } from './routes/images.ts'
@@ -26,9 +27,10 @@ import { registerSearch } from './routes/search.ts'
 import { registerSignals } from './routes/signals.ts'
 import { registerUsers } from './routes/users.ts'
 
-/** Each adds its routes to the app. The read path of the feed (routes/feed.ts) joins here. */
+/** Each adds its routes to the app.  */
 const ROUTES: readonly ((app: App) => void)[] = [
   registerAccounts,
+  registerFeed,
   registerUsers,
   registerRelations,
   registerPeopleLists,

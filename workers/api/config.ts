@@ -24,6 +24,10 @@ const settings = z.object({
   ORIGIN_URL: address,
   SERVICE_TOKEN: z.string().min(1),
   JWT_PUBLIC_JWKS: jwks.default([]),
+  /** Milliseconds for a round trip to Redis; a machine that runs everything at once is slower than a region. */
+  REDIS_TIMEOUT_MS: z.coerce.number().int().positive().optional(),
+  /** Bytes of posts that an isolate keeps; 0 switches the cache off. */
+  POST_CACHE_BYTES: z.coerce.number().int().min(0).optional(),
   /** Origins that may call with CORS, comma separated; empty = any, which is safe since there are no cookies. */
   CORS_ORIGINS: z
     .string()
@@ -47,6 +51,8 @@ export interface Config {
   readonly origin: { readonly url: string; readonly token: string; readonly timeoutMs: number }
   readonly jwks: readonly PublicJwk[]
   readonly corsOrigins: readonly string[]
+  /** Null: the feed's own default. */
+  readonly postCacheBytes: number | null
 }
 
 /** Milliseconds that a request waits for each dependency before it does without. */
@@ -71,10 +77,11 @@ export function readConfig(env: Record<string, unknown>): Config {
   }
   const s = parsed.data
   return Object.freeze({
-    redis: { url: s.REDIS_REST_URL, token: s.REDIS_REST_TOKEN, timeoutMs: BUDGETS.redis },
+    redis: { url: s.REDIS_REST_URL, token: s.REDIS_REST_TOKEN, timeoutMs: s.REDIS_TIMEOUT_MS ?? BUDGETS.redis },
     database: { httpUrl: s.DATABASE_HTTP_URL, url: s.DATABASE_URL, timeoutMs: BUDGETS.database },
     origin: { url: s.ORIGIN_URL, token: s.SERVICE_TOKEN, timeoutMs: BUDGETS.origin },
     jwks: s.JWT_PUBLIC_JWKS,
     corsOrigins: s.CORS_ORIGINS,
+    postCacheBytes: s.POST_CACHE_BYTES ?? null,
   })
 }

@@ -10,6 +10,8 @@ import { type OriginClient, originClient } from './data/origin.ts'
 import { neonPostgres } from './data/postgres.ts'
 import { type EdgeQueues, edgeQueues } from './data/queue.ts'
 import { upstashRedis } from './data/redis.ts'
+import { FeedIsolate } from './feed/isolate.ts'
+import { type LastPages, lastPages } from './feed/last-page.ts'
 import { createRateLimits, type RateLimits } from './middleware/rate-limit.ts'
 
 export interface Services {
@@ -23,6 +25,9 @@ export interface Services {
   readonly queues: EdgeQueues
   readonly tokens: TokenVerifier
   readonly limits: RateLimits
+  /** What this isolate remembers of posts and lists, bounded. */
+  readonly feedIsolate: FeedIsolate
+  readonly lastPages: LastPages
   /** The image Worker, and the client's files. */
   readonly images: Fetcher
 }
@@ -47,6 +52,8 @@ export function buildServices(env: ApiEnv, clock: Clock, random: Random): Servic
     queues: edgeQueues(env.EVENTS, env.DEFERRED_WRITES),
     tokens: createTokenVerifier({ keyring, origin, db, redis, clock }),
     limits: createRateLimits(env, clock),
+    feedIsolate: new FeedIsolate(config.postCacheBytes === null ? {} : { postCacheBytes: config.postCacheBytes }),
+    lastPages: lastPages(clock, () => caches.default),
     images: env.IMAGES,
   })
 }
