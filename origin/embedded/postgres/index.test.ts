@@ -162,6 +162,16 @@ describe('clients that misbehave', () => {
     expect(await column(client, 'SELECT 1')).toEqual([1])
   })
 
+  it('answers what exhausts its stack or its memory with an error, and goes on', async () => {
+    const client = await connect()
+    await client.query(
+      'CREATE OR REPLACE FUNCTION endless(i int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN endless(i + 1); END $$',
+    )
+    await expect(client.query('SELECT endless(1)')).rejects.toMatchObject({ code: '54001' })
+    await expect(client.query("SELECT repeat('[', 200000)::json")).rejects.toMatchObject({ code: '22P02' })
+    expect(await column(client, 'SELECT 1')).toEqual([1])
+  })
+
   it('cuts off a client that does not speak the protocol', async () => {
     const socket = connectSocket(server.port, '127.0.0.1')
     socket.end('GET / HTTP/1.1\r\n\r\n')
@@ -285,6 +295,23 @@ describe('on disk', () => {
       expect(rows[0].rows).toBe(rows[0].last)
     }
   }, 60_000)
+
+  it('starts the engine again when it breaks, with everything that was committed', async () => {
+    const causes: Error[] = []
+    const fragile = await startEmbeddedPostgres({ dataDir, stackMb: 4, onCrash: (cause) => causes.push(cause) })
+    const pool = new pg.Pool({ connectionString: fragile.url })
+    pool.on('error', () => {})
+    await pool.query('CREATE TABLE survivors (id int)')
+    await pool.query('INSERT INTO survivors VALUES (1)')
+    await expect(pool.query("SELECT repeat('[', 200000)::json")).rejects.toMatchObject({ code: '57P02' })
+    await vi.waitFor(async () => expect((await pool.query('SELECT id FROM survivors')).rows).toEqual([{ id: 1 }]), {
+      timeout: 10_000,
+      interval: 100,
+    })
+    expect(causes).toHaveLength(1)
+    await pool.end()
+    await fragile.close()
+  }, 30_000)
 
   it('refuses a folder that is open already, and gives it back on close', async () => {
     const first = await startEmbeddedPostgres({ dataDir })

@@ -23,6 +23,8 @@ export interface EmbeddedPostgresOptions {
   readonly transactionIdleMs?: number
   /** Asked of every client when set. */
   readonly password?: string
+  /** Native stack of the engine's thread, in MB. Default 64: see below what a small one does. */
+  readonly stackMb?: number
   /** Called when the engine died by itself and has been started again (on disk) or not (in memory). */
   readonly onCrash?: (cause: Error) => void
 }
@@ -34,6 +36,13 @@ export interface EmbeddedPostgres {
   /** Rolls back what is open, disconnects all clients and closes the files. */
   close(): Promise<void>
 }
+
+/**
+ * Room on the native stack. Postgres ends a runaway recursion by itself (max_stack_depth, an ordinary error), but measures
+ * only the engine's own stack in WebAssembly memory: with Node's default of 4 MB the native one is used up first, which
+ * leaves the engine unusable.
+ */
+const STACK_MB = 64
 
 /**
  * Starts a Postgres inside this process: PGlite in a thread of its own behind a socket that speaks the Postgres
@@ -56,6 +65,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions = {
     maxConnections: options.maxConnections ?? 100,
     transactionIdleMs: options.transactionIdleMs ?? 5_000,
     password: options.password,
+    stackMb: options.stackMb ?? STACK_MB,
   }
   const unlock = dataDir === undefined ? () => {} : lockDataDir(dataDir)
   try {
@@ -113,7 +123,11 @@ async function superviseThread(settings: ThreadSettings, onCrash: (cause: Error)
 
 function startThread(settings: ThreadSettings): Promise<Thread> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: settings, execArgv: [] })
+    const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: settings,
+      execArgv: [],
+      resourceLimits: { stackSizeMb: settings.stackMb },
+    })
     let failure: Error | undefined
     worker.once('error', (error: Error) => {
       failure = error

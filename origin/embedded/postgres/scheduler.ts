@@ -131,6 +131,8 @@ export class Scheduler {
     if (this.#holder === undefined) await this.#prepare(tenant, unit)
     const answer = await this.#engine.run(Buffer.concat(unit.messages))
     const status = await this.#deliver(tenant, unit, answer)
+    // PGlite swallows what it does not know, such as an exhausted stack: the engine is in no state to go on.
+    if (status === 'pipeline' && unit.end !== 'H') throw new Error('the engine broke off in the middle of a statement')
     this.#holder = status === 'I' ? undefined : tenant
     if (this.#leaving.has(tenant) || (tenant.units.length > 0 && tenant.accepts)) this.#ready.add(tenant)
   }
@@ -166,6 +168,7 @@ export class Scheduler {
         const tag = readString(body, 0)
         if (TAGS_THAT_CHANGE_SETTINGS.test(tag)) this.#settingsChanged = true
         if (TAGS_THAT_FORGET_STATEMENTS.test(tag)) forgotten = true
+        if (tag === 'DISCARD ALL') tenant.statements.channels.clear()
       } else if (type === 'Z') status = body.toString('latin1') as TransactionStatus
       at += bytes.length
     }

@@ -25,10 +25,22 @@ export interface SocketServer {
 /** Serves one engine to many Postgres clients on a TCP socket. */
 export async function listen(options: SocketServerOptions): Promise<SocketServer> {
   const { engine, onDeath } = options
-  const scheduler = new Scheduler({ engine, transactionIdleMs: options.transactionIdleMs, onDeath })
   const connections = new Map<number, Connection>()
   const sockets = new Set<Socket>()
+  const scheduler = new Scheduler({
+    engine,
+    transactionIdleMs: options.transactionIdleMs,
+    onDeath(cause) {
+      disconnectAll('57P02', 'terminating connection because the engine crashed')
+      // What has just been written leaves before the thread ends.
+      setImmediate(onDeath, cause)
+    },
+  })
   let lastId = 0
+
+  function disconnectAll(code: string, message: string): void {
+    for (const connection of connections.values()) connection.terminate({ severity: 'FATAL', code, message })
+  }
 
   function accept(socket: Socket): void {
     sockets.add(socket)
@@ -57,10 +69,7 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       await scheduler.close()
-      const message = 'terminating connection due to administrator command'
-      for (const connection of connections.values()) {
-        connection.terminate({ severity: 'FATAL', code: '57P01', message })
-      }
+      disconnectAll('57P01', 'terminating connection due to administrator command')
       for (const socket of sockets) socket.destroySoon()
       await closed
       await engine.close()

@@ -14,6 +14,8 @@ export interface ThreadSettings {
   readonly maxConnections: number
   readonly transactionIdleMs: number
   readonly password: string | undefined
+  /** For whoever starts the thread. */
+  readonly stackMb: number
 }
 
 /** What the thread says: once when it listens. It ends with code 0 after 'close', with an error when the engine dies. */
