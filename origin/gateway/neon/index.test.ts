@@ -253,7 +253,9 @@ for (const { name, start, interrupts } of targets) {
       })
     })
 
-    describe.runIf(interrupts)('statements that run too long', () => {
+    // The embedded engine computes in one thread that nothing interrupts.
+    if (!interrupts) return
+    describe('statements that run too long', () => {
       it('are stopped by statement_timeout, and by the deadline of the request', async () => {
         await strict({ statementTimeoutMs: 100 })
         await expect(sql`SELECT pg_sleep(30)`).rejects.toMatchObject({ code: '57014' })

@@ -90,7 +90,9 @@ export function createNeonGateway(options: NeonGatewayOptions): NeonGateway {
     } catch (error) {
       sendFailure(response, error)
     }
-    metrics.answered(route, response.statusCode, (now() - startedAt) / 1000)
+    // 499, nginx's number for a client that did not wait for its answer.
+    const status = response.writableEnded ? response.statusCode : 499
+    metrics.answered(route, status, (now() - startedAt) / 1000)
   }
 
   async function answerSql(request: IncomingMessage, response: ServerResponse): Promise<GatewayRoute> {
@@ -181,6 +183,7 @@ function header(request: IncomingMessage, name: string): string | undefined {
 /** Aborts when the client closes the connection before it has been answered. */
 function abortSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController()
+  if (response.destroyed) controller.abort()
   response.once('close', () => {
     if (!response.writableEnded) controller.abort()
   })

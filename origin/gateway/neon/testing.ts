@@ -1,7 +1,7 @@
 /** What the tests of the gateway share: databases to stand in front of, and a server to stand in. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer as createTcpServer } from 'node:net'
@@ -46,14 +46,30 @@ export async function systemTarget(): Promise<Target> {
     chownSync(folder, Number(String(id)), 0)
   }
   const data = join(folder, 'data')
-  await once(run(join(BIN!, 'initdb'), '-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync'), 'exit')
+  // The strictest way to sign in, which the gateway has to manage for its clients.
+  const passwordFile = join(folder, 'password')
+  writeFileSync(passwordFile, 'target-secret', { mode: 0o644 })
+  await once(
+    run(
+      join(BIN!, 'initdb'),
+      '-D',
+      data,
+      '-U',
+      'postgres',
+      '-A',
+      'scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--no-sync',
+    ),
+    'exit',
+  )
   const port = await freePort()
   const server = run(
     join(BIN!, 'postgres'),
     ...['-D', data, '-p', String(port), '-k', folder, '-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1'],
   )
   const exited = once(server, 'exit')
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  const url = `postgres://postgres:target-secret@127.0.0.1:${port}/postgres`
   await vi.waitFor(
     async () => {
       const client = new pg.Client({ connectionString: url })

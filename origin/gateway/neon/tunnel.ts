@@ -62,6 +62,8 @@ export function serveTunnel(socket: WebSocket, options: TunnelOptions & { isAcce
   function close(): void {
     state = 'closed'
     clearTimeout(idle)
+    // A paused socket would never see the answer to its farewell.
+    socket.resume()
     socket.close()
     target?.destroy()
   }
@@ -142,7 +144,7 @@ export function serveTunnel(socket: WebSocket, options: TunnelOptions & { isAcce
     state = 'open'
     metrics.tunnel('open')
     stream.on('data', (bytes: Buffer) => {
-      touch()
+      idle.refresh()
       socket.send(bytes, () => {
         if (stream.isPaused() && socket.bufferedAmount < limits.tunnelBufferBytes) stream.resume()
       })
@@ -150,23 +152,19 @@ export function serveTunnel(socket: WebSocket, options: TunnelOptions & { isAcce
     })
     stream.on('drain', () => socket.resume())
     stream.on('close', close)
-    touch()
+    clearTimeout(idle)
+    idle = setTimeout(
+      () => end({ code: '57P05', message: 'terminating connection due to idle-session timeout' }),
+      limits.tunnelIdleMs,
+    )
     stream.resume()
     socket.resume()
     if (reader.rest().length > 0) forward(reader.rest())
   }
 
   function forward(bytes: Buffer): void {
-    touch()
+    idle.refresh()
     if (target?.write(bytes) === false) socket.pause()
-  }
-
-  function touch(): void {
-    clearTimeout(idle)
-    idle = setTimeout(
-      () => end({ code: '57P05', message: 'terminating connection due to idle-session timeout' }),
-      limits.tunnelIdleMs,
-    )
   }
 
   socket.on('message', (data) => {
