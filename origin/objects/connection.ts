@@ -1,5 +1,5 @@
-import type { PutOptions } from './index.ts'
 import { refusal, type SigningOptions, type StoreRequest, sendSigned } from './signed-fetch.ts'
+import type { PutOptions } from './store.ts'
 
 export interface S3ObjectsOptions {
   /** Where this process reaches the store, without the bucket: http://127.0.0.1:9000 */

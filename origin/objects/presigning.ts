@@ -1,6 +1,6 @@
 import { type Connection, putHeaders } from './connection.ts'
-import type { ObjectStore } from './index.ts'
 import { presign } from './signed-fetch.ts'
+import type { ObjectStore } from './store.ts'
 
 /** Requests signed for others to send. Nothing here talks to the store. */
 export function presigning({

@@ -1,8 +1,8 @@
 import { type Connection, putHeaders } from './connection.ts'
 import { ObjectStoreError } from './errors.ts'
-import type { ObjectStore, UploadRef } from './index.ts'
 import { bareEtag, elements, elementText, xmlText } from './replies.ts'
 import { refusal } from './signed-fetch.ts'
+import type { ObjectStore, UploadRef } from './store.ts'
 
 type MultipartMethods = Pick<ObjectStore, 'createMultipart' | 'listParts' | 'completeMultipart' | 'abortMultipart'>
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { connect, putHeaders, type S3ObjectsOptions } from './connection.ts'
 import { ObjectStoreError } from './errors.ts'
-import type { ObjectInfo, ObjectPage, ObjectStore, StoredObject } from './index.ts'
 import { presigning } from './presigning.ts'
 import { bareEtag, elements, elementText, urlDecoded, xmlText } from './replies.ts'
 import { multipart } from './s3-multipart.ts'
 import { refusal, type StoreRequest } from './signed-fetch.ts'
+import type { ObjectInfo, ObjectPage, ObjectStore, StoredObject } from './store.ts'
 
 /** Most keys that one DeleteObjects takes. */
 const DELETE_BATCH = 1000

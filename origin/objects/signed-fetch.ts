@@ -1,7 +1,7 @@
 import { AwsV4Signer } from 'aws4fetch'
 import { ObjectStoreError } from './errors.ts'
-import type { PresignedRequest } from './index.ts'
 import { elementText } from './replies.ts'
+import type { PresignedRequest } from './store.ts'
 
 export interface SigningOptions {
   readonly region: string

@@ -1,0 +1,172 @@
+/**
+ * `npm start`: the whole of Tideline on this machine. The origin with its engines runs in this process, the three Workers
+ * in workerd beside it; demo people and photos are there after the first start. Ctrl-C stops all, state stays.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream, mkdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type Config, readConfig } from '../origin/config.ts'
+import { DEMO_PASSWORD, demoPeople, seedDemo } from '../origin/demo/index.ts'
+import { type Origin, startOrigin } from '../origin/main.ts'
+import { createLogger } from '../origin/observe/logger.ts'
+import { buildWeb } from '../web/build.ts'
+import { say, sayProgress } from './terminal.ts'
+import { writeWorkerConfigs } from './workers.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** Authors of the demo become celebrities at sixty followers, so that a graph of two hundred people has some. */
+const DEMO_THRESHOLDS = { CELEBRITY_AT: '60', ORDINARY_BELOW: '50' }
+const WORKERS_UP_MS = 60_000
+
+interface Running {
+  origin: Origin
+  workers: ChildProcess
+  url: string
+}
+
+async function start(): Promise<Running> {
+  const config = readConfig({ ...DEMO_THRESHOLDS, ...process.env })
+  const apiPort = Number(process.env.API_PORT ?? 8787)
+  await refuseBusyPorts({ ...config.embeddedPorts, origin: config.port, gateway: config.gatewayPort, page: apiPort })
+  const url = `http://127.0.0.1:${apiPort}`
+  const logs = join(config.stateDir, 'logs')
+  mkdirSync(logs, { recursive: true })
+
+  say(`Tideline, state in ${config.stateDir}`)
+  const logger = createLogger({
+    level: config.logLevel,
+    destination: createWriteStream(join(logs, 'origin.log'), { flags: 'a' }),
+  })
+  const origin = await startOrigin({
+    config,
+    logger,
+    prepare: (engines) => seedDemo({ ...engines, onProgress: sayProgress }),
+  })
+  for (const [port, engine] of Object.entries(origin.engines.described)) say(`  ${port.padEnd(9)} ${engine}`)
+  await buildWeb({
+    outDir: join(ROOT, 'web/dist'),
+    minify: true,
+    demo: { people: await demoPeople(origin.engines.database), password: DEMO_PASSWORD },
+  })
+  const workers = startWorkers(config, origin, url, apiPort, join(logs, 'workers.log'))
+  await untilUp(url, workers)
+  return { origin, workers, url }
+}
+
+function startWorkers(config: Config, origin: Origin, publicUrl: string, port: number, log: string): ChildProcess {
+  const configs = writeWorkerConfigs(join(config.stateDir, 'workers'), {
+    originUrl: `http://127.0.0.1:${origin.port}`,
+    gatewayUrl: `http://127.0.0.1:${origin.gatewayPort}`,
+    objectsEndpoint: origin.engines.objectsEndpoint,
+    bucket: config.objects.bucket,
+    region: config.objects.region,
+    secrets: config.secrets,
+    publicUrl,
+  })
+  const args = [
+    ...['dev', ...configs.flatMap((file) => ['-c', file])],
+    ...['--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0'],
+    ...['--persist-to', join(config.stateDir, 'workers', 'state'), '--show-interactive-dev-session=false'],
+  ]
+  // A process group of its own: Ctrl-C reaches this process first, and it decides the order of the end.
+  const workers = spawn(join(ROOT, 'node_modules/.bin/wrangler'), args, {
+    cwd: ROOT,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', FORCE_COLOR: '0' },
+  })
+  const file = createWriteStream(log, { flags: 'a' })
+  workers.stdout.pipe(file, { end: false })
+  workers.stderr.pipe(file, { end: false })
+  return workers
+}
+
+/** A port in use is said by name before anything is started. */
+async function refuseBusyPorts(ports: Record<string, number>): Promise<void> {
+  for (const [name, port] of Object.entries(ports)) {
+    const isFree = await new Promise((resolve) => {
+      const probe = createServer().once('error', () => resolve(false))
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+    })
+    if (!isFree)
+      throw new Error(
+        `Port ${port} (${name}) is in use. Is Tideline running already? README.md says how to choose others.`,
+      )
+  }
+}
+
+async function untilUp(url: string, workers: ChildProcess): Promise<void> {
+  const until = Date.now() + WORKERS_UP_MS
+  while (Date.now() < until) {
+    if (workers.exitCode !== null)
+      throw new Error('The Workers ended while starting; .tideline/logs/workers.log says why.')
+    const up = await fetch(`${url}/health`)
+      .then((answer) => answer.ok)
+      .catch(() => false)
+    if (up) return
+    await delay(100)
+  }
+  throw new Error(
+    `The Workers did not answer on ${url} within ${WORKERS_UP_MS / 1000} s; see .tideline/logs/workers.log.`,
+  )
+}
+
+/** Signs a demo person in and prints what to try: the page, and a feed by curl. */
+async function introduce({ origin, url }: Running): Promise<void> {
+  const [person] = await demoPeople(origin.engines.database)
+  say(`\n  page      ${url}\n  API docs  ${url}/docs`)
+  if (person === undefined) return
+  const answer = await fetch(`${url}/v1/sessions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ login: person.username, password: DEMO_PASSWORD }),
+  })
+  if (!answer.ok) throw new Error(`The demo person ${person.username} could not sign in: ${answer.status}`)
+  const { accessToken } = (await answer.json()) as { accessToken: string }
+  say(`\nA ranked feed, as ${person.username} (the token lasts fifteen minutes):\n`)
+  say(`  curl -s '${url}/v1/feed?limit=50' -H 'authorization: Bearer ${accessToken}'\n`)
+  say(
+    `Every demo person's password is ${DEMO_PASSWORD}. The celebrity line is at ${origin.config.policy.celebrityAt} followers here (10,000 by default).`,
+  )
+  say('Ctrl-C stops everything; the next start is quick.')
+}
+
+async function stop({ origin, workers }: Running): Promise<void> {
+  const ended = new Promise((resolve) => workers.once('exit', resolve))
+  if (workers.exitCode === null && workers.pid !== undefined) {
+    process.kill(-workers.pid, 'SIGINT')
+    const cut = setTimeout(() => workers.pid !== undefined && process.kill(-workers.pid, 'SIGKILL'), 5_000)
+    await ended
+    clearTimeout(cut)
+  }
+  await origin.close()
+}
+
+try {
+  const running = await start()
+  let isStopping = false
+  const end = (code: number) => {
+    if (isStopping) process.exit(1)
+    isStopping = true
+    say('\nStopping …')
+    stop(running).then(
+      () => process.exit(code),
+      () => process.exit(1),
+    )
+  }
+  process.on('SIGINT', () => end(0))
+  process.on('SIGTERM', () => end(0))
+  running.workers.on('exit', () => {
+    if (isStopping) return
+    say('The Workers ended; .tideline/logs/workers.log says why.')
+    end(1)
+  })
+  await introduce(running)
+} catch (error) {
+  say(`\nTideline did not start. ${error instanceof Error ? error.message : String(error)}`)
+  process.exit(1)
+}
