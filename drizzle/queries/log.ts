@@ -199,6 +199,14 @@ export function forgetGroup(group: string): SQL {
   return sql`DELETE FROM log_offsets WHERE group_id = ${group}`
 }
 
+/** Gives deleted rows' space back for use, on an engine without autovacuum. Not in a transaction. */
+export const vacuumLog = (): SQL[] => [
+  sql`VACUUM (ANALYZE) log_messages`,
+  sql`VACUUM (ANALYZE) log_offsets`,
+  sql`VACUUM (ANALYZE) log_partitions`,
+  sql`VACUUM (ANALYZE) log_members`,
+]
+
 export function deadLettersOf(topic: string, limit: number): SQL {
   return sql`SELECT partition, "offset", key, value, headers FROM log_messages
     WHERE topic = ${deadLetterTopic(topic)} ORDER BY partition, "offset" LIMIT ${limit}`

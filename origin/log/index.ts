@@ -46,6 +46,8 @@ export interface PostgresLogOptions {
   commitMs?: number
   /** Hours that handled events are kept. Default 24; dead letters stay until they are replayed. */
   keepHours?: number
+  /** The engine has no autovacuum (the embedded one): clean up after `expire`. Default false. */
+  vacuum?: boolean
 }
 
 export interface PostgresLog extends OperableEventLog {
@@ -61,6 +63,7 @@ const DEFAULTS = {
   poll: { minMs: 100, maxMs: 2_000 },
   commitMs: 25,
   keepHours: 24,
+  vacuum: false,
 }
 
 /** Opens the log over a database that has the schema. Nothing is read before the first subscription. */
@@ -92,7 +95,7 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
     leaseMs: settings.leaseMs,
     taken: () => fetcher.wake(),
   })
-  const retention = createRetention({ database, keepHours: settings.keepHours, clock, metrics, logger })
+  const retention = createRetention({ ...settings, metrics, logger })
   const listener = settings.listenUrl
     ? listenForAppends(settings.listenUrl, (place) => fetcher.wake(place === undefined ? undefined : [place]), {
         logger,

@@ -1,7 +1,7 @@
 /** Keeps the log small and its lag known. Several processes may do so at once. */
 import type { Clock } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
-import { deleteHandled, groupLag } from '#drizzle/queries/log.ts'
+import { deleteHandled, groupLag, vacuumLog } from '#drizzle/queries/log.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { LogMetrics } from './log-metrics.ts'
 
@@ -13,6 +13,7 @@ const ROWS_PER_STATEMENT = 2_000
 interface RetentionOptions {
   database: Database
   keepHours: number
+  vacuum: boolean
   clock: Clock
   metrics: LogMetrics
   logger: Logger
@@ -25,7 +26,8 @@ export interface Retention {
   stop(): void
 }
 
-export function createRetention({ database, keepHours, clock, metrics, logger }: RetentionOptions): Retention {
+export function createRetention(options: RetentionOptions): Retention {
+  const { database, keepHours, vacuum, clock, metrics, logger } = options
   const groups = new Set<string>()
 
   async function expire(): Promise<number> {
@@ -35,6 +37,7 @@ export function createRetention({ database, keepHours, clock, metrics, logger }:
       deleted = (await database.query(deleteHandled(before, ROWS_PER_STATEMENT))).length
       total += deleted
     }
+    if (total > 0 && vacuum) for (const statement of vacuumLog()) await database.query(statement)
     return total
   }
 

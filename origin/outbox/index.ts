@@ -4,7 +4,13 @@
  */
 import { parseEvent, type TidelineEvent } from '#core/events.ts'
 import type { Database } from '#drizzle/database.ts'
-import { claimUnpublished, deleteIdempotencyKeys, deletePublished, markPublished } from '#drizzle/queries/outbox.ts'
+import {
+  claimUnpublished,
+  deleteIdempotencyKeys,
+  deletePublished,
+  markPublished,
+  vacuumOutbox,
+} from '#drizzle/queries/outbox.ts'
 import type { EventLog } from '../event-log.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -20,6 +26,8 @@ export interface OutboxOptions {
   lateMs?: number
   /** Milliseconds between sweeps. Default 1,000. */
   everyMs?: number
+  /** The engine has no autovacuum (the embedded one): clean up after deleting. Default false. */
+  vacuum?: boolean
 }
 
 export interface Outbox {
@@ -46,7 +54,7 @@ const ROWS_A_DELETE = 2_000
 export function createOutbox(options: OutboxOptions): Outbox {
   const { database, log, bury, metrics } = options
   const logger = options.logger.child({ part: 'outbox' })
-  const { lateMs = 2_000, everyMs = 1_000 } = options
+  const { lateMs = 2_000, everyMs = 1_000, vacuum = false } = options
   const swept = metrics.counter('outbox_swept_total', 'Events that the sweeper published for the edge queue')
   let sweepTimer: NodeJS.Timeout | null = null
   let cleanTimer: NodeJS.Timeout | null = null
@@ -92,6 +100,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
         total += deleted
       }
     }
+    if (total > 0 && vacuum) for (const statement of vacuumOutbox()) await database.query(statement)
     return total
   }
 

@@ -40,6 +40,7 @@ function open(lateMs = 2_000): Outbox {
     metrics: common.metrics,
     lateMs,
     everyMs: 20,
+    vacuum: true,
   })
 }
 

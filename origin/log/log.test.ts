@@ -1,0 +1,212 @@
+/** What only the embedded engine does, or does in its own way; what every engine must do is in test/contract. */
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { makeEvent } from '#core/events.ts'
+import { problems } from '#core/problem.ts'
+import { RedisAwayError } from '#core/redis.ts'
+import { type Database, nodeDatabase } from '#drizzle/database.ts'
+import { migrate } from '#drizzle/migrate.ts'
+import { forgetGroup } from '#drizzle/queries/log.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded/postgres/index.ts'
+import { createLogger } from '../observe/logger.ts'
+import { createMetrics, type Metrics } from '../observe/metrics.ts'
+import { type PostgresLog, type PostgresLogOptions, postgresLog } from './index.ts'
+
+let server: EmbeddedPostgres
+let pool: pg.Pool
+let database: Database
+let metrics: Metrics
+const opened: PostgresLog[] = []
+
+function open(options: Partial<PostgresLogOptions> = {}): PostgresLog {
+  metrics = createMetrics()
+  const log = postgresLog({
+    database,
+    clock: Date.now,
+    random: Math.random,
+    logger: createLogger({ level: 'silent' }),
+    metrics,
+    leaseMs: 600,
+    backoff: { firstMs: 2, maxMs: 10 },
+    commitMs: 5,
+    vacuum: true,
+    ...options,
+  })
+  opened.push(log)
+  return log
+}
+
+const changed = (key: string) =>
+  makeEvent({ type: 'user.changed', key, actor: null, data: { userId: '1', version: 1 } }, Date.now, Math.random)
+const range = (n: number) => Array.from({ length: n }, (_, i) => i)
+const messages = async () => Number((await pool.query('SELECT count(*) FROM log_messages')).rows[0].count)
+
+beforeAll(async () => {
+  server = await startEmbeddedPostgres()
+  pool = new pg.Pool({ connectionString: server.url, max: 8 })
+  await migrate(pool)
+  database = nodeDatabase(drizzle(pool))
+}, 60_000)
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((log) => log.close()))
+  await pool.query('TRUNCATE log_messages, log_partitions, log_offsets, log_members')
+})
+afterAll(async () => {
+  await pool.end()
+  await server.close()
+})
+
+describe('the log on Postgres', () => {
+  it('waits out an outage, however many tries that takes, instead of giving the event up', async () => {
+    const log = open()
+    let tries = 0
+    const outages = [
+      new RedisAwayError('no answer'),
+      problems.away('Cassandra'),
+      Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
+      new Error('query failed', { cause: Object.assign(new Error('shutting down'), { code: '57P01' }) }),
+    ]
+    const consumer = log.subscribe({
+      group: 'a',
+      topics: ['user.changed'],
+      maxAttempts: 2,
+      async handle() {
+        if (tries++ < 20) throw outages[tries % outages.length]
+      },
+    })
+    await log.publish([changed('1')])
+    await expect.poll(() => tries, { timeout: 5_000 }).toBe(21)
+    await expect.poll(() => consumer.lag()).toBe(0)
+    expect(await log.deadLetters('user.changed')).toEqual([])
+  })
+
+  it('hears of appends by another process at once when it listens', async () => {
+    const never = { poll: { minMs: 60_000, maxMs: 60_000 }, listenUrl: server.url }
+    const reader = open(never)
+    const seen: string[] = []
+    reader.subscribe({
+      group: 'a',
+      topics: ['user.changed'],
+      async handle(event) {
+        seen.push(event.key)
+      },
+    })
+    const writer = open(never)
+    await writer.publish([changed('first')])
+    // The first may be met when the partitions are taken; the second only by being told.
+    await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['first'])
+    await writer.publish([changed('second')])
+    await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['first', 'second'])
+  })
+
+  it('refuses the commit of a member that was taken for dead', async () => {
+    const log = open()
+    const { promise: gate, resolve: finish } = Promise.withResolvers<void>()
+    const { promise: working, resolve: started } = Promise.withResolvers<AbortSignal>()
+    log.subscribe({
+      group: 'a',
+      topics: ['user.changed'],
+      async handle(_, { signal }) {
+        started(signal)
+        await gate
+      },
+    })
+    await log.publish([changed('1')])
+    const signal = await working
+    await pool.query(`UPDATE log_offsets SET owner = 'somebody else'`)
+    await pool.query(
+      `INSERT INTO log_members VALUES ('somebody else', 'a', '{user.changed}', now() + interval '1 hour')`,
+    )
+    // The handler is told at the next heartbeat, and its result does not count.
+    await expect.poll(() => signal.aborted, { timeout: 5_000 }).toBe(true)
+    finish()
+    await log.close()
+    const { rows } = await pool.query('SELECT DISTINCT owner, "offset" FROM log_offsets')
+    expect(rows).toEqual([{ owner: 'somebody else', offset: '0' }])
+  })
+
+  it('deletes what is old, but nothing that a group has still to handle', async () => {
+    const hours = (n: number) => ({ clock: () => Date.now() + n * 3_600_000, keepHours: 24 })
+    const log = open()
+    await log.publish(range(10).map((n) => changed(String(n))))
+    const quick = log.subscribe({ group: 'quick', topics: ['user.changed'], handle: async () => {} })
+    await expect.poll(() => quick.lag()).toBe(0)
+    await pool.query(
+      `INSERT INTO log_offsets (group_id, topic, partition) SELECT 'slow', topic, partition FROM log_offsets`,
+    )
+    expect(await open(hours(23)).expire()).toBe(0)
+    expect(await open(hours(25)).expire()).toBe(0)
+    await database.query(forgetGroup('slow'))
+    expect(await open(hours(25)).expire()).toBe(10)
+    expect(await messages()).toBe(0)
+    // A group that starts now starts after what is gone, and offsets go on.
+    const seen: number[] = []
+    const late = log.subscribe({
+      group: 'late',
+      topics: ['user.changed'],
+      async handle(_, { offset }) {
+        seen.push(offset)
+      },
+    })
+    await log.publish([changed('0')])
+    await expect.poll(() => seen.length).toBe(1)
+    expect(seen[0]).toBeGreaterThan(0)
+    expect(await late.lag()).toBe(0)
+  })
+
+  it('keeps dead letters until they are replayed, whatever their age', async () => {
+    const log = open()
+    log.subscribe({
+      group: 'a',
+      topics: ['user.changed'],
+      maxAttempts: 1,
+      handle: async () => {
+        throw new Error('no')
+      },
+    })
+    await log.publish([changed('1')])
+    await expect.poll(() => log.deadLetters('user.changed').then((letters) => letters.length)).toBe(1)
+    await open({ clock: () => Date.now() + 1e9 }).expire()
+    expect((await log.deadLetters('user.changed')).length).toBe(1)
+  })
+
+  it('does not lose its place when the database goes away for a while', async () => {
+    let away = false
+    const flaky: Database = {
+      query: (statement) => (away ? Promise.reject(new Error('away')) : database.query(statement)),
+      batch: (statements) => database.batch(statements),
+    }
+    let skewMs = 0
+    const log = open({ database: flaky, clock: () => Date.now() + skewMs })
+    const seen: string[] = []
+    const consumer = log.subscribe({
+      group: 'a',
+      topics: ['user.changed'],
+      async handle(event) {
+        seen.push(event.id)
+      },
+    })
+    await log.publish([changed('1')])
+    await expect.poll(() => seen.length).toBe(1)
+    away = true
+    await expect(log.publish([changed('2')])).rejects.toThrow('away')
+    const meanwhile = changed('1')
+    await open().publish([meanwhile])
+    // Longer than the lease: what was held counts no more.
+    skewMs = 10_000
+    away = false
+    await expect.poll(() => seen, { timeout: 5_000 }).toContain(meanwhile.id)
+    await expect.poll(() => consumer.lag()).toBe(0)
+  })
+
+  it('measures what it does', async () => {
+    const log = open()
+    const consumer = log.subscribe({ group: 'a', topics: ['user.changed'], handle: async () => {} })
+    await log.publish([changed('1'), changed('2')])
+    await expect.poll(() => consumer.lag()).toBe(0)
+    const { body } = await metrics.expose()
+    expect(body).toContain('tideline_log_published_total{topic="user.changed"} 2')
+    expect(body).toContain('tideline_log_handled_total{group="a",topic="user.changed",outcome="done"} 2')
+  })
+})
