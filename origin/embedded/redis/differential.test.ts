@@ -8,8 +8,8 @@ import { findRealServer, startRealServer } from './testing/real-server.ts'
 const command = findRealServer()
 if (!command) console.log('differential test skipped: no redis-server or valkey-server on the PATH to compare with')
 
-/** DIFFERENTIAL_RUNS=2000 compares some 100,000 commands. */
-const RUNS = Number(process.env.DIFFERENTIAL_RUNS ?? 120)
+/** DIFFERENTIAL_RUNS=2500 compares some 100,000 commands. */
+const RUNS = Number(process.env.DIFFERENTIAL_RUNS ?? 1500)
 const LENGTH = 60
 /** Two servers are asked one after the other: times to live may differ by so much (ms). */
 const TIME_TOLERANCE_MS = 3_000
@@ -87,8 +87,8 @@ describe.skipIf(!command)('the embedded Redis beside a real one', () => {
     await real.stop()
   })
 
-  it('gives equal replies to random command sequences', { timeout: RUNS * 500 }, async () => {
-    const sequences = fc.array(randomCommand, { minLength: 20, maxLength: LENGTH })
+  it('gives equal replies to random command sequences', { timeout: 10_000 + RUNS * 50 }, async () => {
+    const sequences = fc.array(randomCommand, { minLength: 20, maxLength: LENGTH, size: 'max' })
     await fc.assert(
       fc.asyncProperty(sequences, async (commands) => {
         const [wanted, given] = await Promise.all(

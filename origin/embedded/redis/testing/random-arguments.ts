@@ -85,6 +85,8 @@ export const lexBound = one('-', '+', '[a', '(a', '[b', '(c', '[aa', '[', '(', '
 export const bit = one('0', '1', '2', 'x')
 export const offset = one('0', '1', '7', '8', '9', '15', '31', '100', '-1', 'x', '4294967296')
 export const seconds = one('1000', '2000', '5000', '0', '-1', 'x', '9223372036854775807')
+/** Long enough that nothing ends while a sequence runs. */
+export const milliseconds = one('100000', '200000', '0', '-1', 'x', '9223372036854775807')
 export const later = one('33000000000', '34000000000', '0', '-1')
 
 /** Part of a command: fixed words and arbitraries in order. */
