@@ -50,7 +50,7 @@ export interface Membership {
   topics: readonly string[]
 }
 
-/** The channel on which other processes hear of appends. */
+/** The channel on which other processes hear of appends: `<notifier> <topic>/<partition>`. */
 export const LOG_CHANNEL = 'tideline_log'
 
 /** Where the events go that a group could not apply. */
@@ -60,16 +60,20 @@ export const deadLetterTopic = (topic: string) => `${topic}.dlq`
  * Appends messages and answers the new end of each partition they went to. The partitions' rows are taken in order of
  * their names, so that concurrent appends wait for each other and never deadlock.
  */
-export function appendMessages(messages: readonly NewMessage[], notify: boolean): SQL {
+export function appendMessages(messages: readonly NewMessage[], notifier: string | null): SQL {
   const input = sql`SELECT m.topic, m.partition, m.key, m.value, m.headers, m.n
     FROM ROWS FROM (jsonb_to_recordset(${JSON.stringify(messages)}::jsonb)
       AS (topic text, partition int, key text, value jsonb, headers jsonb))
     WITH ORDINALITY AS m (topic, partition, key, value, headers, n)`
   return sql`WITH input AS MATERIALIZED (${input}), ${appendInput}
-    SELECT b.topic, b.partition, b.next_offset${notify ? notified : sql``} FROM bumped b`
+    SELECT b.topic, b.partition, b.next_offset${notified(notifier)} FROM bumped b`
 }
 
-const notified = sql`, pg_notify(${LOG_CHANNEL}, b.topic || '/' || b.partition)::text AS notified`
+/** Tells other processes of an append; the payload names the one that made it, which knows already. */
+const notified = (notifier: string | null): SQL =>
+  notifier === null
+    ? sql``
+    : sql`, pg_notify(${LOG_CHANNEL}, ${`${notifier} `}::text || b.topic || '/' || b.partition)::text AS notified`
 
 /** From `input` (topic, partition, key, value, headers, n) into the log; n is the order of arrival. */
 const appendInput = sql`
@@ -165,6 +169,7 @@ export function commitOffsets(commits: readonly (Place & { member: string; offse
     RETURNING o.group_id AS "group", o.topic, o.partition`
 }
 
+/** Removes members that leave, and those that died long ago. */
 export function removeMembers(members: readonly string[]): SQL {
   return sql`DELETE FROM log_members
     WHERE member IN (SELECT jsonb_array_elements_text(${JSON.stringify(members)}::jsonb))
@@ -216,7 +221,7 @@ export function deadLettersOf(topic: string, limit: number): SQL {
  * Moves up to `limit` dead letters back to the end of their topic, for the group that gave them up only, in one
  * statement: none is lost, none is there twice.
  */
-export function replayLetters(topic: string, group: string | null, limit: number, notify: boolean): SQL {
+export function replayLetters(topic: string, group: string | null, limit: number, notifier: string | null): SQL {
   const ofGroup = group === null ? sql`` : sql`AND headers ->> 'group' = ${group}`
   return sql`WITH letters AS (
       SELECT topic, partition, "offset" FROM log_messages
@@ -228,6 +233,6 @@ export function replayLetters(topic: string, group: string | null, limit: number
       RETURNING ${topic}::text AS topic, m.partition, m.key, m.value,
         jsonb_build_object('replayFor', m.headers ->> 'group') AS headers, m."offset" AS n
     ), input AS MATERIALIZED (SELECT * FROM taken), ${appendInput}
-    SELECT b.topic, b.partition, b.next_offset, c.messages${notify ? notified : sql``}
+    SELECT b.topic, b.partition, b.next_offset, c.messages${notified(notifier)}
     FROM bumped b JOIN counts c USING (topic, partition)`
 }

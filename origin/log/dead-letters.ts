@@ -25,13 +25,13 @@ export async function replayAll(
   database: Database,
   topic: Topic,
   group: string | null,
-  notify: boolean,
+  notifier: string | null,
   appended: (heads: readonly Head[]) => void,
 ): Promise<number> {
   let replayed = 0
   for (let moved = LETTERS_PER_STATEMENT; moved === LETTERS_PER_STATEMENT; ) {
     const heads = await database.query<Head & { messages: string }>(
-      replayLetters(topic, group, LETTERS_PER_STATEMENT, notify),
+      replayLetters(topic, group, LETTERS_PER_STATEMENT, notifier),
     )
     appended(heads)
     moved = heads.reduce((sum, head) => sum + Number(head.messages), 0)

@@ -72,7 +72,7 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
   const { database, clock, random, partitions } = settings
   const logger = settings.logger.child({ part: 'log' })
   const metrics = logMetrics(settings.metrics)
-  const notify = settings.listenUrl !== undefined
+  const notifier = settings.listenUrl === undefined ? null : uuidv7(clock, random)
   const registry = createHeldRegistry()
   const processors = new Map<string, Processor>()
   const kick = (held: HeldPartition) => processors.get(held.member)?.kick(held)
@@ -80,7 +80,7 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
   const fetcher = createFetcher({ database, registry, poll: settings.poll, arrived: kick, logger })
   const appended = (heads: readonly Head[]) => fetcher.wake(heads.map((head) => placeName(head.topic, head.partition)))
   const groupCommit = createGroupCommit(
-    (messages) => database.query<Head>(appendMessages(messages, notify)),
+    (messages) => database.query<Head>(appendMessages(messages, notifier)),
     appended,
     isDataFault,
   )
@@ -96,12 +96,11 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
     taken: () => fetcher.wake(),
   })
   const retention = createRetention({ ...settings, metrics, logger })
-  const listener = settings.listenUrl
-    ? listenForAppends(settings.listenUrl, (place) => fetcher.wake(place === undefined ? undefined : [place]), {
-        logger,
-        random,
-      })
-    : null
+  const heard = (place?: string) => fetcher.wake(place === undefined ? undefined : [place])
+  const listener =
+    settings.listenUrl === undefined || notifier === null
+      ? null
+      : listenForAppends(settings.listenUrl, notifier, heard, { logger, random })
 
   async function publish(events: readonly TidelineEvent[]): Promise<void> {
     await groupCommit.append(events.map((event) => newMessage(event, partitions)))
@@ -141,7 +140,7 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
     publish,
     subscribe,
     deadLetters: (topic, limit = 100) => readDeadLetters(database, topic, limit),
-    replayDeadLetters: (topic, group) => replayAll(database, topic, group ?? null, notify, appended),
+    replayDeadLetters: (topic, group) => replayAll(database, topic, group ?? null, notifier, appended),
     expire: retention.expire,
     async close() {
       retention.stop()

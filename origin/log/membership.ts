@@ -170,8 +170,13 @@ export function createMembership(options: MembershipOptions): Membership {
     async leave(members) {
       for (const member of members) joined.delete(member)
       await beating
-      await release(members.flatMap((member) => registry.of(member)))
-      await database.query(removeMembers(members))
+      try {
+        await release(members.flatMap((member) => registry.of(member)))
+        await database.query(removeMembers(members))
+      } catch (error) {
+        // Whoever comes next takes over when the lease ends, from the last commit that went through.
+        logger.warn({ err: error }, 'partitions could not be handed over')
+      }
     },
     drop,
     async stop() {

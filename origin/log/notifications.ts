@@ -12,10 +12,12 @@ export interface Notifications {
 const RECONNECT = { firstMs: 200, maxMs: 10_000 }
 
 /**
+ * @param self names the appends of this process, which it has heard of already
  * @param heard gets `topic/partition`, or nothing when some may have been missed
  */
 export function listenForAppends(
   url: string,
+  self: string,
   heard: (place?: string) => void,
   { logger, random }: { logger: Logger; random: Random },
 ): Notifications {
@@ -27,7 +29,10 @@ export function listenForAppends(
   async function connect(): Promise<void> {
     const own = new pg.Client({ connectionString: url })
     client = own
-    own.on('notification', (message) => heard(message.payload))
+    own.on('notification', ({ payload = '' }) => {
+      const [notifier, place] = payload.split(' ')
+      if (notifier !== self) heard(place)
+    })
     own.on('error', (error) => again(own, error))
     own.on('end', () => again(own, null))
     try {

@@ -1,7 +1,7 @@
 /** Keeps the log small and its lag known. Several processes may do so at once. */
 import type { Clock } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
-import { deleteHandled, groupLag, vacuumLog } from '#drizzle/queries/log.ts'
+import { deleteHandled, groupLag, removeMembers, vacuumLog } from '#drizzle/queries/log.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { LogMetrics } from './log-metrics.ts'
 
@@ -37,6 +37,7 @@ export function createRetention(options: RetentionOptions): Retention {
       deleted = (await database.query(deleteHandled(before, ROWS_PER_STATEMENT))).length
       total += deleted
     }
+    await database.query(removeMembers([]))
     if (total > 0 && vacuum) for (const statement of vacuumLog()) await database.query(statement)
     return total
   }
