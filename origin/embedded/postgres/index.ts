@@ -103,22 +103,37 @@ interface Thread {
   close(): Promise<void>
 }
 
-/** Keeps a thread running: one that dies on its own is started again on the same port, as long as it got to listen. */
-async function superviseThread(settings: ThreadSettings, onCrash: (cause: Error) => void): Promise<Thread> {
+/** Keeps a thread running: one that dies on its own is started again on the same port. */
+async function superviseThread(
+  settings: ThreadSettings,
+  onCrash: (cause: Error) => void,
+): Promise<Pick<Thread, 'port' | 'close'>> {
   let thread = await startThread(settings)
+  let closing = false
   const { port } = thread
-  async function watch(): Promise<Error | undefined> {
+
+  async function watch(): Promise<void> {
     for (;;) {
       const cause = await thread.ended
-      if (cause === undefined) return undefined
+      if (cause === undefined) return
       onCrash(cause)
       // In memory everything is lost with the thread: an empty database would be worse than none.
-      if (settings.dataDir === undefined) return cause
+      if (closing || settings.dataDir === undefined) return
       thread = await startThread({ ...settings, port })
+      if (closing) await thread.close()
     }
   }
-  const ended = watch().catch((error: Error) => error)
-  return { port, ended, close: () => thread.close() }
+
+  const watched = watch().catch(onCrash)
+  return {
+    port,
+    async close() {
+      closing = true
+      await thread.close()
+      // One that is being started again meanwhile is closed there.
+      await watched
+    },
+  }
 }
 
 function startThread(settings: ThreadSettings): Promise<Thread> {

@@ -1,10 +1,9 @@
 /** What the tests of the gateway share: databases to stand in front of, and a server to stand in. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -81,8 +80,8 @@ export async function systemTarget(): Promise<Target> {
   return {
     url,
     async stop() {
-      // runuser hands the signal on; SIGINT is Postgres' fast shutdown.
-      server.kill(AS_POSTGRES.length > 0 ? 'SIGTERM' : 'SIGINT')
+      // The server itself, not runuser before it; without a checkpoint, for its files go next.
+      process.kill(Number.parseInt(readFileSync(join(data, 'postmaster.pid'), 'utf8'), 10), 'SIGQUIT')
       await exited
       rmSync(folder, { recursive: true, force: true })
     },

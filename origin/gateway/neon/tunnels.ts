@@ -34,6 +34,8 @@ export function createTunnels(options: TunnelOptions): Tunnels {
     accept(request, socket, head) {
       if (tunnels.size + upgrading >= limits.tunnels) {
         metrics.tunnel('53300')
+        // HTTP sockets stay half open after their end otherwise.
+        socket.once('finish', () => socket.destroy())
         socket.end(
           'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
         )
