@@ -35,7 +35,8 @@ const environments = new Map<string, ApiEnv>()
 /** The Worker's environment without one of its stores. Equal changes share services, as requests of an isolate do. */
 function environmentOf(changes: Partial<ApiEnv> | undefined): ApiEnv {
   if (changes === undefined) return env
-  const key = Object.keys(changes).sort().join()
+  if (Object.values(changes).some((value) => typeof value !== 'string')) return { ...env, ...changes }
+  const key = JSON.stringify(changes)
   const known = environments.get(key) ?? { ...env, ...changes }
   environments.set(key, known)
   return known
