@@ -2,11 +2,11 @@
  * The event log on Postgres: the default engine. Topics have partitions, a key's events keep their order, groups keep
  * their places, members share and take over. Its tables are in drizzle/schema/events.ts, its SQL in drizzle/queries/log.ts.
  */
-import { type TidelineEvent, type Topic, topicOf, uuidv7 } from '#core/events.ts'
+import { type TidelineEvent, topicOf, uuidv7 } from '#core/events.ts'
 import type { Clock, Random } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
-import { appendMessages, deadLetterTopic, groupLag, type Head, type NewMessage } from '#drizzle/queries/log.ts'
-import type { Consumer, OperableEventLog, Subscription } from '../event-log.ts'
+import { appendMessages, deadLetterTopic, type Head, type NewMessage } from '#drizzle/queries/log.ts'
+import type { OperableEventLog } from '../event-log.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { isDataFault } from './away.ts'
@@ -20,9 +20,10 @@ import { logMetrics } from './log-metrics.ts'
 import { createMembership } from './membership.ts'
 import { listenForAppends } from './notifications.ts'
 import { partitionOf } from './partitioner.ts'
-import { createProcessor, type GivenUp, type Processor } from './processor.ts'
+import type { GivenUp, Processor } from './processor.ts'
 import { createHeldRegistry } from './registry.ts'
 import { createRetention } from './retention.ts'
+import { createSubscriber } from './subscriber.ts'
 
 export interface PostgresLogOptions {
   database: Database
@@ -110,35 +111,14 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
   const bury = (held: HeldPartition, record: LogRecord, why: GivenUp) =>
     groupCommit.append([letter(held, record, why, clock())])
 
-  function subscribe<T extends Topic>(subscription: Subscription<T>): Consumer {
-    const { group, topics } = subscription
-    const member = uuidv7(clock, random)
-    const advanced = (held: HeldPartition) => {
-      committer.mark(held)
-      fetcher.resume(held)
-    }
-    const { concurrency, backoff } = settings
-    const processing = { subscription, concurrency, backoff, bury, advanced, clock, random, logger, metrics }
-    processors.set(member, createProcessor(processing))
-    membership.join({ member, group, topics })
-    retention.watch(group)
-    return {
-      async lag() {
-        await committer.flush()
-        const rows = await database.query<{ topic: T; lag: string }>(groupLag(group))
-        return rows.filter((row) => topics.includes(row.topic)).reduce((sum, row) => sum + Number(row.lag), 0)
-      },
-      async stop() {
-        if (!processors.has(member)) return
-        await membership.leave([member])
-        processors.delete(member)
-      },
-    }
-  }
+  const subscribe = createSubscriber({ ...settings, committer, fetcher, membership, processors, bury, logger, metrics })
 
   return {
     publish,
-    subscribe,
+    subscribe(subscription) {
+      retention.watch(subscription.group)
+      return subscribe(subscription)
+    },
     deadLetters: (topic, limit = 100) => readDeadLetters(database, topic, limit),
     replayDeadLetters: (topic, group) => replayAll(database, topic, group ?? null, notifier, appended),
     expire: retention.expire,
