@@ -12,6 +12,7 @@ import { accountsService } from './service.ts'
 import { redisThrottle } from './throttle.ts'
 import { createTokenIssuer, type SigningKeys } from './tokens.ts'
 
+export { ARGON2 } from './passwords.ts'
 export type { SigningKeys } from './tokens.ts'
 
 export interface AccountsNeeds {

@@ -1,0 +1,190 @@
+/**
+ * The demo: about two hundred people who follow, post, like and comment, so that the first look at Tideline is at
+ * something alive. Rows are written as every tier would have left them; what Redis holds is rebuilt on the first read,
+ * but for the registry of celebrities and the first recommendations.
+ */
+import { fileURLToPath } from 'node:url'
+import { hash } from '@node-rs/argon2'
+import { sql } from 'drizzle-orm'
+import { type Clock, type Id, idMs } from '#core/ids.ts'
+import { imageUrl } from '#core/image/index.ts'
+import type { RedisPort } from '#core/redis.ts'
+import { setMode } from '#core/timeline/index.ts'
+import type { Database } from '#drizzle/database.ts'
+import { ARGON2 } from '../accounts/index.ts'
+import type { ObjectStore } from '../objects/index.ts'
+import { ANCHOR_AGE_MS, type DemoPerson } from './people.ts'
+import { readPhotos, storePhotos } from './photos.ts'
+import { recommend, writeRecommendations } from './recommendations.ts'
+import { insertStatements, storyRows } from './rows.ts'
+import { type DemoSize, inventRoster, inventStory, type Story } from './story.ts'
+import { TOPICS } from './topics.ts'
+
+/** Every demo person's. */
+export const DEMO_PASSWORD = 'tideline-demo'
+
+export const DEMO_SIZE: Readonly<DemoSize> = Object.freeze({ seed: 'tideline', people: 200, posts: 1_000 })
+
+/** The followers from which the demo's authors are celebrities: low, so that two hundred people have some. */
+export const DEMO_CELEBRITY_AT = 60
+
+const PHOTOS = fileURLToPath(new URL('../../ops/demo/photos', import.meta.url))
+
+/** Where the search tier takes documents in bulk. */
+export interface DemoSearch {
+  indexPeople(people: readonly { userId: Id; username: string; displayName: string; version: number }[]): Promise<void>
+  indexPosts(
+    posts: readonly { postId: Id; userId: Id; caption: string; hashtags: readonly string[]; version: number }[],
+  ): Promise<void>
+}
+
+export interface DemoNeeds {
+  database: Database
+  objects: ObjectStore
+  redis: RedisPort
+  /** Absent: demo people and posts cannot be found by search. */
+  search?: DemoSearch
+  size?: Partial<DemoSize>
+  celebrityAt?: number
+  /** Folder of photos, a folder a class. */
+  photos?: string
+  clock?: Clock
+  /** Told now and then how far a phase is. */
+  onProgress?(done: number, total: number, label: string): void
+}
+
+export interface DemoSummary {
+  /** seeded: now. already: before. occupied: the database has people of its own, and nothing was done. */
+  state: 'seeded' | 'already' | 'occupied'
+  people: number
+  celebrities: number
+  follows: number
+  posts: number
+  likes: number
+  comments: number
+}
+
+/**
+ * Seeds an empty Tideline. Given the same seed and instant it writes the same rows. Safe to repeat: a finished seeding is
+ * left alone, and one that was interrupted is completed with the instant at which it began.
+ */
+export async function seedDemo(needs: DemoNeeds): Promise<DemoSummary> {
+  const { database, clock = Date.now, onProgress = () => {} } = needs
+  const size = { ...DEMO_SIZE, ...needs.size }
+  const begun = await findBegun(database, size, Math.floor(clock()))
+  if (begun.state !== 'open') return { state: begun.state, ...(await countDemo(database)) }
+  const photos = await readPhotos(
+    needs.photos ?? PHOTOS,
+    TOPICS.flatMap((topic) => topic.classes.map((photoClass) => photoClass.name)),
+  )
+  const story = inventStory(size, photos, begun.nowMs)
+  await storeStory(story, needs, onProgress)
+  await storeCredentials(database, story.people, size.seed)
+  return { state: 'seeded', ...(await countDemo(database)) }
+}
+
+type Begun = { state: 'already' | 'occupied' } | { state: 'open'; nowMs: number }
+
+/** The first person marks the beginning, the first person's credentials the end: they are written last. */
+async function findBegun(database: Database, size: DemoSize, nowMs: number): Promise<Begun> {
+  const [first] = inventRoster({ ...size, people: 1 }, nowMs)
+  if (first === undefined) return { state: 'open', nowMs }
+  const [row] = await database.query<{ user_id: string | null; complete: boolean; occupied: boolean }>(sql`
+    SELECT (SELECT user_id FROM users WHERE username = ${first.username})::text AS user_id,
+           EXISTS (SELECT 1 FROM users u JOIN credentials c ON c.user_id = u.user_id
+                    WHERE u.username = ${first.username}) AS complete,
+           EXISTS (SELECT 1 FROM users) AS occupied`)
+  if (row?.complete) return { state: 'already' }
+  if (row?.user_id) return { state: 'open', nowMs: idMs(row.user_id) + ANCHOR_AGE_MS }
+  return row?.occupied ? { state: 'occupied' } : { state: 'open', nowMs }
+}
+
+async function storeStory(
+  story: Story,
+  { database, objects, redis, search, celebrityAt = DEMO_CELEBRITY_AT }: DemoNeeds,
+  onProgress: (done: number, total: number, label: string) => void,
+): Promise<void> {
+  // The rows of users first: they mark the beginning and keep its instant.
+  const [users = { table: 'users', rows: [] }, ...tables] = storyRows(story, celebrityAt)
+  await database.batch(insertStatements(users).map(({ statement }) => statement))
+
+  const pictures = [...story.avatars.values(), ...story.posts.flatMap((post) => post.pictures)]
+  await storePhotos(objects, pictures, (done) => onProgress(done, pictures.length, 'photos'))
+
+  const statements = tables.flatMap(insertStatements)
+  const total = statements.reduce((sum, { rows }) => sum + rows, 0)
+  let done = 0
+  for (const { statement, rows } of statements) {
+    await database.query(statement)
+    done += rows
+    onProgress(done, total, 'follows, posts, likes and comments')
+  }
+  await search?.indexPeople(story.people.map((person) => ({ ...person, version: 1 })))
+  await search?.indexPosts(story.posts.map((post) => ({ ...post, userId: post.author.userId, version: 1 })))
+
+  const celebrities = story.people.filter((person) => (story.followers.get(person.userId) ?? 0) >= celebrityAt)
+  await redis.pipeline([
+    ...celebrities.map((person) => setMode(person.userId, 'pull')),
+    ...[...recommend(story.people, story.follows, story.likes)].flatMap(([person, posts]) =>
+      writeRecommendations(person, posts),
+    ),
+  ])
+}
+
+/** One hash for all: two hundred would take seconds, and the password is no secret. */
+async function storeCredentials(database: Database, people: readonly DemoPerson[], seed: string): Promise<void> {
+  const salt = new TextEncoder().encode(`${seed}/demo-people`.padEnd(16, '.'))
+  const passwordHash = await hash(DEMO_PASSWORD, { ...ARGON2, salt })
+  const rows = people.map(({ userId }) => ({ user_id: userId, password_hash: passwordHash }))
+  const statements = insertStatements({ table: 'credentials', rows })
+  await database.batch(statements.map(({ statement }) => statement))
+}
+
+async function countDemo(database: Database): Promise<Omit<DemoSummary, 'state'>> {
+  const [row] = await database.query<Omit<DemoSummary, 'state'>>(sql`
+    SELECT (SELECT count(*)::int FROM users) AS people,
+           (SELECT count(*)::int FROM author_modes WHERE mode <> 'push') AS celebrities,
+           (SELECT count(*)::int FROM follows WHERE state = 'active') AS follows,
+           (SELECT count(*)::int FROM posts WHERE deleted_at IS NULL) AS posts,
+           (SELECT count(*)::int FROM likes WHERE state = 'liked') AS likes,
+           (SELECT count(*)::int FROM comments WHERE deleted_at IS NULL) AS comments`)
+  if (row === undefined) throw new Error('the database did not count')
+  return row
+}
+
+/** Somebody to sign in as. */
+export interface DemoCard {
+  username: string
+  displayName: string
+  bio: string
+  followerCount: number
+  /** Relative address of the picture at its smallest size. */
+  avatarUrl: string | null
+}
+
+/** How many people the sign-in picker offers. */
+const CARDS = 12
+
+/** Demo people for the sign-in picker; the first four follow each other. None without the demo. */
+export async function demoPeople(database: Database, seed = DEMO_SIZE.seed): Promise<DemoCard[]> {
+  const names = inventRoster({ ...DEMO_SIZE, seed, people: CARDS }, Date.now()).map((person) => person.username)
+  const rows = await database.query<{
+    username: string
+    display_name: string
+    bio: string
+    follower_count: number
+    profile_image_url: string | null
+  }>(sql`
+    SELECT u.username, u.display_name, u.bio, u.follower_count, u.profile_image_url
+      FROM jsonb_array_elements_text(${JSON.stringify(names)}::jsonb) WITH ORDINALITY AS n (username, place)
+      JOIN users u ON u.username = n.username
+     WHERE u.deleted_at IS NULL AND u.email = u.username || '@people.example'
+     ORDER BY n.place`)
+  return rows.map((row) => ({
+    username: row.username,
+    displayName: row.display_name,
+    bio: row.bio,
+    followerCount: row.follower_count,
+    avatarUrl: row.profile_image_url === null ? null : imageUrl('', row.profile_image_url, 'thumb'),
+  }))
+}
