@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { away, call, person } from '../testing.ts'
+
+interface SessionAnswer {
+  accessToken: string
+  refreshToken: string
+  expiresIn: number
+  userId: string
+  username: string
+}
+
+let counter = 0
+const account = () => {
+  const username = `sailor${Date.now().toString(36)}${counter++}`
+  return { username, email: `${username}@example.com`, password: 'a long and dry summer' }
+}
+
+describe('accounts and sessions', () => {
+  it('register, sign in, refresh with rotation and sign out', async () => {
+    const ann = account()
+    const registered = await call<SessionAnswer>('POST /v1/accounts', { body: ann })
+    expect(registered).toMatchObject({ status: 201, body: { username: ann.username, expiresIn: 900 } })
+    expect(registered.headers.get('cache-control')).toBe('no-store')
+    expect((await call('GET /v1/me', { token: registered.body.accessToken })).status).toBe(200)
+
+    const { login, password } = { login: ann.email, password: ann.password }
+    const session = await call<SessionAnswer>('POST /v1/sessions', { body: { login, password } })
+    expect(session).toMatchObject({ status: 201, body: { userId: registered.body.userId } })
+    const refreshed = await call<SessionAnswer>('POST /v1/sessions/refresh', {
+      body: { refreshToken: session.body.refreshToken },
+    })
+    expect(refreshed.status).toBe(200)
+    expect(refreshed.body.refreshToken).not.toBe(session.body.refreshToken)
+
+    const { refreshToken, accessToken } = refreshed.body
+    expect((await call('DELETE /v1/sessions', { token: accessToken, body: { refreshToken } })).status).toBe(204)
+    expect((await call('POST /v1/sessions/refresh', { body: { refreshToken } })).status).toBe(401)
+  })
+
+  it('refuse a taken name or address, a wrong password and an unknown login alike', async () => {
+    const ann = account()
+    await call('POST /v1/accounts', { body: ann })
+    const sameName = { ...account(), username: ann.username.toUpperCase() }
+    expect(await call('POST /v1/accounts', { body: sameName })).toMatchObject({
+      status: 409,
+      body: { code: 'username-taken' },
+    })
+    const sameAddress = { ...account(), email: ann.email }
+    expect(await call('POST /v1/accounts', { body: sameAddress })).toMatchObject({
+      status: 409,
+      body: { code: 'email-taken' },
+    })
+    const wrong = await call('POST /v1/sessions', { body: { login: ann.username, password: 'wrong password' } })
+    const unknown = await call('POST /v1/sessions', { body: { login: 'nobody-at-all', password: 'wrong password' } })
+    expect([wrong.status, unknown.status]).toEqual([401, 401])
+    expect(wrong.body.code).toBe(unknown.body.code)
+  })
+
+  it.each([
+    [{}],
+    [{ ...account(), password: 'short' }],
+    [{ ...account(), email: 'not an address' }],
+    [{ ...account(), username: 'with blanks' }],
+    [{ ...account(), admin: true }],
+  ])('refuse %j', async (body) => {
+    expect(await call('POST /v1/accounts', { body })).toMatchObject({
+      status: 400,
+      body: { errors: expect.any(Array) },
+    })
+  })
+
+  it('say that they are away with the origin', async () => {
+    expect((await call('POST /v1/accounts', { body: account(), env: away.origin })).status).toBe(503)
+    const body = { login: 'x', password: 'y' }
+    expect((await call('POST /v1/sessions', { body, env: away.origin })).status).toBe(503)
+  })
+
+  it('treat a wrong service token as an outage, never as the client’s fault', async () => {
+    const body = { login: 'x', password: 'y' }
+    expect((await call('POST /v1/sessions', { body, env: { SERVICE_TOKEN: 'wrong' } })).status).toBe(503)
+    void person
+  })
+})

@@ -1,0 +1,88 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import { parseEvent } from '#core/events.ts'
+import { away, call, keptQueue, person, publish, services } from '../testing.ts'
+
+type Page<T> = { items: T[]; cursor: string | null }
+
+describe('notifications', () => {
+  const tell = (to: string, from: string) => {
+    const id = services.ids.next(0)
+    return services.db.query(sql`INSERT INTO notifications (notification_id, user_id, kind, actor_id, dedupe_key)
+      VALUES (${id}::bigint, ${to}::bigint, 'follow', ${from}::bigint, ${`test:${id}`})`)
+  }
+
+  it('are one’s own, newest first, and read once they were shown', async () => {
+    const [ann, bob, eve] = [await person(), await person(), await person()]
+    await tell(ann.id, bob.id)
+    await tell(ann.id, eve.id)
+    await tell(bob.id, eve.id)
+    const list = () =>
+      call<Page<{ actor: { id: string }; read: boolean }>>('GET /v1/notifications', { token: ann.token })
+    const first = await list()
+    expect(first.body.items.map((item) => [item.actor.id, item.read])).toEqual([
+      [eve.id, false],
+      [bob.id, false],
+    ])
+    expect((await list()).body.items.map((item) => item.read)).toEqual([true, true])
+    expect((await call('GET /v1/notifications')).status).toBe(401)
+  })
+
+  it('leave out who is blocked or muted', async () => {
+    const [ann, bob, eve] = [await person(), await person(), await person()]
+    await tell(ann.id, bob.id)
+    await tell(ann.id, eve.id)
+    await call(`PUT /v1/users/${bob.id}/mute`, { token: ann.token })
+    await call(`PUT /v1/users/${eve.id}/block`, { token: ann.token })
+    expect((await call<Page<unknown>>('GET /v1/notifications', { token: ann.token })).body.items).toEqual([])
+  })
+})
+
+describe('signals', () => {
+  it('become events that the consumers understand', async () => {
+    const ann = await person()
+    const { queue, messages } = keptQueue()
+    const body = { seen: ['11', '12', '11'], ads: [{ campaignId: '7', kind: 'click' }] }
+    const answer = await call('POST /v1/signals', { token: ann.token, body, env: { EVENTS: queue } })
+    expect(answer.status).toBe(202)
+    const events = messages.map(parseEvent)
+    expect(events.map((event) => event.type).sort()).toEqual(['ad.signal', 'signal.seen'])
+    const seen = events.find((event) => event.type === 'signal.seen')
+    expect(seen).toMatchObject({ actor: ann.id, key: ann.id, data: { userId: ann.id, postIds: ['11', '12'] } })
+  })
+
+  it.each([
+    [{}],
+    [{ seen: [] }],
+    [{ seen: ['x'] }],
+    [{ seen: Array(201).fill('1') }],
+    [{ ads: [{ campaignId: '7', kind: 'view' }] }],
+  ])('refuse %j', async (body) => {
+    expect((await call('POST /v1/signals', { token: (await person()).token, body })).status).toBe(400)
+  })
+
+  it('need to be signed in, and say when they could not be kept', async () => {
+    const body = { seen: ['1'] }
+    expect((await call('POST /v1/signals', { body })).status).toBe(401)
+    expect((await call('POST /v1/signals', { token: (await person()).token, body, env: away.events })).status).toBe(503)
+  })
+})
+
+describe('reports', () => {
+  it('are filed about what is there, once a key', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await publish(bob)
+    const report = (subject: unknown, headers = {}) =>
+      call<{ id: string }>('POST /v1/reports', { token: ann.token, body: { subject, reason: 'spam' }, headers })
+    const headers = { 'idempotency-key': 'report-1' }
+    const first = await report({ kind: 'post', id }, headers)
+    expect(first).toMatchObject({ status: 201, body: { state: 'open' } })
+    expect((await report({ kind: 'post', id }, headers)).body).toEqual(first.body)
+    expect((await report({ kind: 'user', id: bob.id }, headers)).status).toBe(422)
+    expect((await report({ kind: 'user', id: bob.id })).status).toBe(201)
+    expect((await report({ kind: 'post', id: '123' })).status).toBe(404)
+    expect((await report({ kind: 'planet', id: '1' })).status).toBe(400)
+    const rows = await services.db.query(sql`SELECT 1 FROM reports WHERE reporter_id = ${ann.id}::bigint`)
+    expect(rows).toHaveLength(2)
+  })
+})
