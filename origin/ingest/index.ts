@@ -16,14 +16,10 @@ export { createDeferredPosts } from './deferred-posts.ts'
 /** A hundred messages of 128 KB, the limits of the edge queues, as JSON. */
 const BATCH_BYTES = 16 * 1024 * 1024
 
-const RECOVER_EVERY_MS = 300_000
-
 export interface Ingest extends IngestService {
   endpoints: Record<string, InternalEndpoint>
-  /** Replays what died of an outage only. Answers how many. */
+  /** Replays what died of an outage only; to be called every few minutes. Answers how many. */
   recover(): Promise<number>
-  /** Recovers from now on, every few minutes. Answers how to end that. */
-  start(): () => void
 }
 
 export interface IngestOptions extends IngestDependencies {
@@ -38,12 +34,6 @@ export function createIngest(options: IngestOptions): Ingest {
   return {
     ...service,
     recover,
-    start() {
-      const timer = setInterval(() => {
-        recover().catch((error: unknown) => options.logger.warn({ err: error }, 'dead letters could not be recovered'))
-      }, RECOVER_EVERY_MS)
-      return () => clearInterval(timer)
-    },
     endpoints: {
       '/internal/ingest': endpoint(ingestRequest, BATCH_BYTES, service.ingest),
       '/internal/dead-letters': endpoint(deadLettersRequest, BATCH_BYTES, async ({ queue, letters }) => {
