@@ -1,0 +1,13 @@
+/** What every bench is given, and what it answers. */
+export interface BenchOptions {
+  /** A data file of the caller's; null: the bench's own seeded, synthetic data. */
+  data: string | null
+  /** Length of each measured run. */
+  seconds: number
+  say(text: string): void
+}
+
+/** Figures by name. One that could not be measured is null, never invented. */
+export type Figures = Record<string, unknown>
+
+export type Bench = (options: BenchOptions) => Promise<Figures>

@@ -1,0 +1,115 @@
+/** Fills Redis as fan-out, hydration and the nightly job would have: warm readers, posts, people, counts, candidates. */
+import { addSeen, emptySeen, FEED_POLICY, formatSeen, type SlateEntry } from '#core/feed/index.ts'
+import { createIdFactory, type Id, idMs } from '#core/ids.ts'
+import { keys, MARK, SENTINEL } from '#core/keys.ts'
+import type { Command, RedisPort } from '#core/redis.ts'
+import { writePost, writeUser } from '#core/timeline/index.ts'
+import { seededRandom } from '../random.ts'
+import type { Graph } from './graph.ts'
+
+const POSTS_EACH = 10
+const DAYS = 3
+const DAY_MS = 86_400_000
+
+export interface Seeded {
+  people: Id[]
+  posts: number
+}
+
+export async function seedRedis(redis: RedisPort, graph: Graph, nowMs: number): Promise<Seeded> {
+  const random = seededRandom(7)
+  let at = nowMs
+  const ids = createIdFactory(() => at, random)
+  const people = Array.from({ length: graph.people }, () => ids.next(ids.randomShard()))
+  const authored = people.map((userId) =>
+    Array.from({ length: POSTS_EACH }, () => {
+      at = nowMs - Math.floor(random() * DAYS * DAY_MS)
+      return { id: createIdFactory(() => at, random).next(Number((BigInt(userId) >> 10n) & 0x1fffn)), userId }
+    }),
+  )
+  const send = batches(redis)
+  for (const [i, userId] of people.entries()) {
+    await send([
+      ...writeUser({
+        id: userId,
+        username: `person${i}`,
+        displayName: `Person ${i}`,
+        avatar: `media/${userId}/a.jpg`,
+        isPrivate: false,
+      }),
+    ])
+    for (const post of authored[i] ?? []) await send(postCommands(post, random))
+  }
+  const all = authored.flat()
+  for (const [i, userId] of people.entries()) {
+    const followees = [...(graph.followees[i] ?? []), i]
+    const pushed = followees.flatMap((j) => authored[j] ?? []).sort((a, b) => Number(BigInt(b.id) - BigInt(a.id)))
+    await send(readerCommands(userId, pushed.slice(0, 800), all, random, nowMs))
+  }
+  const slate: SlateEntry[] = all.slice(0, 6).map((post, i) => ({
+    ...{ campaignId: String(i + 1), postId: post.id, authorId: post.userId },
+    ...{ bidCents: 100 + i, perPersonPerDay: 1_000_000, hashtags: ['sea'] },
+  }))
+  await send([['SET', keys.adsSlate(), JSON.stringify(slate)]])
+  await send([], true)
+  return { people, posts: all.length }
+}
+
+function postCommands(post: { id: Id; userId: Id }, random: () => number): Command[] {
+  const counts = { likes: Math.floor(random() * 200), comments: Math.floor(random() * 20) }
+  const media = [
+    {
+      mediaId: post.id,
+      type: 'image' as const,
+      key: `media/${post.id}/0123456789abcdef.jpg`,
+      width: 1080,
+      height: 1350,
+      alt: 'A photo of the sea at dusk',
+      blur: '1QcSHQRnh493V4dIh4eXh1h4kJUI',
+    },
+  ]
+  const caption = `${'An evening at the sea. '.repeat(7)}#sea #sun`
+  return [
+    ...writePost({ ...post, caption, media, hashtags: ['sea', 'sun'], version: 1, awaitsMedia: false }, counts),
+    ['PERSIST', keys.post(post.id)],
+    ['SET', keys.counts(post.id), `${counts.likes}:${counts.comments}`],
+  ]
+}
+
+/** A warm reader with everything that a feed reads: timeline, hidden, celebrities, likes, candidates, impressions. */
+function readerCommands(
+  user: Id,
+  pushed: readonly { id: Id }[],
+  all: readonly { id: Id }[],
+  random: () => number,
+  nowMs: number,
+): Command[] {
+  const draw = () => all[Math.floor(random() * all.length)]?.id ?? '0'
+  const liked = pushed.filter(() => random() < 0.1).slice(0, 80)
+  const seen = addSeen(
+    emptySeen(nowMs),
+    pushed.filter(() => random() < 0.2).map((post) => post.id),
+    nowMs,
+  )
+  const candidates = Array.from({ length: FEED_POLICY.recommendedCandidates }, draw)
+  return [
+    ['ZADD', keys.timeline(user), 0, MARK, ...pushed.flatMap((post) => [idMs(post.id), post.id])],
+    ['SADD', keys.hidden(user), SENTINEL, `m:${draw()}`],
+    ['SADD', keys.celebs(user), SENTINEL, `${SENTINEL}1:${nowMs}`],
+    ['ZADD', keys.liked(user), 0, MARK, ...liked.flatMap((post) => [nowMs - 1000, post.id])],
+    ['ZADD', keys.rec(user), 0, SENTINEL, ...candidates.flatMap((id) => [random(), `${id}:recommended`])],
+    ['SET', keys.seen(user), formatSeen(seen)],
+  ]
+}
+
+/** Collects commands into pipelines of a few thousand. */
+function batches(redis: RedisPort): (commands: Command[], flush?: boolean) => Promise<void> {
+  let waiting: Command[] = []
+  return async (commands, flush = false) => {
+    waiting.push(...commands)
+    if (waiting.length < 2_000 && !flush) return
+    const sending = waiting
+    waiting = []
+    await redis.pipeline(sending)
+  }
+}

@@ -1,0 +1,34 @@
+/** `npm run bench -- NAME [--json] [--data FILE] …`: the last line is one JSON object of figures (with --json, only it). */
+import { parseArgs } from 'node:util'
+import type { Bench, BenchOptions } from './bench.ts'
+import { fanoutBench } from './fanout/index.ts'
+import { feedBench } from './feed/index.ts'
+
+const BENCHES: Record<string, Bench> = { feed: feedBench, fanout: fanoutBench }
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    data: { type: 'string' },
+    seconds: { type: 'string', default: '10' },
+  },
+})
+const [name = ''] = positionals
+const bench = BENCHES[name]
+if (bench === undefined) {
+  console.error(`There is no bench named "${name}". There are: ${Object.keys(BENCHES).join(', ')}.`)
+  process.exit(1)
+}
+const options: BenchOptions = {
+  data: values.data ?? null,
+  seconds: Number(values.seconds),
+  say: values.json ? () => {} : (text) => console.log(text),
+}
+try {
+  console.log(JSON.stringify(await bench(options)))
+  process.exit(0)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(1)
+}

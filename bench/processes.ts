@@ -1,0 +1,55 @@
+/** Processes that a bench starts, and ends with itself. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface Running {
+  pid: number
+  stop(): Promise<void>
+}
+
+/** A port that is free now, below the ephemeral range. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const isFree = await new Promise<boolean>((resolve) => {
+      const probe = createServer().once('error', () => resolve(false))
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+    })
+    if (isFree) return port
+  }
+}
+
+/** Starts a process; its errors are shown. Ends with SIGTERM. */
+export function startProcess(command: string, args: string[], env: Record<string, string> = {}): Running {
+  const child: ChildProcess = spawn(command, args, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...env },
+  })
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${command} cannot be started`)
+  process.once('exit', () => child.kill('SIGKILL'))
+  return {
+    pid,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** Waits until an address answers anything at all. */
+export async function untilAnswers(url: string, patienceMs = 20_000): Promise<void> {
+  const until = Date.now() + patienceMs
+  for (;;) {
+    try {
+      await fetch(url, { signal: AbortSignal.timeout(1_000) })
+      return
+    } catch (error) {
+      if (Date.now() > until) throw new Error(`${url} did not answer`, { cause: error })
+      await delay(50)
+    }
+  }
+}
