@@ -58,10 +58,10 @@ export function reserveIdempotent(request: KeyedRequest, reserved: unknown): SQL
     RETURNING key`
 }
 
-/** Replaces a reservation by the answer. */
+/** Replaces a reservation by the answer. A row `{ key }`, none when another try has answered already. */
 export function settleIdempotent({ userId, key }: KeyedRequest, status: number, response: unknown): SQL {
   return sql`UPDATE idempotency_keys SET status = ${status}::int, response = ${JSON.stringify(response)}::jsonb
-    WHERE user_id = ${userId}::bigint AND key = ${key} AND status = ${IN_FLIGHT}::int`
+    WHERE user_id = ${userId}::bigint AND key = ${key} AND status = ${IN_FLIGHT}::int RETURNING key`
 }
 
 /** Gives a reservation up: the effect was refused, the key is free again. */

@@ -28,6 +28,8 @@ const settings = z.object({
   REDIS_TIMEOUT_MS: z.coerce.number().int().positive().optional(),
   /** Bytes of posts that an isolate keeps; 0 switches the cache off. */
   POST_CACHE_BYTES: z.coerce.number().int().min(0).optional(),
+  /** Where images are served, when that is another origin. */
+  IMAGE_BASE_URL: z.union([z.literal(''), address]).default(''),
   /** Origins that may call with CORS, comma separated; empty = any, which is safe since there are no cookies. */
   CORS_ORIGINS: z
     .string()
@@ -51,6 +53,8 @@ export interface Config {
   readonly origin: { readonly url: string; readonly token: string; readonly timeoutMs: number }
   readonly jwks: readonly PublicJwk[]
   readonly corsOrigins: readonly string[]
+  /** Origin of image addresses; '' makes them relative to this one. */
+  readonly imageBase: string
   /** Null: the feed's own default. */
   readonly postCacheBytes: number | null
 }
@@ -82,6 +86,7 @@ export function readConfig(env: Record<string, unknown>): Config {
     origin: { url: s.ORIGIN_URL, token: s.SERVICE_TOKEN, timeoutMs: BUDGETS.origin },
     jwks: s.JWT_PUBLIC_JWKS,
     corsOrigins: s.CORS_ORIGINS,
+    imageBase: s.IMAGE_BASE_URL,
     postCacheBytes: s.POST_CACHE_BYTES ?? null,
   })
 }

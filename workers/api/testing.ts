@@ -168,3 +168,16 @@ export function keptQueue(): { queue: Queue; messages: unknown[] } {
   } as unknown as Queue
   return { queue, messages }
 }
+
+/** Hands queued events to the origin, as the consumer Worker does. */
+export async function deliver(messages: readonly unknown[]): Promise<void> {
+  const response = await fetch(`${env.ORIGIN_URL}/internal/ingest`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${env.SERVICE_TOKEN}` },
+    body: JSON.stringify({
+      queue: 'events',
+      messages: messages.map((body, i) => ({ id: `m${i}`, attempts: 1, body })),
+    }),
+  })
+  if (!response.ok) throw new Error(`ingest answered ${response.status} ${await response.text()}`)
+}

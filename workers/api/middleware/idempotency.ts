@@ -12,6 +12,7 @@ import {
   settleIdempotent,
 } from '#drizzle/queries/idempotency.ts'
 import type { AppContext } from '../context.ts'
+import { logFault } from '../data/after-commit.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import type { Services } from '../services.ts'
 
@@ -65,15 +66,13 @@ export async function once<R>(
   const services = c.get('services')
   let reserved: R
   try {
-    const mine = fresh()
+    // What was promised under this key while Postgres was away still holds.
+    const mine = (await reservedInRedis<R>(services, request)) ?? fresh()
     const taken = (await services.db.query(reserveIdempotent(request, mine))).length > 0
     if (taken) reserved = mine
     else {
       const row = await answeredBefore(services, request)
-      if (row !== null && row.status !== IN_FLIGHT) {
-        c.header('idempotency-replayed', 'true')
-        return { status: row.status, body: row.response }
-      }
+      if (row !== null && row.status !== IN_FLIGHT) return replayed(c, row)
       reserved = row === null ? mine : (row.response as R)
     }
   } catch (error) {
@@ -82,12 +81,46 @@ export async function once<R>(
   }
   try {
     const answer = await run(reserved)
-    await services.db.query(settleIdempotent(request, answer.status, answer.body)).catch(() => [])
-    return answer
+    return await settle(c, request, answer)
   } catch (error) {
     if (error instanceof Problem) await services.db.query(releaseIdempotent(request)).catch(() => [])
     throw error
   }
+}
+
+function replayed(c: AppContext, row: IdempotencyRow): Answer {
+  c.header('idempotency-replayed', 'true')
+  return { status: row.status, body: row.response }
+}
+
+/** Keeps the answer; the loser of a race answers as the winner did. A key that cannot be kept does not undo the effect. */
+async function settle(c: AppContext, request: KeyedRequest, answer: Answer): Promise<Answer> {
+  const services = c.get('services')
+  try {
+    const kept = await services.db.query(settleIdempotent(request, answer.status, answer.body))
+    const row = kept.length > 0 ? null : await answeredBefore(services, request)
+    return row === null || row.status === IN_FLIGHT ? answer : replayed(c, row)
+  } catch (error) {
+    logFault(c, 'idempotency-settle', error)
+    return answer
+  }
+}
+
+interface Reservation<R> {
+  hash: string
+  reserved: R
+}
+
+/** What was reserved under this key in an outage, if anything. @throws Problem 422 for another request */
+async function reservedInRedis<R>({ redis }: Services, request: KeyedRequest): Promise<R | null> {
+  const [stored] = await redis.pipeline([['GET', keys.idempotency(request.userId, request.key)]]).catch(() => [null])
+  return typeof stored === 'string' ? checkedReservation<R>(request, stored) : null
+}
+
+function checkedReservation<R>(request: KeyedRequest, stored: string): R {
+  const { hash, reserved } = JSON.parse(stored) as Reservation<R>
+  checkSameRequest(request, hash)
+  return reserved
 }
 
 /**
@@ -104,8 +137,5 @@ export async function reserveInRedis<R>({ redis }: Services, request: KeyedReque
       ['GET', key],
     ])
     .catch(() => [null, null])
-  if (typeof replies[1] !== 'string') return mine
-  const stored = JSON.parse(replies[1]) as { hash: string; reserved: R }
-  checkSameRequest(request, stored.hash)
-  return stored.reserved
+  return typeof replies[1] === 'string' ? checkedReservation<R>(request, replies[1]) : mine
 }

@@ -13,7 +13,9 @@ export interface PersonJson {
   avatar: string | null
 }
 
-export const presentPerson = (row: PersonRow): PersonJson => presentAuthor(userRecord(row), '') as PersonJson
+/** @param imageBase origin of image addresses, '' for relative ones */
+export const presentPerson = (row: PersonRow, imageBase: string): PersonJson =>
+  presentAuthor(userRecord(row), imageBase) as PersonJson
 
 export interface ProfileJson extends PersonJson {
   bio: string
@@ -26,11 +28,11 @@ export interface ProfileJson extends PersonJson {
 }
 
 /** A profile; what relates it to the viewer only when somebody looks who is not its owner. */
-export function presentProfile(row: ProfileRow, viewer: Id | null): ProfileJson {
+export function presentProfile(row: ProfileRow, viewer: Id | null, imageBase: string): ProfileJson {
   const self = row.user_id === viewer
   return {
-    ...presentPerson(row),
-    avatar: row.profile_image_url === null ? null : imageUrl('', row.profile_image_url, 'small'),
+    ...presentPerson(row, imageBase),
+    avatar: row.profile_image_url === null ? null : imageUrl(imageBase, row.profile_image_url, 'small'),
     bio: row.bio,
     isPrivate: row.is_private,
     followerCount: row.follower_count,

@@ -50,18 +50,20 @@ export async function presentPosts(
   ]
   const replies = await services.redis.pipeline(commands).catch(() => [] as Reply[])
   const liked = viewer === null ? new Set<Id>() : await likedAmong(services, viewer, ids, replies[ids.length], trace)
-  return rows.map((row, i) => presentPost(row, parseCounts(replies[i]), liked.has(row.post_id)))
+  return rows.map((row, i) =>
+    presentPost(row, parseCounts(replies[i]), liked.has(row.post_id), services.config.imageBase),
+  )
 }
 
 /** @param counts null: as Postgres last knew them */
-export function presentPost(row: PostViewRow, counts: Counts | null, liked: boolean): PostJson {
+export function presentPost(row: PostViewRow, counts: Counts | null, liked: boolean, imageBase: string): PostJson {
   const post = postRecord(row)
   return {
     id: post.id,
-    author: presentAuthor(userRecord(row), '') as PersonJson,
+    author: presentAuthor(userRecord(row), imageBase) as PersonJson,
     caption: post.caption,
     hashtags: post.hashtags,
-    media: presentMedia(post.media, '') as PostJson['media'],
+    media: presentMedia(post.media, imageBase) as PostJson['media'],
     createdAt: new Date(idMs(post.id)).toISOString(),
     likeCount: counts?.likes ?? row.like_count,
     commentCount: counts?.comments ?? row.comment_count,

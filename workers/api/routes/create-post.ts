@@ -62,7 +62,7 @@ export function registerCreatePost(app: App): void {
     const request = await keyedRequest(c, userId)
     try {
       const stored = await commit(c, userId, post, request)
-      const answer = presentPost(withoutCounts(stored), null, false)
+      const answer = presentPost(withoutCounts(stored), null, false, c.get('services').config.imageBase)
       c.header('location', `/v1/posts/${answer.id}`)
       return c.json(answer, 201)
     } catch (error) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Answered, away, call, keptQueue, person, publish } from '../testing.ts'
+import { keys } from '#core/keys.ts'
+import { type Answered, away, call, keptQueue, person, publish, services } from '../testing.ts'
 
 type Page<T> = { items: T[]; cursor: string | null }
 interface CommentAnswer {
@@ -16,7 +17,7 @@ describe('likes', () => {
   it('count once a person, can be taken back, and are listed newest first', async () => {
     const [ann, bob] = [await person(), await person()]
     const id = await publish(ann)
-    const like = () => call('POST /v1/posts/' + id + '/like', { token: bob.token })
+    const like = () => call(`POST /v1/posts/${id}/like`, { token: bob.token })
     expect(await like()).toMatchObject({ status: 200, body: { liked: true, changed: true } })
     expect(await like()).toMatchObject({ status: 200, body: { liked: true, changed: false } })
     await call(`POST /v1/posts/${id}/like`, { token: ann.token })
@@ -139,6 +140,25 @@ describe('comments', () => {
     expect(new Set(tries.map((answer) => answer.body.id)).size).toBe(1)
     expect((await call<Page<unknown>>(`GET /v1/posts/${id}/comments`)).body.items).toHaveLength(1)
     expect((await comment(bob.token, id, { body: 'twice' }, more)).status).toBe(422)
+  })
+
+  it('keep the id that a key was promised while Postgres was away', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await publish(ann)
+    // The author must be known to the isolate or to Redis: Postgres cannot be asked.
+    await call(`POST /v1/posts/${id}/like`, { token: bob.token })
+    await services.redis.pipeline([
+      ['SADD', keys.hidden(bob.id), '~'],
+      ['HSET', keys.user(ann.id), 'username', ann.username, 'is_private', 0],
+    ])
+    const headers = { 'idempotency-key': crypto.randomUUID() }
+    const { queue, messages } = keptQueue()
+    const env = { ...away.postgres, ...away.origin, DEFERRED_WRITES: queue }
+    const promised = await comment(bob.token, id, { body: 'once' }, { headers, env })
+    expect(promised.status).toBe(202)
+    expect(messages).toHaveLength(1)
+    const back = await comment(bob.token, id, { body: 'once' }, { headers })
+    expect(back).toMatchObject({ status: 201, body: { id: promised.body.id } })
   })
 
   it('are kept in the queue under their final id while the origin is away', async () => {

@@ -148,7 +148,7 @@ function later(c: AppContext, work: () => Promise<unknown>): void {
 }
 
 function feedPorts(c: AppContext, degraded: (what: string) => void): FeedPorts {
-  const { redis, db, clock, random, feedIsolate } = c.get('services')
+  const { redis, db, clock, random, feedIsolate, config } = c.get('services')
   return {
     redis,
     db,
@@ -156,7 +156,7 @@ function feedPorts(c: AppContext, degraded: (what: string) => void): FeedPorts {
     isolate: feedIsolate,
     policy: FEED_POLICY,
     model: DEFAULT_MODEL,
-    imageBase: '',
+    imageBase: config.imageBase,
     token: () => random().toString(36).slice(2),
     later: (work) => later(c, work),
     degraded,

@@ -45,9 +45,10 @@ export function registerFollowRequests(app: App): void {
     const { userId } = requireViewer(c)
     const { limit, cursor } = c.req.valid('query')
     const before = positionOf('follow-requests', cursor)
-    const rows = await c.get('services').db.query<PersonRow>(followRequestsOf(userId, before, limit + 1))
+    const { db, config } = c.get('services')
+    const rows = await db.query<PersonRow>(followRequestsOf(userId, before, limit + 1))
     const cut = cutPage('follow-requests', rows, limit, (row) => row.user_id)
-    return c.json({ items: cut.rows.map(presentPerson), cursor: cut.cursor }, 200)
+    return c.json({ items: cut.rows.map((row) => presentPerson(row, config.imageBase)), cursor: cut.cursor }, 200)
   })
 
   app.openapi(accept, async (c) => {

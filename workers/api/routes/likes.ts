@@ -136,8 +136,9 @@ export function registerLikes(app: App): void {
 /** The people of a list as the viewer may see them: who blocks or is blocked is not among them. */
 export async function peopleOf(c: AppContext, ids: readonly Id[], viewer: Id | null): Promise<Map<Id, PersonJson>> {
   if (ids.length === 0) return new Map()
-  const rows = await c.get('services').db.query<PersonRow>(peopleByIds([...new Set(ids)], viewer ?? NOBODY))
-  return new Map(rows.map((row) => [row.user_id, presentPerson(row)]))
+  const { db, config } = c.get('services')
+  const rows = await db.query<PersonRow>(peopleByIds([...new Set(ids)], viewer ?? NOBODY))
+  return new Map(rows.map((row) => [row.user_id, presentPerson(row, config.imageBase)]))
 }
 
 type Deferrable =

@@ -35,7 +35,7 @@ export function registerNotifications(app: App): void {
   app.openapi(list, async (c) => {
     const { userId } = requireViewer(c)
     const { limit, cursor } = c.req.valid('query')
-    const { db } = c.get('services')
+    const { db, config } = c.get('services')
     const before = positionOf('notifications', cursor)
     const rows = await db.query<NotificationRow>(notificationsOf(userId, before, limit + 1))
     const cut = cutPage('notifications', rows, limit, (row) => row.notification_id)
@@ -47,7 +47,7 @@ export function registerNotifications(app: App): void {
     const items = cut.rows.map((row) => ({
       id: row.notification_id,
       kind: row.kind,
-      actor: presentPerson(row),
+      actor: presentPerson(row, config.imageBase),
       subjectId: row.subject_id,
       read: row.read,
       createdAt: new Date(Number(row.created_ms)).toISOString(),

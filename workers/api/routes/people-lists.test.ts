@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { call, type PostAnswer, person, publish, services, type TestPerson } from '../testing.ts'
+import { call, deliver, keptQueue, type PostAnswer, person, publish, type TestPerson } from '../testing.ts'
 
 type Page<T> = { items: T[]; cursor: string | null }
 
-/** Follows and waits until the origin's inverse row stands, by asking. */
+/** Follows, brings the events to the origin as the consumer Worker would, and waits until the inverse rows stand. */
 async function followed(who: TestPerson[], whom: TestPerson): Promise<void> {
-  for (const one of who) await call(`PUT /v1/users/${whom.id}/follow`, { token: one.token })
+  const { queue, messages } = keptQueue()
+  for (const one of who) {
+    await call(`PUT /v1/users/${whom.id}/follow`, { token: one.token, env: { EVENTS: queue } })
+  }
+  await deliver(messages)
   await expect
     .poll(async () => (await call<Page<unknown>>(`GET /v1/users/${whom.id}/followers`)).body.items.length, {
       timeout: 15_000,
@@ -95,6 +99,5 @@ describe('followers, followed and mutuals', () => {
     expect((await call('GET /v1/users/123/posts')).status).toBe(404)
     await call(`PUT /v1/users/${eve.id}/block`, { token: ann.token })
     expect((await call(`GET /v1/users/${ann.id}/posts`, { token: eve.token })).status).toBe(404)
-    void services
   })
 })

@@ -84,7 +84,7 @@ export function registerPeopleLists(app: App): void {
     await requireOpen(services, user, viewer)
     const rows = await services.db.query<PersonRow>(statement(user, viewer ?? NOBODY, before, query.limit + 1))
     const cut = cutPage(kind, rows, query.limit, (row) => row.user_id)
-    return { items: cut.rows.map(presentPerson), cursor: cut.cursor }
+    return { items: cut.rows.map((row) => presentPerson(row, services.config.imageBase)), cursor: cut.cursor }
   }
 
   app.openapi(followers, async (c) => {

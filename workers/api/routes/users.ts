@@ -15,6 +15,7 @@ import { type App, requireViewer } from '../context.ts'
 import { applyToRedis, enqueue } from '../data/after-commit.ts'
 import { notModified, weakTag } from '../middleware/conditional.ts'
 import { presentProfile } from '../present/people.ts'
+import type { Services } from '../services.ts'
 import { body, empty, id, instant, json, maybeSignedIn, Person, refusals, signedIn } from './schemas.ts'
 
 export const Profile = Person.extend({
@@ -84,7 +85,10 @@ const tagOf = (row: ProfileRow) =>
     Number(row.follows_viewer) * 2 + Number(row.muted),
   )
 
-const presentOwn = (row: ProfileRow) => ({ ...presentProfile(row, row.user_id), email: row.email ?? '' })
+const presentOwn = (row: ProfileRow, { config }: Services) => ({
+  ...presentProfile(row, row.user_id, config.imageBase),
+  email: row.email ?? '',
+})
 
 export function registerUsers(app: App): void {
   app.openapi(show, async (c) => {
@@ -93,14 +97,14 @@ export function registerUsers(app: App): void {
     const name = c.req.valid('param').username.normalize('NFKC').toLowerCase()
     const [row] = await c.get('services').db.query<ProfileRow>(profileByName(name, viewer ?? NOBODY))
     if (row === undefined) throw problems.notFound('person')
-    return notModified(c, tagOf(row)) ?? c.json(presentProfile(row, viewer), 200)
+    return notModified(c, tagOf(row)) ?? c.json(presentProfile(row, viewer, c.get('services').config.imageBase), 200)
   })
 
   app.openapi(me, async (c) => {
     const { userId } = requireViewer(c)
     const [row] = await c.get('services').db.query<ProfileRow>(ownProfile(userId))
     if (row === undefined) throw problems.unauthorized('This account is gone.')
-    return notModified(c, tagOf(row)) ?? c.json(presentOwn(row), 200)
+    return notModified(c, tagOf(row)) ?? c.json(presentOwn(row, c.get('services')), 200)
   })
 
   app.openapi(change, async (c) => {
@@ -113,6 +117,6 @@ export function registerUsers(app: App): void {
     }
     await applyToRedis(c, [['DEL', keys.user(userId)], ...announce([{ kind: 'user', user: userId }], services.clock())])
     enqueue(c, [row.event])
-    return c.json(presentOwn(row), 200)
+    return c.json(presentOwn(row, c.get('services')), 200)
   })
 }
