@@ -1,0 +1,63 @@
+/** Whom the person follows, as far as this tab has learnt, and the buttons that change it. */
+import type { FollowState, Id, Person } from './api.ts'
+import { h } from './dom.ts'
+import { type Api, sentenceOf } from './http.ts'
+
+export interface Follows {
+  /** A button for somebody; `known` is what the server said, unless it was changed here since. */
+  button(person: Person, known: FollowState): HTMLButtonElement
+  /** Paints the buttons below an element that was out of the document meanwhile. */
+  repaint(root: ParentNode): void
+  forget(): void
+}
+
+const LABEL: Record<FollowState, string> = { none: 'Follow', requested: 'Requested', active: 'Following' }
+
+export function createFollows(api: Api, toast: (text: string) => void): Follows {
+  const changed = new Map<Id, FollowState>()
+  const buttons = (root: ParentNode, id?: Id) =>
+    root.querySelectorAll<HTMLButtonElement>(id === undefined ? '[data-follow]' : `[data-follow="${CSS.escape(id)}"]`)
+
+  const paint = (button: HTMLButtonElement, state: FollowState) => {
+    button.textContent = LABEL[state]
+    button.setAttribute('aria-pressed', String(state !== 'none'))
+    button.setAttribute('aria-label', `${LABEL[state]} ${button.dataset.name ?? ''}`)
+  }
+  const set = (id: Id, state: FollowState) => {
+    changed.set(id, state)
+    for (const button of buttons(document, id)) paint(button, state)
+  }
+
+  async function change(id: Id, from: FollowState): Promise<void> {
+    set(id, from === 'none' ? 'active' : 'none')
+    try {
+      if (from !== 'none') await api.call(`/v1/users/${id}/follow`, { method: 'DELETE' })
+      else set(id, (await api.call<{ state: FollowState }>(`/v1/users/${id}/follow`, { method: 'PUT' })).state)
+    } catch (error) {
+      set(id, from)
+      toast(sentenceOf(error))
+    }
+  }
+
+  return {
+    button(person, known) {
+      const state = () => changed.get(person.id) ?? known
+      const button = h('button', {
+        class: 'follow',
+        type: 'button',
+        'data-follow': person.id,
+        'data-name': person.displayName || person.username,
+        onclick: () => void change(person.id, state()),
+      })
+      paint(button, state())
+      return button
+    },
+    repaint(root) {
+      for (const button of buttons(root)) {
+        const state = changed.get(button.dataset.follow ?? '')
+        if (state !== undefined) paint(button, state)
+      }
+    },
+    forget: () => changed.clear(),
+  }
+}

@@ -1,0 +1,53 @@
+/** Posts as square tiles, for profiles and hashtags; a tile opens the post's comments. */
+import type { Page, Post } from './api.ts'
+import type { App } from './app.ts'
+import { h, icon } from './dom.ts'
+import { readOn } from './pages.ts'
+import { picture, TILE_SIZES } from './picture.ts'
+import { compact } from './words.ts'
+
+const PAGE = 30
+
+/** @param path of a list of posts, without limit and cursor */
+export function postGrid(app: App, path: string, empty: string): { element: HTMLElement; close(): void } {
+  const list = h('ul', { class: 'grid' })
+  const pages = readOn<Post>(
+    (cursor) => {
+      const query = new URLSearchParams({ limit: String(PAGE), ...(cursor === null ? {} : { cursor }) })
+      return app.api.call<Page<Post>>(`${path}${path.includes('?') ? '&' : '?'}${query}`)
+    },
+    (posts) => list.append(...posts.map((post) => tile(app, post))),
+    (isEmpty) => isEmpty && list.after(h('p', { class: 'over' }, empty)),
+  )
+  return { element: h('div', {}, list, pages.foot), close: pages.close }
+}
+
+function tile(app: App, post: Post): HTMLElement {
+  const [first] = post.media
+  const counts = h(
+    'span',
+    { class: 'tile-counts', 'aria-hidden': 'true' },
+    icon('heart'),
+    compact(post.likeCount),
+    icon('comment'),
+    compact(post.commentCount),
+  )
+  const label = first?.alt || post.caption || 'Post'
+  return h(
+    'li',
+    {},
+    h(
+      'button',
+      {
+        class: 'tile',
+        type: 'button',
+        'aria-label': `${label}. Open comments.`,
+        onclick: () => app.openComments(post, () => {}),
+      },
+      first === undefined
+        ? h('span', { class: 'tile-text' }, post.caption)
+        : picture(first, { sizes: TILE_SIZES, ratio: 1 }),
+      counts,
+    ),
+  )
+}
