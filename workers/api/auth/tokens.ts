@@ -26,8 +26,8 @@ export interface Viewer {
 }
 
 export interface TokenVerifier {
-  /** The viewer of a token that this isolate has verified before and that still counts; null otherwise. */
-  remembered(token: string): Viewer | null
+  /** The viewer of a token that this isolate has verified before and that still counts for this; null otherwise. */
+  remembered(token: string, reads: boolean): Viewer | null
   /**
    * Verifies signature, issuer, audience and time.
    * @param reads whether the request only reads: then an expired token may be let through while refresh is unreachable
@@ -57,6 +57,8 @@ const LONGEST_TOKEN = 2_048
 
 interface Remembered extends Viewer {
   untilMs: number
+  /** Accepted past its expiry: never for a write. */
+  readsOnly: boolean
 }
 
 const forged = () => problems.unauthorized('This access token is not one of ours.')
@@ -66,55 +68,55 @@ export function createTokenVerifier(ports: TokenPorts): TokenVerifier {
   const { keyring, clock } = ports
   const cache = new Map<string, Remembered>()
 
-  function remember(token: string, viewer: Viewer, untilMs: number): Viewer {
+  function remember(token: string, viewer: Viewer, untilMs: number, readsOnly: boolean): Viewer {
     if (cache.size >= REMEMBERED_TOKENS) cache.delete(cache.keys().next().value ?? '')
-    const entry = { ...viewer, untilMs }
+    const entry = { ...viewer, untilMs, readsOnly }
     cache.set(token, entry)
     return entry
   }
 
-  async function check(token: string, trace: CallTrace) {
-    if (token.length > LONGEST_TOKEN) throw forged()
-    try {
-      const { kid } = decodeProtectedHeader(token)
-      const key = typeof kid === 'string' ? await keyring.find(kid, trace) : null
-      if (key === null) throw forged()
-      const { payload } = await jwtVerify(token, key, {
-        algorithms: [TOKEN_ALGORITHM],
-        issuer: TOKEN_ISSUER,
-        audience: TOKEN_AUDIENCE,
-        requiredClaims: ['sub', 'sid', 'exp'],
-        // The grace is judged by the caller; a signature older than it is of no use to anyone.
-        clockTolerance: EXPIRED_READ_GRACE_SECONDS,
-        currentDate: new Date(clock()),
-      })
-      const userId = parseId(String(payload.sub))
-      if (userId === null || typeof payload.sid !== 'string') throw forged()
-      return { viewer: { userId, sessionId: payload.sid }, expiresMs: (payload.exp ?? 0) * 1000 }
-    } catch (error) {
-      if (error instanceof errors.JWTExpired) throw expired()
-      throw forged()
-    }
-  }
-
   return {
-    remembered(token) {
+    remembered(token, reads) {
       const entry = cache.get(token)
       if (entry === undefined) return null
-      if (entry.untilMs > clock()) return entry
+      if (entry.untilMs > clock()) return reads || !entry.readsOnly ? entry : null
       cache.delete(token)
       return null
     },
     async verify(token, reads, trace) {
-      const { viewer, expiresMs } = await check(token, trace)
+      const { viewer, expiresMs } = await check(ports, token, trace)
       const untilMs = expiresMs + CLOCK_TOLERANCE_SECONDS * 1000
-      if (untilMs > clock()) return remember(token, viewer, untilMs)
+      if (untilMs > clock()) return remember(token, viewer, untilMs, false)
       if (!reads || (await ports.origin.reachable(trace)) || (await isRevoked(ports, viewer))) throw expired()
-      remember(token, viewer, clock() + GRACE_CHECK_MS)
-      return viewer
+      return remember(token, viewer, clock() + GRACE_CHECK_MS, true)
     },
     forget: (token) => void cache.delete(token),
     publicKeys: (trace) => keyring.published(trace),
+  }
+}
+
+/** Signature, issuer, audience and claims; expiry only as far as the grace goes. @throws Problem 401 */
+async function check({ keyring, clock }: TokenPorts, token: string, trace: CallTrace) {
+  if (token.length > LONGEST_TOKEN) throw forged()
+  try {
+    const { kid } = decodeProtectedHeader(token)
+    const key = typeof kid === 'string' ? await keyring.find(kid, trace) : null
+    if (key === null) throw forged()
+    const { payload } = await jwtVerify(token, key, {
+      algorithms: [TOKEN_ALGORITHM],
+      issuer: TOKEN_ISSUER,
+      audience: TOKEN_AUDIENCE,
+      requiredClaims: ['sub', 'sid', 'exp'],
+      // The grace is judged by the caller; a signature older than it is of no use to anyone.
+      clockTolerance: EXPIRED_READ_GRACE_SECONDS,
+      currentDate: new Date(clock()),
+    })
+    const userId = parseId(String(payload.sub))
+    if (userId === null || typeof payload.sid !== 'string') throw forged()
+    return { viewer: { userId, sessionId: payload.sid }, expiresMs: (payload.exp ?? 0) * 1000 }
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) throw expired()
+    throw forged()
   }
 }
 

@@ -69,6 +69,15 @@ describe('an expired token while refresh is unreachable', () => {
     expect(answer).toMatchObject({ status: 401 })
   })
 
+  it('does not write either when it has just been let through for a read', async () => {
+    const ann = await person()
+    const token = await tokenOf(ann.id, { expiresIn: -60 })
+    expect(await call('GET /v1/me', { token, env: away.origin })).toMatchObject({ status: 200 })
+    const answer = await call('POST /v1/posts', { token, body: { caption: 'late' }, env: away.origin })
+    expect(answer).toMatchObject({ status: 401 })
+    expect(await call('GET /v1/me', { token, env: away.origin })).toMatchObject({ status: 200 })
+  })
+
   it('does not read after an hour', async () => {
     const ann = await person()
     const token = await tokenOf(ann.id, { expiresIn: -3_700 })

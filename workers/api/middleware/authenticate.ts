@@ -19,7 +19,7 @@ export function authenticate(): MiddlewareHandler<AppEnv> {
     if (token !== null) {
       const { tokens } = c.get('services')
       const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
-      c.set('viewer', tokens.remembered(token) ?? (await tokens.verify(token, reads, c.get('trace'))))
+      c.set('viewer', tokens.remembered(token, reads) ?? (await tokens.verify(token, reads, c.get('trace'))))
     }
     await next()
   }

@@ -152,6 +152,10 @@ export function registerBoards(app: App): void {
     return c.json({ ...present(board), items, cursor: cut.cursor }, 200)
   })
 
+  registerSaves(app)
+}
+
+function registerSaves(app: App): void {
   app.openapi(save, async (c) => {
     const { userId } = requireViewer(c)
     const { id: boardId, post } = c.req.valid('param')

@@ -135,6 +135,10 @@ export function registerComments(app: App): void {
     return c.json(answer.body as z.output<typeof Comment>, answer.status as 201)
   })
 
+  registerCommentRemoval(app)
+}
+
+function registerCommentRemoval(app: App): void {
   app.openapi(remove, async (c) => {
     const { userId } = requireViewer(c)
     const { id: postId, cid: commentId } = c.req.valid('param')

@@ -67,12 +67,12 @@ const likers = createRoute({
 
 type Fact = OriginInput<'engagement.like'>
 
-export function registerLikes(app: App): void {
-  const factOf = async (c: AppContext, postId: Id, userId: Id, at: number): Promise<Fact> => {
-    const authorId = await authorOfVisible(c.get('services'), postId, userId)
-    return { postId, authorId, userId, at }
-  }
+async function factOf(c: AppContext, postId: Id, userId: Id, at: number): Promise<Fact> {
+  const authorId = await authorOfVisible(c.get('services'), postId, userId)
+  return { postId, authorId, userId, at }
+}
 
+export function registerLikes(app: App): void {
   app.openapi(like, async (c) => {
     const { userId } = requireViewer(c)
     const { id } = c.req.valid('param')
@@ -98,6 +98,11 @@ export function registerLikes(app: App): void {
     return c.json(answer.body as z.output<typeof LikeResult>, answer.status as 200)
   })
 
+  registerShares(app)
+  registerLikers(app)
+}
+
+function registerShares(app: App): void {
   app.openapi(share, async (c) => {
     const { userId } = requireViewer(c)
     const { id } = c.req.valid('param')
@@ -111,7 +116,9 @@ export function registerLikes(app: App): void {
     })
     return c.json(answer.body as z.output<typeof ShareResult>, answer.status as 200)
   })
+}
 
+function registerLikers(app: App): void {
   app.openapi(likers, async (c) => {
     const viewer = c.get('viewer')?.userId ?? null
     const postId = c.req.valid('param').id

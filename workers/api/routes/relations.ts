@@ -88,6 +88,11 @@ export function registerRelations(app: App): void {
     return c.body(null, 204)
   })
 
+  registerMutes(app)
+  registerBlocks(app)
+}
+
+function registerMutes(app: App): void {
   app.openapi(setters.mute, async (c) => {
     const { userId } = requireViewer(c)
     const target = c.req.valid('param').id
@@ -103,7 +108,9 @@ export function registerRelations(app: App): void {
     await change(c, statements, unhide(userId, 'm', target), { lifted: true })
     return c.body(null, 204)
   })
+}
 
+function registerBlocks(app: App): void {
   app.openapi(setters.block, async (c) => {
     const { userId } = requireViewer(c)
     const target = c.req.valid('param').id
