@@ -313,6 +313,7 @@ CREATE TABLE "posts" (
 --> statement-breakpoint
 CREATE TABLE "search_hashtags" (
 	"tag" text PRIMARY KEY NOT NULL,
+	"folded" text NOT NULL,
 	"posts" integer NOT NULL
 );
 --> statement-breakpoint
@@ -357,8 +358,8 @@ CREATE INDEX "media_waiting" ON "media" USING btree ("state","created_at");--> s
 CREATE INDEX "media_jobs_due" ON "media_jobs" USING btree ("state","run_after");--> statement-breakpoint
 CREATE INDEX "posts_author" ON "posts" USING btree ("user_id","post_id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "posts_hashtags" ON "posts" USING gin ("hashtags");--> statement-breakpoint
-CREATE INDEX "search_hashtags_prefix" ON "search_hashtags" USING btree ("tag" text_pattern_ops);--> statement-breakpoint
-CREATE INDEX "search_hashtags_trigrams" ON "search_hashtags" USING gin ("tag" gin_trgm_ops);--> statement-breakpoint
+CREATE INDEX "search_hashtags_prefix" ON "search_hashtags" USING btree ("folded" text_pattern_ops);--> statement-breakpoint
+CREATE INDEX "search_hashtags_trigrams" ON "search_hashtags" USING gin ("folded" gin_trgm_ops);--> statement-breakpoint
 CREATE INDEX "search_people_handle" ON "search_people" USING btree ("handle" text_pattern_ops);--> statement-breakpoint
 CREATE INDEX "search_people_words" ON "search_people" USING gin (array_to_tsvector("words"));--> statement-breakpoint
 CREATE INDEX "search_people_line" ON "search_people" USING gin ("line" gin_trgm_ops);--> statement-breakpoint

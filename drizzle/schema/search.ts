@@ -13,9 +13,9 @@ export const searchPeople = pgTable(
     userId: id('user_id').primaryKey(),
     /** The user name, folded. */
     handle: text('handle').notNull(),
-    /** The words of the display name, folded. */
+    /** The words of display name and handle, folded. */
     words: text('words').array().notNull(),
-    /** Handle and words in one line: what trigrams are taken of. */
+    /** The words in one line: what trigrams are taken of. */
     line: text('line').notNull(),
     deleted: boolean('deleted').notNull().default(false),
     version: version(),
@@ -48,9 +48,9 @@ export const searchPosts = pgTable(
 /** How many posts carry a hashtag: moved in the same transaction as the post's document. */
 export const searchHashtags = pgTable(
   'search_hashtags',
-  { tag: text('tag').primaryKey(), posts: integer('posts').notNull() },
+  { tag: text('tag').primaryKey(), folded: text('folded').notNull(), posts: integer('posts').notNull() },
   (t) => [
-    index('search_hashtags_prefix').on(t.tag.op('text_pattern_ops')),
-    index('search_hashtags_trigrams').using('gin', t.tag.op('gin_trgm_ops')),
+    index('search_hashtags_prefix').on(t.folded.op('text_pattern_ops')),
+    index('search_hashtags_trigrams').using('gin', t.folded.op('gin_trgm_ops')),
   ],
 )
