@@ -13,6 +13,15 @@ describe('every answer', () => {
     expect(line?.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
   })
 
+  it('leaves a line only for our own faults when it is told so', async () => {
+    const before = logLines.length
+    const quiet = { ACCESS_LOG: 'faults' }
+    await call('GET /v1/me', { env: quiet })
+    expect(logLines).toHaveLength(before)
+    await call('GET /v1/users/1/posts', { env: { ...quiet, ...away.postgres } })
+    expect(logLines).toHaveLength(before + 1)
+  })
+
   it('continues a trace and refuses a request id that would break the log', async () => {
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
     const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01`, 'x-request-id': 'a"b' }
@@ -49,7 +58,10 @@ describe('every answer', () => {
 describe('bad input', () => {
   it('is a problem with a pointer to each fault', async () => {
     const ann = await person()
-    const answer = await call('POST /v1/posts', { token: ann.token, body: { caption: 7, mediaIds: ['x'], color: 'red' } })
+    const answer = await call('POST /v1/posts', {
+      token: ann.token,
+      body: { caption: 7, mediaIds: ['x'], color: 'red' },
+    })
     expect(answer.status).toBe(400)
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     expect(answer.body).toMatchObject({ code: 'bad-request', instance: '/v1/posts', requestId: expect.any(String) })
@@ -131,9 +143,10 @@ describe('limits', () => {
 
 describe('beside the API', () => {
   it('describes itself in OpenAPI 3.1, each operation once', async () => {
-    const { status, body } = await call<{ openapi: string; paths: Record<string, Record<string, { operationId: string }>> }>(
-      'GET /openapi.json',
-    )
+    const { status, body } = await call<{
+      openapi: string
+      paths: Record<string, Record<string, { operationId: string }>>
+    }>('GET /openapi.json')
     expect([status, body.openapi]).toEqual([200, '3.1.0'])
     const ids = Object.values(body.paths).flatMap((item) => Object.values(item).map((op) => op.operationId))
     expect(ids).toContain('createPost')

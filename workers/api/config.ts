@@ -28,6 +28,8 @@ const settings = z.object({
   REDIS_TIMEOUT_MS: z.coerce.number().int().positive().optional(),
   /** Bytes of posts that an isolate keeps; 0 switches the cache off. */
   POST_CACHE_BYTES: z.coerce.number().int().min(0).optional(),
+  /** Lines of the access log: of every request, or of those that failed for our fault. */
+  ACCESS_LOG: z.enum(['all', 'faults']).default('all'),
   /** Where images are served, when that is another origin. */
   IMAGE_BASE_URL: z.union([z.literal(''), address]).default(''),
   /** Origins that may call with CORS, comma separated; empty = any, which is safe since there are no cookies. */
@@ -55,6 +57,7 @@ export interface Config {
   readonly corsOrigins: readonly string[]
   /** Origin of image addresses; '' makes them relative to this one. */
   readonly imageBase: string
+  readonly accessLog: 'all' | 'faults'
   /** Null: the feed's own default. */
   readonly postCacheBytes: number | null
 }
@@ -87,6 +90,7 @@ export function readConfig(env: Record<string, unknown>): Config {
     jwks: s.JWT_PUBLIC_JWKS,
     corsOrigins: s.CORS_ORIGINS,
     imageBase: s.IMAGE_BASE_URL,
+    accessLog: s.ACCESS_LOG,
     postCacheBytes: s.POST_CACHE_BYTES ?? null,
   })
 }

@@ -41,6 +41,7 @@ export function envelope(log: (line: string) => void): MiddlewareHandler<AppEnv>
     c.res.headers.set(REQUEST_ID_HEADER, trace.requestId)
     if (timing !== '') c.res.headers.set('server-timing', timing)
     const { status } = c.res
+    if (status < 500 && services.config.accessLog === 'faults') return
     const line: AccessLine = {
       level: status >= 500 ? 'error' : 'info',
       msg: 'request',
