@@ -1,0 +1,46 @@
+/** Search: people, hashtags and posts, fed by events and asked by the edge. */
+import type { Database } from '#drizzle/database.ts'
+import type { Consumer, EventLog } from '../event-log.ts'
+import type { OriginHandlers } from '../internal-api.ts'
+import { createIndexer, type Indexer, SEARCH_TOPICS } from './indexer.ts'
+import { searchService } from './service.ts'
+import type { SearchStore } from './store.ts'
+
+export { postgresSearch } from './postgres.ts'
+export type { SearchStore } from './store.ts'
+
+export interface SearchNeeds {
+  store: SearchStore
+  log: EventLog
+  /** Where users and posts are, whatever engine the store is. */
+  rows: Database
+}
+
+export interface Search {
+  handlers: OriginHandlers
+  /** Starts following the log. A process that only answers calls need not. */
+  start(): void
+  /** Indexes every person and post again, for a new or emptied index. */
+  reindex: Indexer['reindex']
+  close(): Promise<void>
+}
+
+export function createSearch({ store, log, rows }: SearchNeeds): Search {
+  const service = searchService(store)
+  const indexer = createIndexer(rows, store)
+  let consumer: Consumer | null = null
+  return {
+    handlers: {
+      'search.users': (input) => service.users(input),
+      'search.hashtags': (input) => service.hashtags(input),
+      'search.posts': (input) => service.posts(input),
+    },
+    start() {
+      consumer = log.subscribe({ group: 'search', topics: SEARCH_TOPICS, handle: (event) => indexer.apply(event) })
+    },
+    reindex: indexer.reindex,
+    async close() {
+      await consumer?.stop()
+    },
+  }
+}

@@ -1,0 +1,143 @@
+/** Pages of search results: first what matches, as the engine orders it; then what is misspelt, as query.ts does. */
+import { z } from 'zod'
+import { decodeCursor, encodeCursor } from '#core/cursor.ts'
+import { compareIds, type Id } from '#core/ids.ts'
+import { allowedEdits, editDistance, matchesWords, misspeltBy, parseQuery, type SearchQuery, TIER } from './query.ts'
+import type { AfterTag, Hashtag, SearchStore } from './store.ts'
+
+/** Candidates that an engine offers as misspelt: the list of them ends here. */
+const CANDIDATES = 200
+
+export interface PageRequest {
+  q: string
+  limit: number
+  cursor: string | null
+}
+
+interface Page<T> {
+  items: T[]
+  cursor: string | null
+}
+
+/** A hit with its place: tier, edits (misspelt ones only), id. */
+interface Hit {
+  tier: number
+  edits: number
+  id: Id
+}
+
+interface TagHit extends AfterTag {
+  edits: number
+}
+
+const id = z.string().regex(/^\d{1,20}$/)
+const hitPosition = z.tuple([z.number().int(), z.number().int(), id]).readonly()
+const tagPosition = z.tuple([z.number().int(), z.number().int(), z.number().int(), z.string().max(200)]).readonly()
+
+export function searchService(store: SearchStore) {
+  const misspeltPeople = async (query: SearchQuery): Promise<Hit[]> => {
+    const found = await store.peopleAlike(query, CANDIDATES)
+    return ranked(
+      found.flatMap(({ userId, handle, words }) => {
+        const edits = handle.startsWith(query.text) || matchesWords(query, words) ? null : misspeltBy(query, words)
+        return edits === null ? [] : [{ tier: TIER.misspelt, edits, id: userId }]
+      }),
+    )
+  }
+
+  const misspeltPosts = async (query: SearchQuery): Promise<Hit[]> => {
+    const found = await store.postsAlike(query, CANDIDATES)
+    return ranked(
+      found.flatMap(({ postId, words }) => {
+        const edits = matchesWords(query, words) ? null : misspeltBy(query, words)
+        return edits === null ? [] : [{ tier: TIER.misspelt, edits, id: postId }]
+      }),
+    )
+  }
+
+  const misspeltTags = async ({ text }: SearchQuery): Promise<TagHit[]> => {
+    const allowed = allowedEdits(text)
+    if (allowed === 0) return []
+    const found = await store.hashtagsAlike({ text, words: [] }, CANDIDATES)
+    return found
+      .filter(({ folded }) => !folded.startsWith(text))
+      .map(({ tag, posts, folded }) => ({
+        tier: TIER.misspelt,
+        edits: editDistance(text, folded, allowed),
+        posts,
+        tag,
+      }))
+      .filter(({ edits }) => edits <= allowed)
+      .sort(compareTags)
+  }
+
+  return {
+    async users({ q, limit, cursor }: PageRequest): Promise<Page<{ userId: Id }>> {
+      const query = parseQuery(q)
+      if (query.text === '') return { items: [], cursor: null }
+      const after = readPosition('people', cursor)
+      const hits = isMisspelt(after) ? [] : (await store.people(query, after, limit + 1)).map(exactly)
+      if (hits.length <= limit) hits.push(...behind(await misspeltPeople(query), after))
+      return pageOf('people', hits, limit, (hit) => ({ userId: hit.id }))
+    },
+
+    /** Misspelt posts are shown only when nothing else is found: behind good hits they would be noise. */
+    async posts({ q, limit, cursor }: PageRequest): Promise<Page<{ postId: Id }>> {
+      const query = parseQuery(q)
+      const after = readPosition('posts', cursor)
+      const hits = isMisspelt(after) ? [] : (await store.posts(query, after, limit + 1)).map(exactly)
+      const isNothingFound = hits.length === 0 && (after === null || isMisspelt(after))
+      if (isNothingFound) hits.push(...behind(await misspeltPosts(query), after))
+      return pageOf('posts', hits, limit, (hit) => ({ postId: hit.id }))
+    },
+
+    async hashtags({ q, limit, cursor }: PageRequest): Promise<Page<Hashtag>> {
+      const query = parseQuery(q)
+      if (query.text === '') return { items: [], cursor: null }
+      const position = cursor === null ? null : decodeCursor('hashtags', cursor, tagPosition)
+      const after =
+        position === null ? null : { tier: position[0], edits: position[1], posts: position[2], tag: position[3] }
+      const hits: TagHit[] = isMisspelt(after)
+        ? []
+        : (await store.hashtags(query, after, limit + 1)).map((hit) => ({ ...hit, edits: 0 }))
+      if (hits.length <= limit) {
+        const misspelt = await misspeltTags(query)
+        hits.push(...misspelt.filter((hit) => !isMisspelt(after) || compareTags(hit, after) > 0))
+      }
+      const items = hits.slice(0, limit)
+      const last = items.at(-1)
+      const isMore = hits.length > limit && last !== undefined
+      return {
+        items: items.map(({ tag, posts }) => ({ tag, posts })),
+        cursor: isMore ? encodeCursor('hashtags', [last.tier, last.edits, last.posts, last.tag]) : null,
+      }
+    },
+  }
+}
+
+export type SearchService = ReturnType<typeof searchService>
+
+const exactly = ({ tier, id }: { tier: number; id: Id }): Hit => ({ tier, id, edits: 0 })
+
+const isMisspelt = <T extends { tier: number }>(after: T | null): after is T => after?.tier === TIER.misspelt
+
+const compareHits = (a: Hit, b: Hit) => a.edits - b.edits || compareIds(b.id, a.id)
+const ranked = (hits: Hit[]) => hits.sort(compareHits)
+const behind = (hits: Hit[], after: Hit | null) =>
+  hits.filter((hit) => !isMisspelt(after) || compareHits(hit, after) > 0)
+
+const compareTags = (a: TagHit, b: TagHit) =>
+  a.edits - b.edits || b.posts - a.posts || (a.tag < b.tag ? -1 : a.tag > b.tag ? 1 : 0)
+
+function readPosition(kind: string, cursor: string | null): Hit | null {
+  if (cursor === null) return null
+  const [tier, edits, id] = decodeCursor(kind, cursor, hitPosition)
+  return { tier, edits, id }
+}
+
+function pageOf<T>(kind: string, hits: readonly Hit[], limit: number, present: (hit: Hit) => T): Page<T> {
+  const items = hits.slice(0, limit)
+  const last = items.at(-1)
+  const isMore = hits.length > limit && last !== undefined
+  return { items: items.map(present), cursor: isMore ? encodeCursor(kind, [last.tier, last.edits, last.id]) : null }
+}
