@@ -65,8 +65,9 @@ export function inventLikes({ random, people, follows, posts, nowMs }: Engagemen
       if (!isFollower && post.author.isPrivate) return []
       const chance = Math.min(0.95, (isFollower ? FOLLOWER_LIKES : STRANGER_LIKES) * post.appeal) * seen
       if (random() >= chance) return []
-      const delay = Math.min(-Math.log2(1 - random()) * HALF_LIFE_MS, age - MINUTE_MS)
-      return [{ post, person, atMs: Math.floor(post.createdMs + Math.max(1, delay)) }]
+      // The part of the exponential distribution that lies within the post's life.
+      const delay = -Math.log2(1 - random() * seen) * HALF_LIFE_MS
+      return [{ post, person, atMs: Math.floor(post.createdMs + delay) }]
     })
   })
 }
@@ -78,7 +79,7 @@ export function inventComments({ random, nowMs }: EngagementPlan, likes: readonl
     const writers = shuffled(random, ofPost).slice(0, Math.min(count, COMMENTS.length))
     const words = shuffled(random, COMMENTS)
     return writers.flatMap(({ person, atMs }, i) => {
-      const createdMs = Math.min(nowMs - 1_000, atMs + Math.floor(between(random, 5_000, 5 * MINUTE_MS)))
+      const createdMs = Math.floor(between(random, atMs, Math.min(nowMs, atMs + 5 * MINUTE_MS)))
       const body = words[i] as string
       const comment = write(random, post, person, body, createdMs, null)
       if (random() >= ANSWERED || nowMs - createdMs < 2 * MINUTE_MS) return [comment]

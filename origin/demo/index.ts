@@ -6,7 +6,7 @@
 import { fileURLToPath } from 'node:url'
 import { hash } from '@node-rs/argon2'
 import { sql } from 'drizzle-orm'
-import { type Clock, type Id, idMs } from '#core/ids.ts'
+import { type Clock, idMs } from '#core/ids.ts'
 import { imageUrl } from '#core/image/index.ts'
 import type { RedisPort } from '#core/redis.ts'
 import { setMode } from '#core/timeline/index.ts'
@@ -30,20 +30,12 @@ export const DEMO_CELEBRITY_AT = 60
 
 const PHOTOS = fileURLToPath(new URL('../../ops/demo/photos', import.meta.url))
 
-/** Where the search tier takes documents in bulk. */
-export interface DemoSearch {
-  indexPeople(people: readonly { userId: Id; username: string; displayName: string; version: number }[]): Promise<void>
-  indexPosts(
-    posts: readonly { postId: Id; userId: Id; caption: string; hashtags: readonly string[]; version: number }[],
-  ): Promise<void>
-}
-
 export interface DemoNeeds {
   database: Database
   objects: ObjectStore
   redis: RedisPort
-  /** Absent: demo people and posts cannot be found by search. */
-  search?: DemoSearch
+  /** The search tier, which then indexes what was seeded. Absent: search finds none of it. */
+  search?: { reindex(): Promise<unknown> }
   size?: Partial<DemoSize>
   celebrityAt?: number
   /** Folder of photos, a folder a class. */
@@ -119,8 +111,7 @@ async function storeStory(
     done += rows
     onProgress(done, total, 'follows, posts, likes and comments')
   }
-  await search?.indexPeople(story.people.map((person) => ({ ...person, version: 1 })))
-  await search?.indexPosts(story.posts.map((post) => ({ ...post, userId: post.author.userId, version: 1 })))
+  await search?.reindex()
 
   const celebrities = story.people.filter((person) => (story.followers.get(person.userId) ?? 0) >= celebrityAt)
   await redis.pipeline([

@@ -20,7 +20,8 @@ export function openDialog(
     h(
       'header',
       { class: 'dialog-head' },
-      h('h2', {}, title),
+      // Focused first: a ring around the close button would draw the eye to the way out.
+      h('h2', { tabindex: -1, autofocus: true }, title),
       h('button', { class: 'quiet', type: 'button', 'aria-label': 'Close', onclick: close }, icon('close')),
     ),
     ...children,
