@@ -15,7 +15,7 @@ import {
   readTimelineBelow,
   type TimelineRead,
 } from '../timeline/index.ts'
-import { hasSeen, parseSeen } from './seen.ts'
+import { seenReader } from './seen.ts'
 import type { Candidate, FeedPolicy, Reason } from './types.ts'
 
 /** The newest likes of a viewer. */
@@ -71,7 +71,7 @@ export const FEED_BELOW_REPLIES = 7
 
 /** Reads the replies of `readFeed`, or of `readFeedBelow`, whose last three are missing. */
 export function parseFeed(replies: readonly Reply[], nowMs: number, policy: FeedPolicy): FeedRead {
-  const seen = typeof replies[9] === 'string' ? parseSeen(replies[9]) : null
+  const seen = typeof replies[9] === 'string' ? seenReader(replies[9]) : null
   return {
     timeline: parseTimeline(replies[0], replies[1], asked(policy)),
     hidden: parseHidden(replies[3]),
@@ -79,7 +79,7 @@ export function parseFeed(replies: readonly Reply[], nowMs: number, policy: Feed
     liked: parseLiked(replies[5], replies[6], policy.likedRead + 1),
     recommended: parseRecommended(replies[7]),
     adsToday: new Map(Object.entries(hash(replies[8]) ?? {}).map(([campaign, n]) => [campaign, Number(n)])),
-    hasSeen: seen === null ? () => false : (post) => hasSeen(seen, post),
+    hasSeen: seen ?? (() => false),
   }
 }
 
