@@ -44,7 +44,13 @@ async function start(): Promise<Running> {
   const origin = await startOrigin({
     config,
     logger,
-    prepare: (engines) => seedDemo({ ...engines, onProgress: sayProgress }),
+    prepare: (engines, tiers) =>
+      seedDemo({
+        ...engines,
+        search: tiers,
+        celebrityAt: config.policy.celebrityAt,
+        onProgress: sayProgress,
+      }),
   })
   for (const [port, engine] of Object.entries(origin.engines.described)) say(`  ${port.padEnd(9)} ${engine}`)
   await buildWeb({

@@ -12,6 +12,7 @@ import { startEmbeddedRedis } from './embedded/redis/index.ts'
 import { findRedisServer, startRedisServer } from './embedded/redis-server.ts'
 import { type ObjectStore, s3Objects } from './objects/index.ts'
 import type { Logger } from './observe/logger.ts'
+import { forgetDerived } from './redis/forget-derived.ts'
 import { createRedisPort, type OriginRedis } from './redis/index.ts'
 
 export interface Engines {
@@ -20,8 +21,12 @@ export interface Engines {
   databaseUrl: string
   redis: OriginRedis
   redisUrl: string
+  /** Unix milliseconds from which on Redis misses writes since an earlier process was killed; null: from never. */
+  redisLostSince: number | null
   objects: ObjectStore
   objectsEndpoint: string
+  /** The embedded Postgres has no autovacuum. */
+  needsVacuum: boolean
   /** What runs where, for the start's first lines. */
   described: Record<'postgres' | 'redis' | 'objects', string>
   /** Closes clients, then engines, in the reverse order of their start. */
@@ -54,6 +59,10 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     const redis = createRedisPort(redisEngine.url, { onError: (error) => logger.warn({ err: error }, 'redis') })
     closers.push(() => redis.close())
     await redis.ready()
+    if (redisEngine.lostSince !== null) {
+      const keys = await forgetDerived(redis)
+      logger.warn({ keys, since: redisEngine.lostSince }, 'redis lost its last writes: what is derived begins anew')
+    }
 
     const store = await openObjects(config, logger)
     closers.push(store.close)
@@ -61,8 +70,10 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
       database: nodeDatabase(drizzle({ client: pool })),
       pool,
       databaseUrl: postgres.url,
+      needsVacuum: config.databaseUrl === null,
       redis,
       redisUrl: redisEngine.url,
+      redisLostSince: redisEngine.lostSince,
       objects: store.objects,
       objectsEndpoint: store.endpoint,
       described: { postgres: postgres.description, redis: redisEngine.description, objects: store.description },
@@ -93,23 +104,25 @@ async function openPostgres(config: Config, logger: Logger): Promise<Opened> {
   return { url: engine.url, description: 'PGlite, on disk in this process', close: () => engine.close() }
 }
 
-async function openRedis(config: Config, logger: Logger): Promise<Opened> {
+async function openRedis(config: Config, logger: Logger): Promise<Opened & { lostSince: number | null }> {
   if (config.redisUrl !== null && config.redisUrl !== 'embedded') {
-    return { url: config.redisUrl, description: 'Redis (REDIS_URL)', close: async () => {} }
+    return { url: config.redisUrl, description: 'Redis (REDIS_URL)', lostSince: null, close: async () => {} }
   }
   const directory = join(config.stateDir, 'redis')
   mkdirSync(directory, { recursive: true })
   const server = config.redisUrl === 'embedded' ? null : findRedisServer(process.env.PATH ?? '')
   if (server !== null) {
     const running = await startRedisServer({ command: server, port: config.embeddedPorts.redis, directory, logger })
-    return { url: running.url, description: `${server}, found on this machine`, close: running.close }
+    const { url, close } = running
+    return { url, description: `${server}, found on this machine`, lostSince: null, close }
   }
   const engine = await startEmbeddedRedis({
     host: '127.0.0.1',
     port: config.embeddedPorts.redis,
     snapshotFile: join(directory, 'embedded.snapshot'),
   })
-  return { url: engine.url, description: 'the embedded engine, in this process', close: () => engine.close() }
+  const { url, lostSince } = engine
+  return { url, description: 'the embedded engine, in this process', lostSince, close: () => engine.close() }
 }
 
 async function openObjects(

@@ -26,8 +26,8 @@ export interface Origin {
 export interface OriginOptions {
   config: Config
   logger?: Logger
-  /** Runs when the engines stand and before anything is served: the demo seeds there. */
-  prepare?(engines: Engines): Promise<void>
+  /** Runs when engines and tiers stand and before anything is consumed or served: the demo seeds there. */
+  prepare?(engines: Engines, tiers: Tiers): Promise<unknown>
 }
 
 export async function startOrigin({
@@ -44,6 +44,7 @@ export async function startOrigin({
     random: Math.random,
     logger,
     metrics,
+    vacuum: engines.needsVacuum,
   })
   let tiers: Tiers | null = null
   let gateways: Gateways | null = null
@@ -57,9 +58,10 @@ export async function startOrigin({
     await engines.close()
   }
   try {
-    await prepare?.(engines)
     const has = (role: Role) => config.roles.has(role)
+    if (engines.redisLostSince !== null) await log.rewind(engines.redisLostSince)
     tiers = await createTiers({ config, engines, log, logger, metrics })
+    await prepare?.(engines, tiers)
     if (has('gateway')) gateways = await serveGateways(config, engines, logger)
     tiers.start()
     const app = createInternalApi({

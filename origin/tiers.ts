@@ -10,11 +10,14 @@ import { createGraph } from './graph/index.ts'
 import type { InternalEndpoint } from './http.ts'
 import { createDeferredPosts, createIngest, deferredFromMethods, postgresDeadLetters } from './ingest/index.ts'
 import type { OriginHandlers } from './internal-api.ts'
+import { createMedia } from './media/index.ts'
+import { createNotify, postgresNotifications } from './notify/index.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { createOutbox } from './outbox/index.ts'
 import { createRecommend } from './recommend/index.ts'
 import { repeatedly } from './repeatedly.ts'
+import { createSearch, postgresSearch } from './search/index.ts'
 
 export interface TierNeeds {
   config: Config
@@ -27,6 +30,8 @@ export interface TierNeeds {
 export interface Tiers {
   methods: OriginHandlers
   endpoints: Record<string, InternalEndpoint>
+  /** Indexes every person and post for search. */
+  reindex(): Promise<unknown>
   /** Begins to consume and to work on timers. */
   start(): void
   close(): Promise<void>
@@ -35,6 +40,8 @@ export interface Tiers {
 /** Milliseconds between looks at second purges, and at dead letters of an outage that has ended. */
 const PURGE_EVERY_MS = 10_000
 const RECOVER_EVERY_MS = 30_000
+/** The embedded engine has no autovacuum: dead rows and stale statistics are ours to clear. */
+const VACUUM_EVERY_MS = 1_800_000
 /** Fan-out is behind from this many waiting posts on: readers who follow thousands then pull for themselves. */
 const LOADED_LAG = 2_000
 
@@ -46,7 +53,11 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
   const has = (role: Role) => config.roles.has(role)
 
   const deadLetters = postgresDeadLetters(database)
-  const outbox = createOutbox({ ...common, bury: (letters) => deadLetters.store('outbox', letters) })
+  const outbox = createOutbox({
+    ...common,
+    vacuum: engines.needsVacuum,
+    bury: (letters) => deadLetters.store('outbox', letters),
+  })
   const accounts = await createAccounts({ ...common, signingKeys: signingKeys(config) })
   const engagement = createEngagement({ ...common, store: postgresEngagement(database), posts: database })
   const fanout = createFanout({
@@ -62,9 +73,14 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
     onFollowers: (author, count) => fanout.crossing.consider(author, count),
   })
   const recommend = createRecommend(common)
+  const media = createMedia({ ...common, objects })
+  const search = createSearch({ store: postgresSearch(database), log, rows: database })
+  const notify = createNotify({ ...common, store: postgresNotifications(database) })
   const methods: OriginHandlers = {
     ...(has('accounts') ? accounts.handlers : {}),
     ...(has('engagement') ? engagement.handlers : {}),
+    ...(has('media') ? media.handlers : {}),
+    ...(has('search') ? search.handlers : {}),
   }
   const ingest = createIngest({
     ...common,
@@ -75,19 +91,18 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
       'post.create': createDeferredPosts({ database, publish: (event) => log.publish([event]) }),
     },
   })
-  void objects
 
   let lagOfPages = 0
   const consumers: Consumer[] = []
   const stops: (() => Promise<void>)[] = []
+  const restore = (more: Promise<unknown>[]) => {
+    Promise.all([fanout.crossing.restoreRegistry(), accounts.publishKeys(), ...more]).catch((error: unknown) =>
+      logger.error({ err: error }, 'what redis has lost was not restored'),
+    )
+  }
   const unsubscribe = redis.onServerChange(() => {
     logger.warn({}, 'redis may have lost writes: fanning out what was posted in the last minutes')
-    const restored = Promise.all([
-      fanout.crossing.restoreRegistry(),
-      fanout.service.replayRecent(),
-      accounts.publishKeys(),
-    ])
-    restored.catch((error: unknown) => logger.error({ err: error }, 'recent posts were not fanned out again'))
+    restore([fanout.service.replayRecent()])
   })
 
   function startFanout(): void {
@@ -103,7 +118,12 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
   return {
     methods,
     endpoints: has('ingest') ? ingest.endpoints : {},
+    reindex: () => search.reindex(),
     start() {
+      // The log is rewound to the loss: what was posted since comes again by itself.
+      if (engines.redisLostSince !== null) restore([])
+      if (engines.needsVacuum)
+        stops.push(repeatedly('vacuum', VACUUM_EVERY_MS, logger, () => engines.pool.query('VACUUM ANALYZE')))
       if (has('ingest')) {
         outbox.start()
         stops.push(
@@ -118,12 +138,15 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
       if (has('fanout')) startFanout()
       if (has('engagement')) engagement.start()
       if (has('recommend')) recommend.start()
+      if (has('media')) media.start()
+      if (has('search')) search.start()
+      if (has('notify')) notify.start()
     },
     async close() {
       unsubscribe()
       await Promise.all(stops.map((stop) => stop()))
       await Promise.all(consumers.map((consumer) => consumer.stop()))
-      await Promise.all([engagement.close(), recommend.close()])
+      await Promise.all([engagement, recommend, media, search, notify].map((tier) => tier.close()))
     },
   }
 }
