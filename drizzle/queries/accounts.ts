@@ -97,9 +97,3 @@ export function sessionById(sessionId: string, nowMs: number): SQL {
 export function revokeSession(sessionId: string, nowMs: number): SQL {
   return sql`UPDATE sessions SET revoked_at = ${instant(nowMs)} WHERE session_id = ${sessionId} AND revoked_at IS NULL`
 }
-
-/** Sessions that ended more than `olderThanMs` ago, up to `limit`: by then no reuse of theirs needs to be noticed. */
-export function deleteEndedSessions(nowMs: number, olderThanMs: number, limit: number): SQL {
-  return sql`DELETE FROM sessions WHERE session_id IN (
-      SELECT session_id FROM sessions WHERE expires_at < ${instant(nowMs - olderThanMs)} LIMIT ${limit}::int)`
-}

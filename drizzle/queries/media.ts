@@ -181,9 +181,3 @@ function writeBack(mediaId: Id): SQL {
     UPDATE posts p SET media_urls = w.media_urls, version = p.version + 1 FROM written w
     WHERE p.post_id = w.post_id AND p.media_urls IS DISTINCT FROM w.media_urls AND p.deleted_at IS NULL`
 }
-
-/** One row `{ waiting, dead }` of jobs, for the metrics. */
-export function countJobs(): SQL {
-  return sql`SELECT count(*) FILTER (WHERE state IN ('waiting', 'running'))::int AS waiting,
-    count(*) FILTER (WHERE state = 'dead')::int AS dead FROM media_jobs`
-}

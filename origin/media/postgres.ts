@@ -52,10 +52,6 @@ export function postgresMediaJobs(database: Database): MediaJobs {
       const written = results.at(-1)?.[0]
       return written === undefined ? null : (written.body as TidelineEvent)
     },
-    async count() {
-      const [row] = await database.query<{ waiting: number; dead: number }>(queries.countJobs())
-      return row ?? { waiting: 0, dead: 0 }
-    },
   }
 }
 

@@ -51,5 +51,4 @@ export interface MediaJobs {
     variants: readonly StoredVariant[],
     event: TidelineEvent,
   ): Promise<TidelineEvent | null>
-  count(): Promise<{ waiting: number; dead: number }>
 }

@@ -19,18 +19,42 @@ export interface TestDatabase {
   close(): Promise<void>
 }
 
-/** An embedded Postgres in memory, migrated. */
+/**
+ * A migrated database: in an embedded Postgres in memory, or, when POSTGRES_TEST_URL names a server, a new one there, dropped
+ * in the end.
+ */
 export async function startDatabase(): Promise<TestDatabase> {
-  const engine = await startEmbeddedPostgres({ port: 0 })
+  const { POSTGRES_TEST_URL } = process.env
+  const engine = POSTGRES_TEST_URL
+    ? await createDatabaseAt(POSTGRES_TEST_URL)
+    : await startEmbeddedPostgres({ port: 0 })
   const pool = new pg.Pool({ connectionString: engine.url, max: 8 })
-  // Clients that are still saying good-bye when the engine closes have nobody else to tell.
-  pool.on('connect', (client) => client.on('error', () => {}))
+  // The pool ends before its sockets do; an engine that closes first would cut them, and a cut socket is an error.
+  let connected = 0
+  pool.on('connect', (client) => {
+    connected++
+    client.once('end', () => connected--)
+  })
   await migrate(pool)
   const close = async () => {
     await pool.end()
+    await eventually(() => connected === 0)
     await engine.close()
   }
   return { database: nodeDatabase(drizzle(pool)), pool, close }
+}
+
+async function createDatabaseAt(server: string): Promise<{ url: string; close(): Promise<void> }> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`
+  const run = async (statement: string) => {
+    const client = new pg.Client({ connectionString: server })
+    await client.connect()
+    await client.query(statement).finally(() => client.end())
+  }
+  await run(`create database ${name}`)
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return { url: url.href, close: () => run(`drop database ${name}`) }
 }
 
 export interface TestRedis {
