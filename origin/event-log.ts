@@ -67,6 +67,11 @@ export interface OperableEventLog extends EventLog {
    * Answers how many.
    */
   replayDeadLetters(topic: Topic, group?: string): Promise<number>
+  /**
+   * Takes all groups back to what was appended from an instant on, so that it is handled again: what they wrote elsewhere
+   * since has been lost. Before the first subscription.
+   */
+  rewind(sinceMs: number): Promise<void>
 }
 
 /** What the effect needs is away (Redis, the database): the event waits for it and no try is counted. */

@@ -169,6 +169,16 @@ export function commitOffsets(commits: readonly (Place & { member: string; offse
     RETURNING o.group_id AS "group", o.topic, o.partition`
 }
 
+/** Takes every group back to the first message that was appended at or after an instant, where it stands further on. */
+export function rewindGroups(since: Date): SQL {
+  return sql`UPDATE log_offsets o SET "offset" = m."offset", updated_at = now()
+    FROM (
+      SELECT topic, partition, min("offset") AS "offset" FROM log_messages
+      WHERE created_at >= ${since.toISOString()}::timestamptz GROUP BY topic, partition
+    ) m
+    WHERE o.topic = m.topic AND o.partition = m.partition AND o."offset" > m."offset"`
+}
+
 /** Removes members that leave, and those that died long ago. */
 export function removeMembers(members: readonly string[]): SQL {
   return sql`DELETE FROM log_members

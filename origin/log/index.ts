@@ -5,7 +5,7 @@
 import { type TidelineEvent, topicOf, uuidv7 } from '#core/events.ts'
 import type { Clock, Random } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
-import { appendMessages, deadLetterTopic, type Head, type NewMessage } from '#drizzle/queries/log.ts'
+import { appendMessages, deadLetterTopic, type Head, type NewMessage, rewindGroups } from '#drizzle/queries/log.ts'
 import type { OperableEventLog } from '../event-log.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -121,6 +121,9 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
     },
     deadLetters: (topic, limit = 100) => readDeadLetters(database, topic, limit),
     replayDeadLetters: (topic, group) => replayAll(database, topic, group ?? null, notifier, appended),
+    async rewind(sinceMs) {
+      await database.query(rewindGroups(new Date(sinceMs)))
+    },
     expire: retention.expire,
     async close() {
       retention.stop()

@@ -8,7 +8,7 @@
  *
  * It differs in these points: RESP2 only; no blocking commands, no ACL, no cluster, no replication, no eviction; `OBJECT ENCODING` is a guess; SCAN
  * visits in another order; scripts run in fengari with Lua 5.1's numbers, without cmsgpack and struct, and stop after five seconds; a crash loses
- * what came after the last snapshot, and INFO shows a new run_id after each start, so that fan-out replays.
+ * what came after the last snapshot, which `lostSince` tells, and INFO shows a new run_id after each start.
  *
  * One file per data type under commands/; `commands/index.ts` lists them all.
  */
@@ -42,6 +42,11 @@ export interface EmbeddedRedis {
   readonly url: string
   /** Fresh at every start; INFO shows it as run_id. */
   readonly runId: string
+  /**
+   * Unix milliseconds from which on writes are missing, since the process before was killed; null when it ended by
+   * itself. What was derived from other data and must be whole is then to be forgotten and derived again.
+   */
+  readonly lostSince: number | null
   /** Writes a snapshot and resolves when it is on disk; resolves at once without a file. */
   snapshot(): Promise<void>
   /** Writes the last snapshot, closes all connections and frees the port. */
@@ -77,6 +82,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
     port,
     url: `redis://${host}:${port}`,
     runId,
+    lostSince: persistence.lostSince,
     snapshot: () => persistence.save(),
     close() {
       closing ??= shutDown(server, engine, persistence, stopTimers)
@@ -123,5 +129,5 @@ async function shutDown(
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   for (const client of engine.clients) (client as Connection).destroy()
   await closed
-  await persistence.save()
+  await persistence.end()
 }

@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { Engine } from './command.ts'
 import type { Surroundings } from './keyspace.ts'
 import { loadSnapshot, writeSnapshot, writeSnapshotNow } from './snapshot.ts'
@@ -10,10 +10,19 @@ export class Persistence {
   #running: Promise<void> | undefined
   #engine: Engine | undefined
   #surroundings: Surroundings | undefined
+  #lostSince: number | null = null
 
   constructor(file: string | undefined, log: (message: string) => void) {
     this.#file = file
     this.#log = log
+  }
+
+  /**
+   * Unix milliseconds from which on writes are missing, because the process before did not end by itself and took along
+   * what its last snapshot does not show; null when nothing is missing.
+   */
+  get lostSince(): number | null {
+    return this.#lostSince
   }
 
   /** Loads the last snapshot. A damaged one is put aside and told about: what is in it can be rebuilt, a start that fails cannot. */
@@ -21,14 +30,32 @@ export class Persistence {
     this.#engine = engine
     this.#surroundings = surroundings
     if (this.#file === undefined) return
+    this.#lostSince = await this.#takeMark(engine.clock())
     try {
       await loadSnapshot(this.#file, engine.databases, surroundings.now, engine.random)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
       for (const db of engine.databases) db.clear()
       await rename(this.#file, `${this.#file}.damaged`)
+      this.#lostSince = 0
       this.#log(`redis snapshot unreadable (${String(error)}): kept as ${this.#file}.damaged, starting empty`)
     }
+  }
+
+  /** The last snapshot of this process: whoever loads it misses nothing. */
+  async end(): Promise<void> {
+    await this.save()
+    if (this.#file !== undefined) await rm(runningMark(this.#file), { force: true })
+  }
+
+  /** Lays a mark that only an orderly end removes. A mark that lies there already is a process's that was killed. */
+  async #takeMark(now: number): Promise<number | null> {
+    if (this.#file === undefined) return null
+    const mark = runningMark(this.#file)
+    const startedMs = await readFile(mark, 'utf8').then(Number, ifMissing(null))
+    const snapshotMs = await stat(this.#file).then(({ mtimeMs }) => mtimeMs, ifMissing(null))
+    await writeFile(mark, String(now))
+    return startedMs === null ? null : Math.floor(snapshotMs ?? startedMs)
   }
 
   /** Writes a snapshot after the one under way, if any. */
@@ -56,3 +83,12 @@ export class Persistence {
     this.#engine.stats.lastSaveMs = this.#engine.clock()
   }
 }
+
+const runningMark = (file: string) => `${file}.running`
+
+const ifMissing =
+  <T>(fallback: T) =>
+  (error: NodeJS.ErrnoException): T => {
+    if (error.code === 'ENOENT') return fallback
+    throw error
+  }

@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
-import { open, readFile, rename } from 'node:fs/promises'
+import { closeSync, fsyncSync, openSync, renameSync, utimesSync, writeSync } from 'node:fs'
+import { open, readFile, rename, utimes } from 'node:fs/promises'
 import { deserialize, serialize } from 'node:v8'
 import type { Random } from '#core/ids.ts'
 import { Bytes } from './bytes.ts'
@@ -90,7 +90,10 @@ function fromRecord(type: TypeName, data: unknown, random: Random): DataOf[TypeN
   return data as DataOf[TypeName]
 }
 
-/** Writes all keys to `file` in the background, atomically (a temporary file, fsync, rename). Rejects as the file system does. */
+/**
+ * Writes all keys to `file` in the background, atomically (a temporary file, fsync, rename), and dates it to the moment
+ * that it shows. Rejects as the file system does.
+ */
 export async function writeSnapshot(
   file: string,
   databases: readonly Database[],
@@ -98,6 +101,7 @@ export async function writeSnapshot(
 ): Promise<void> {
   const temporary = `${file}.tmp`
   const handle = await open(temporary, 'w')
+  const moment = new Date(surroundings.now)
   const walk = new Walk(databases, surroundings)
   try {
     await handle.write(MAGIC)
@@ -108,6 +112,7 @@ export async function writeSnapshot(
     walk.end()
     await handle.close()
   }
+  await utimes(temporary, moment, moment)
   await rename(temporary, file)
 }
 
@@ -116,6 +121,7 @@ export function writeSnapshotNow(file: string, databases: readonly Database[], s
   const temporary = `${file}.now.tmp`
   const descriptor = openSync(temporary, 'w')
   const before = surroundings.before
+  const moment = new Date(surroundings.now)
   const walk = new Walk(databases, surroundings)
   try {
     writeSync(descriptor, MAGIC)
@@ -127,6 +133,7 @@ export function writeSnapshotNow(file: string, databases: readonly Database[], s
     surroundings.before = before
     closeSync(descriptor)
   }
+  utimesSync(temporary, moment, moment)
   renameSync(temporary, file)
 }
 
