@@ -51,6 +51,8 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
       max: config.databaseUrl ? POOL.distributed : POOL.embedded,
     })
     pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
+    // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
+    pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
     closers.push(() => pool.end())
     await migrate(pool)
 
