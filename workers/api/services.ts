@@ -12,7 +12,7 @@ import { type EdgeQueues, edgeQueues } from './data/queue.ts'
 import { upstashRedis } from './data/redis.ts'
 import { FeedIsolate } from './feed/isolate.ts'
 import { type LastPages, lastPages } from './feed/last-page.ts'
-import { createRateLimits, type RateLimits } from './middleware/rate-limit.ts'
+import { createRateLimits, type RateLimits } from './rate-limits.ts'
 
 export interface Services {
   readonly config: Config

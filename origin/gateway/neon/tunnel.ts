@@ -3,6 +3,8 @@ import pg from 'pg'
 import type { WebSocket } from 'ws'
 import { sendCancel } from './cancel.ts'
 import { type CredentialCheck, wrongPassword } from './credentials.ts'
+import type { GatewayMetrics } from './metrics.ts'
+import type { Credentials, GatewayLogger, NeonGatewayLimits, TargetSettings } from './settings.ts'
 import {
   ASK_CLEARTEXT_PASSWORD,
   encodeFatal,
@@ -11,7 +13,14 @@ import {
   ProtocolError,
   startupOptions,
 } from './startup.ts'
-import type { TunnelOptions } from './tunnels.ts'
+
+export interface TunnelOptions {
+  target: TargetSettings
+  credentials: Credentials
+  limits: NeonGatewayLimits
+  logger: GatewayLogger
+  metrics: GatewayMetrics
+}
 
 /** One WebSocket and its connection to the target. */
 export interface Tunnel {

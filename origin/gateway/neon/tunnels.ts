@@ -2,17 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { credentialCheck } from './credentials.ts'
-import type { GatewayMetrics } from './metrics.ts'
-import type { Credentials, GatewayLogger, NeonGatewayLimits, TargetSettings } from './settings.ts'
-import { serveTunnel, type Tunnel } from './tunnel.ts'
-
-export interface TunnelOptions {
-  target: TargetSettings
-  credentials: Credentials
-  limits: NeonGatewayLimits
-  logger: GatewayLogger
-  metrics: GatewayMetrics
-}
+import { serveTunnel, type Tunnel, type TunnelOptions } from './tunnel.ts'
 
 /** The gateway's WebSockets. */
 export interface Tunnels {

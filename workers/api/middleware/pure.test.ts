@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { encodeCursor } from '#core/cursor.ts'
 import { readConfig } from '../config.ts'
+import { createRateLimits } from '../rate-limits.ts'
 import { cutPage, positionOf } from '../routes/paging.ts'
 import { env } from '../testing.ts'
 import { matches, textTag, weakTag } from './conditional.ts'
 import { allowedOrigin } from './headers.ts'
-import { createRateLimits } from './rate-limit.ts'
 import { Timings } from './timings.ts'
 import { requestId, traceparent } from './trace.ts'
 
