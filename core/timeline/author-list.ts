@@ -58,9 +58,9 @@ export async function rebuildAuthorList(
   const floor = floorOf(posts)
   const key = keys.author(author)
   const pairs = posts.entries.flatMap((entry) => [entry.ms, entry.id])
+  // One command: a mark must never stand in a key without the posts that it vouches for.
   await ports.redis.pipeline([
-    ...(pairs.length > 0 ? [['ZADD', key, ...pairs] as Command] : []),
-    ['ZADD', key, 'GT', floor, MARK],
+    ['ZADD', key, 'GT', floor, MARK, ...pairs],
     ['EXPIRE', key, TTL.author],
   ])
   return { author, floor, entries: posts.entries.filter((entry) => entry.ms >= floor) }

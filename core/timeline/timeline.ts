@@ -8,7 +8,7 @@
 import type { FanoutPolicy } from '../fanout-policy.ts'
 import { type Id, idMs } from '../ids.ts'
 import { keys, MARK, TTL } from '../keys.ts'
-import { type Command, type Reply, scored } from '../redis.ts'
+import { type Command, type Reply, scored, strings } from '../redis.ts'
 
 /** A post's place in a timeline. */
 export interface Entry {
@@ -26,12 +26,16 @@ export interface TimelineRead {
   reachedFloor: boolean
 }
 
-/** Commands of one read: the newest `n` members, the mark, and a longer life, which reads alone may give. */
+/**
+ * Commands of one read: the mark, the newest `n` members, and a longer life, which reads alone may give. The mark comes
+ * first: others may write between two commands of a pipeline, and a mark set after the members were read would call a
+ * cold timeline whole.
+ */
 export function readTimeline(user: Id, n: number): Command[] {
   const key = keys.timeline(user)
   return [
-    ['ZRANGE', key, 0, n - 1, 'REV', 'WITHSCORES'],
     ['ZSCORE', key, MARK],
+    ['ZRANGE', key, 0, n - 1, 'REV', 'WITHSCORES'],
     ['EXPIRE', key, TTL.timeline],
   ]
 }
@@ -40,22 +44,28 @@ export function readTimeline(user: Id, n: number): Command[] {
 export function readTimelineBelow(user: Id, ms: number, n: number): Command[] {
   const key = keys.timeline(user)
   return [
-    ['ZRANGE', key, ms, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, n, 'WITHSCORES'],
     ['ZSCORE', key, MARK],
+    ['ZRANGE', key, ms, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, n, 'WITHSCORES'],
     ['EXPIRE', key, TTL.timeline],
   ]
 }
 
-/** Reads the replies of `readTimeline` or `readTimelineBelow`, asked for `n` members. */
-export function parseTimeline(members: Reply | undefined, mark: Reply | undefined, n: number): TimelineRead {
-  if (mark === null || mark === undefined) return { floor: null, entries: [], reachedFloor: false }
-  const floor = Number(mark)
+/**
+ * Reads the replies of `readTimeline` or `readTimelineBelow`, asked for `n` members. A mark among the members is what
+ * counts, since it was read with them; the one asked for alone counts only where the members end above it. Members that
+ * end without a mark are cold (or, for `readTimelineBelow`, below a floor that has risen): Postgres knows.
+ */
+export function parseTimeline(mark: Reply | undefined, members: Reply | undefined, n: number): TimelineRead {
   const pairs = scored(members)
+  const inside = pairs.find(([member]) => member === MARK)
+  const floor = inside?.[1] ?? (pairs.length < n || mark === null || mark === undefined ? null : Number(mark))
+  if (floor === null) return { floor, entries: [], reachedFloor: false }
   const entries: Entry[] = []
+  // The mark sorts before the posts of its own millisecond: only what lies below it says that all of those were read.
   let reachedFloor = pairs.length < n
   for (const [id, ms] of pairs) {
-    if (id === MARK || ms < floor) reachedFloor = true
-    else if (id.charCodeAt(0) !== PLACEHOLDER_CODE) entries.push({ id, ms })
+    if (ms < floor) reachedFloor = true
+    else if (id !== MARK && id.charCodeAt(0) !== PLACEHOLDER_CODE) entries.push({ id, ms })
   }
   return { floor, entries, reachedFloor }
 }
@@ -93,6 +103,16 @@ export function addPosts(user: Id, entries: readonly Entry[]): Command[] {
 /** Takes posts out of one timeline: the purge after an unfollow, a block or a delete. */
 export function removePosts(user: Id, posts: readonly Id[]): Command[] {
   return posts.length === 0 ? [] : [['ZREM', keys.timeline(user), ...posts]]
+}
+
+/** All members of one timeline, for a purge that must not miss any. */
+export function readTimelineMembers(user: Id): Command {
+  return ['ZRANGE', keys.timeline(user), 0, -1]
+}
+
+/** The post ids among a timeline's members. */
+export function postsAmong(members: Reply | undefined): Id[] {
+  return strings(members).filter((member) => member !== MARK && member.charCodeAt(0) !== PLACEHOLDER_CODE)
 }
 
 export function readFloor(user: Id): Command {
