@@ -77,10 +77,41 @@ export function unhide(user: Id, reason: HiddenReason, author: Id): Command[] {
   return [raiseGraph(user), ['SREM', keys.hidden(user), hiddenMember(reason, author)]]
 }
 
+/**
+ * KEYS: graph, hidden. ARGV: version, member, 1 to hide or 0 to show. Does nothing if the graph has moved.
+ */
+const REFLECT_SCRIPT = `
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('INCR', KEYS[1])
+if ARGV[3] == '0' then
+  redis.call('SREM', KEYS[2], ARGV[2])
+elseif redis.call('SISMEMBER', KEYS[2], '~') == 1 then
+  redis.call('SADD', KEYS[2], ARGV[2])
+end
+return 1`
+
+export const readGraph = (user: Id): Command => ['GET', keys.graph(user)]
+
+/** Reads the reply of `readGraph`: empty when it never moved. */
+export const graphVersion = (reply: Reply | undefined): string => String(reply ?? '')
+
+/**
+ * Makes an author hidden or shown as the primary said, if the graph still reads the version from before it was asked.
+ * For consumers, whose news may be older than what the edge has written since: an unconditional change would undo it.
+ * Answers 1 when it was done (the graph is raised then), 0 when the primary must be asked again.
+ */
+export function reflectHidden(user: Id, reason: HiddenReason, author: Id, hidden: boolean, version: string): Command {
+  const member = hiddenMember(reason, author)
+  return ['EVAL', REFLECT_SCRIPT, 2, keys.graph(user), keys.hidden(user), version, member, hidden ? 1 : 0]
+}
+
 /** After the inverse row stands, or in a crossing: raises the graph and merges this author, where the set is known. */
 export function addCelebrity(user: Id, author: Id): Command[] {
   return [raiseGraph(user), ['EVAL', ADD_SCRIPT, 1, keys.celebs(user), author]]
 }
+
+/** After an unfollow, once the graph is raised: a celebrity left in the set would show again when the hidden entry goes. */
+export const removeCelebrity = (user: Id, author: Id): Command => ['SREM', keys.celebs(user), author]
 
 /**
  * KEYS: set, graph. ARGV: version, life, members … Replaces the set if the graph still reads `version`.

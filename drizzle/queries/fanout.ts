@@ -30,36 +30,37 @@ export function followerPageEnds(author: Id, size: number): SQL {
 }
 
 /**
- * Brings the inverse row to a follow's state if the version is newer, and both people's counts with it. Answers one row
- * of `AppliedFollow`: what the inverse row says now and how many follow.
+ * Brings the inverse row to a follow's state if the version is newer, and both people's counts with it. The last
+ * statement answers one row of `AppliedFollow`: what the inverse row says now and how many follow.
+ *
+ * The row is made first, as a tombstone older than any version: two changes of a new pair then wait for each other on the
+ * row's lock, and the later one counts from what the earlier one left.
  */
 export function applyFollow(follow: { followerId: Id; followeeId: Id; state: string; version: number }): SQL[] {
   const { followerId, followeeId, state, version } = follow
+  const pair = sql`followee_id = ${followeeId}::bigint AND follower_id = ${followerId}::bigint`
   return [
     sql`
-    WITH former AS (
-      SELECT state FROM ${followers}
-       WHERE ${followers.followeeId} = ${followeeId}::bigint AND ${followers.followerId} = ${followerId}::bigint FOR UPDATE
-    ), applied AS (
-      INSERT INTO ${followers} (followee_id, follower_id, state, version)
-      VALUES (${followeeId}::bigint, ${followerId}::bigint, ${state}, ${version}::bigint)
-      ON CONFLICT (followee_id, follower_id) DO UPDATE
-        SET state = EXCLUDED.state, version = EXCLUDED.version, updated_at = now()
-        WHERE followers.version < EXCLUDED.version
-      RETURNING state
-    ), moved AS (
-      SELECT (applied.state = 'active')::int - coalesce((SELECT (state = 'active')::int FROM former), 0) AS by FROM applied
+    INSERT INTO ${followers} (followee_id, follower_id, state, version)
+    VALUES (${followeeId}::bigint, ${followerId}::bigint, 'removed', -1)
+    ON CONFLICT (followee_id, follower_id) DO NOTHING`,
+    sql`
+    WITH applied AS (
+      UPDATE ${followers} SET state = ${state}, version = ${version}::bigint, updated_at = now()
+        FROM (SELECT followee_id, follower_id, state FROM ${followers} WHERE ${pair} FOR UPDATE) former
+       WHERE followers.followee_id = former.followee_id AND followers.follower_id = former.follower_id
+         AND followers.version < ${version}::bigint
+      RETURNING (followers.state = 'active')::int - (former.state = 'active')::int AS by
     )
     UPDATE ${users}
-       SET follower_count = follower_count + CASE WHEN user_id = ${followeeId}::bigint THEN moved.by ELSE 0 END,
-           following_count = following_count + CASE WHEN user_id = ${followerId}::bigint THEN moved.by ELSE 0 END
-      FROM moved
-     WHERE moved.by <> 0 AND user_id IN (${followeeId}::bigint, ${followerId}::bigint)`,
+       SET follower_count = follower_count + CASE WHEN user_id = ${followeeId}::bigint THEN applied.by ELSE 0 END,
+           following_count = following_count + CASE WHEN user_id = ${followerId}::bigint THEN applied.by ELSE 0 END
+      FROM applied
+     WHERE applied.by <> 0 AND user_id IN (${followeeId}::bigint, ${followerId}::bigint)`,
     sql`
-    SELECT f.state, f.version, u.follower_count, coalesce(m.mode, 'push') AS mode
+    SELECT f.state, f.version, u.follower_count
       FROM ${followers} f
       JOIN ${users} u ON u.user_id = f.followee_id
-      LEFT JOIN ${authorModes} m ON m.author_id = f.followee_id
      WHERE f.followee_id = ${followeeId}::bigint AND f.follower_id = ${followerId}::bigint`,
   ]
 }
@@ -68,7 +69,6 @@ export interface AppliedFollow {
   state: 'active' | 'requested' | 'removed'
   version: string | number
   follower_count: number
-  mode: AuthorMode
 }
 
 /** What fan-out must know of a post when it consumes it. One row of `FanoutTarget`, none when the post is unknown. */
@@ -149,18 +149,36 @@ export function schedulePurge(followerId: Id, followeeId: Id, afterMs: number): 
     ON CONFLICT (follower_id, followee_id) DO UPDATE SET due_at = EXCLUDED.due_at`
 }
 
-/** Takes the purges that are due: each is one worker's. Rows of `DuePurge`. */
-export function takeDuePurges(limit: number): SQL {
+/**
+ * Takes the purges that are due, each one worker's until its lease is over: a worker that dies leaves them to the next.
+ * Rows of `DuePurge`.
+ */
+export function takeDuePurges(limit: number, leaseMs: number): SQL {
   return sql`
-    DELETE FROM ${timelinePurges} WHERE (follower_id, followee_id) IN (
+    UPDATE ${timelinePurges} SET due_at = now() + ${leaseMs}::int * interval '1 millisecond'
+     WHERE (follower_id, followee_id) IN (
       SELECT follower_id, followee_id FROM ${timelinePurges}
        WHERE due_at <= now() ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
-    RETURNING follower_id, followee_id`
+    RETURNING follower_id, followee_id, due_at::text AS lease`
 }
 
 export interface DuePurge {
   follower_id: string
   followee_id: string
+  /** When the lease ends: names this taking, so that a later unfollow's purge is not taken for it. */
+  lease: string
+}
+
+/** Removes a purge that is done, unless it was taken again or moved on by another unfollow. */
+export function finishPurge(followerId: Id, followeeId: Id, lease: string): SQL {
+  return sql`
+    DELETE FROM ${timelinePurges} WHERE follower_id = ${followerId}::bigint AND followee_id = ${followeeId}::bigint
+       AND due_at = ${lease}::timestamptz`
+}
+
+/** Which of these posts are an author's, deleted ones too. Rows of `{ post_id }`. */
+export function postsBy(author: Id, among: SQL): SQL {
+  return sql`SELECT post_id FROM ${posts} WHERE post_id = ANY(${among}) AND user_id = ${author}::bigint`
 }
 
 /** What stands between a reader and an author just now. One row of `Standing`. */
@@ -168,14 +186,14 @@ export function standing(reader: Id, author: Id): SQL {
   return sql`
     SELECT EXISTS (SELECT 1 FROM ${follows} WHERE follower_id = ${reader}::bigint
               AND followee_id = ${author}::bigint AND state = 'active') AS following,
-           EXISTS (SELECT 1 FROM ${timelinePurges} WHERE follower_id = ${reader}::bigint
-              AND followee_id = ${author}::bigint) AS purge_scheduled,
+           NOT EXISTS (SELECT 1 FROM ${followers} WHERE follower_id = ${reader}::bigint
+              AND followee_id = ${author}::bigint AND state = 'active') AS ended,
            coalesce((SELECT mode FROM ${authorModes} WHERE author_id = ${author}::bigint), 'push') AS mode`
 }
 
 export interface Standing {
   following: boolean
-  purge_scheduled: boolean
+  ended: boolean
   mode: AuthorMode
 }
 

@@ -2,7 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Id, idMs } from '#core/ids.ts'
 import type { FollowedPosts, HiddenReason, PostMedia, PostRecord, UserRecord } from '#core/timeline/index.ts'
-import { authorModes, blocks, follows, mutes, posts, users } from '../schema.ts'
+import { authorModes, blocks, followers, follows, mutes, posts, timelinePurges, users } from '../schema.ts'
 
 /** A list of ids as one text parameter, which every driver carries alike. */
 export const idList = (ids: readonly Id[]): SQL => sql`${`{${ids.join(',')}}`}::bigint[]`
@@ -22,7 +22,7 @@ export function followedPosts(user: Id, limit: number, below: Id | null = null):
          FROM ${follows}
          LEFT JOIN affinities a ON a.user_id = ${follows.followerId} AND a.author_id = ${follows.followeeId}
         WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'active'
-        ORDER BY a.weight DESC NULLS LAST, ${follows.createdAt} DESC
+        ORDER BY a.weight DESC NULLS LAST, ${follows.createdAt} DESC, ${follows.followeeId}
         LIMIT ${FOLLOWEES_PER_READ}::int)
       UNION ALL SELECT ${user}::bigint
     )
@@ -57,7 +57,10 @@ export function followedPostsOf(rows: readonly PostPlace[], limit: number): Foll
   return { entries, complete: rows.length < limit }
 }
 
-/** Authors not to show, with the reason. Unfollowed ones count while pushes of theirs may still be on their way. */
+/**
+ * Authors not to show, with the reason. Unfollowed ones count while pushes of theirs may still be on their way: for a
+ * while, and for as long as the second purge is to come or the unfollow has not reached the inverse table.
+ */
 export function hiddenAuthors(user: Id): SQL {
   return sql`
     SELECT 'b' AS reason, ${blocks.targetId} AS author FROM ${blocks}
@@ -68,7 +71,11 @@ export function hiddenAuthors(user: Id): SQL {
      WHERE ${mutes.userId} = ${user}::bigint AND ${mutes.state} = 'active'
     UNION SELECT 'u', ${follows.followeeId} FROM ${follows}
      WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'removed'
-       AND ${follows.updatedAt} > now() - interval '15 minutes'`
+       AND (${follows.updatedAt} > now() - interval '15 minutes'
+         OR EXISTS (SELECT 1 FROM ${timelinePurges} p
+                     WHERE p.follower_id = ${user}::bigint AND p.followee_id = follows.followee_id)
+         OR EXISTS (SELECT 1 FROM ${followers} i WHERE i.followee_id = follows.followee_id
+                     AND i.follower_id = ${user}::bigint AND i.state = 'active'))`
 }
 
 export interface HiddenRow {
@@ -76,13 +83,17 @@ export interface HiddenRow {
   author: string
 }
 
-/** The authors a reader follows whose posts are pulled, and the registry's version. Rows of `CelebrityRow`. */
+/**
+ * The authors a reader follows whose posts are pulled, and the registry's version. One who has come down stays for an
+ * hour: a post that was seen by pulling may still be on its way into timelines. Rows of `CelebrityRow`.
+ */
 export function followedCelebrities(user: Id): SQL {
   return sql`
     SELECT ${authorModes.authorId} AS author, ${authorModes.version} AS version
       FROM ${authorModes}
       JOIN ${follows} ON ${follows.followeeId} = ${authorModes.authorId}
-     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'active' AND ${authorModes.mode} <> 'push'`
+     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'active'
+       AND (${authorModes.mode} <> 'push' OR ${authorModes.updatedAt} > now() - interval '1 hour')`
 }
 
 export interface CelebrityRow {

@@ -7,11 +7,11 @@ import type { GraphStore } from './store.ts'
 export function postgresGraph(database: Database): GraphStore {
   return {
     async applyFollow(change) {
-      const [, rows] = await database.batch(queries.applyFollow(change))
-      const row = rows?.[0] as unknown as queries.AppliedFollow | undefined
+      const results = await database.batch(queries.applyFollow(change))
+      const row = results.at(-1)?.[0] as unknown as queries.AppliedFollow | undefined
       if (row === undefined) return null
-      const { state, version, follower_count: followerCount, mode } = row
-      return { state, version: Number(version), followerCount, mode }
+      const { state, version, follower_count: followerCount } = row
+      return { state, version: Number(version), followerCount }
     },
     async authorPosts(author, from, limit) {
       const rows = await database.query<feed.PostPlace>(feed.authorPosts(author, limit, from))
@@ -24,15 +24,26 @@ export function postgresGraph(database: Database): GraphStore {
     async schedulePurge(followerId, followeeId, afterMs) {
       await database.query(queries.schedulePurge(followerId, followeeId, afterMs))
     },
-    async takeDuePurges(limit) {
-      const rows = await database.query<queries.DuePurge>(queries.takeDuePurges(limit))
-      return rows.map((row) => ({ followerId: String(row.follower_id), followeeId: String(row.followee_id) }))
+    async takeDuePurges(limit, leaseMs) {
+      const rows = await database.query<queries.DuePurge>(queries.takeDuePurges(limit, leaseMs))
+      return rows.map(({ follower_id, followee_id, lease }) => ({
+        followerId: String(follower_id),
+        followeeId: String(followee_id),
+        lease,
+      }))
+    },
+    async finishPurge({ followerId, followeeId, lease }) {
+      await database.query(queries.finishPurge(followerId, followeeId, lease))
+    },
+    async postsBy(author, among) {
+      const rows = await database.query<{ post_id: string }>(queries.postsBy(author, feed.idList(among)))
+      return rows.map((row) => String(row.post_id))
     },
     async standing(reader, author) {
       const [row] = await database.query<queries.Standing>(queries.standing(reader, author))
       return {
         following: row?.following ?? false,
-        purgeScheduled: row?.purge_scheduled ?? false,
+        ended: row?.ended ?? true,
         mode: row?.mode ?? 'push',
       }
     },

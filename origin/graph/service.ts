@@ -7,16 +7,22 @@ import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import { firstIdAt, type Id } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
 import {
+  type AuthorMode,
   addCelebrity,
   addPosts,
   floorOf,
-  hide,
+  graphVersion,
+  type HiddenReason,
+  postsAmong,
   raiseFloor,
   readFloor,
+  readGraph,
+  readTimelineMembers,
+  reflectHidden,
+  removeCelebrity,
   removePosts,
-  unhide,
 } from '#core/timeline/index.ts'
-import type { GraphStore } from './store.ts'
+import type { DuePurge, GraphStore } from './store.ts'
 
 export interface GraphNeeds {
   store: GraphStore
@@ -42,45 +48,70 @@ export function graphService({ store, redis, policy, onFollowers }: GraphNeeds):
     if (commands.length > 0) await redis.pipeline(commands)
   }
 
-  async function followed(reader: Id, author: Id, mode: 'push' | 'both' | 'pull'): Promise<void> {
-    const replies = await redis.pipeline([
-      ...unhide(reader, 'u', author),
-      readFloor(reader),
-      ...(mode === 'push' ? [] : addCelebrity(reader, author)),
-    ])
-    const floor = replies[2]
+  /**
+   * Brings one hidden entry to what the primary says at this moment. The edge writes it before it answers; here it is put
+   * right where that write failed, and never undone where the edge has been told something newer: then the graph has
+   * moved, and the primary is asked again.
+   */
+  async function reflect(user: Id, reason: HiddenReason, author: Id, isHidden: () => Promise<boolean>): Promise<void> {
+    for (let attempt = 0; attempt < REFLECT_TRIES; attempt++) {
+      const [version] = await redis.pipeline([readGraph(user)])
+      const hidden = await isHidden()
+      const [done] = await redis.pipeline([reflectHidden(user, reason, author, hidden, graphVersion(version))])
+      if (done === 1) return
+    }
+    throw new Error('the graph moved faster than it could be read: the event comes again')
+  }
+
+  /** Brings a reader's sets and timeline to whether the reader follows an author, as the edge's table says by now. */
+  async function settle(reader: Id, author: Id): Promise<void> {
+    let standing = await store.standing(reader, author)
+    await reflect(reader, 'u', author, async () => {
+      standing = await store.standing(reader, author)
+      return !standing.following
+    })
+    if (standing.following) return join(reader, author, standing.mode)
+    await purge(reader, author)
+    await store.schedulePurge(reader, author, policy.unfollowedForMs)
+    // A follow made and handled meanwhile may have lost posts to the purge.
+    if ((await store.standing(reader, author)).following) await settle(reader, author)
+  }
+
+  /** The inverse row stands and the graph is raised: now the author's posts join the reader's feed. */
+  async function join(reader: Id, author: Id, mode: AuthorMode): Promise<void> {
+    const [floor] = await redis.pipeline([readFloor(reader), ...(mode === 'push' ? [] : addCelebrity(reader, author))])
     if (mode !== 'pull' && floor !== null && floor !== undefined) await backfill(reader, author, Number(floor))
   }
 
+  /**
+   * Takes an author out of a reader's celebrities, and all of the author's posts out of the timeline, a cold one too: a
+   * rebuild would mark what is left in it.
+   */
   async function purge(reader: Id, author: Id): Promise<void> {
-    const [floor] = await redis.pipeline([readFloor(reader)])
-    const from = firstIdAt(floor === null ? 0 : Number(floor))
-    const posts = await store.authorPosts(author, from, policy.timelineTrimAt)
-    const commands = removePosts(
-      reader,
-      posts.entries.map((entry) => entry.id),
-    )
-    if (commands.length > 0) await redis.pipeline(commands)
-  }
-
-  async function unfollowed(reader: Id, author: Id): Promise<void> {
-    await redis.pipeline(hide(reader, 'u', author))
-    await purge(reader, author)
-    await store.schedulePurge(reader, author, policy.unfollowedForMs)
+    const [members] = await redis.pipeline([readTimelineMembers(reader)])
+    const held = postsAmong(members)
+    const posts = held.length === 0 ? [] : await store.postsBy(author, held)
+    await redis.pipeline([removeCelebrity(reader, author), ...removePosts(reader, posts)])
   }
 
   /**
-   * The second purge: takes out what was pushed after the first, then lifts the hidden entry. A follow or another
-   * unfollow may come in between, so the database is asked again afterwards and the last word put back.
+   * The second purge: takes out what was pushed after the first, then lifts the hidden entry, unless the graph has moved
+   * since the follow was looked at: the edge may have hidden the author anew. What is not finished comes again.
    */
-  async function purgeAgain(reader: Id, author: Id): Promise<void> {
-    const before = await store.standing(reader, author)
-    if (before.following) return
-    await purge(reader, author)
-    await redis.pipeline(unhide(reader, 'u', author))
-    const after = await store.standing(reader, author)
-    if (after.following) await followed(reader, author, after.mode)
-    else if (after.purgeScheduled) await redis.pipeline(hide(reader, 'u', author))
+  async function purgeAgain(due: DuePurge): Promise<void> {
+    const { followerId: reader, followeeId: author } = due
+    const [version] = await redis.pipeline([readGraph(reader)])
+    const { following, ended } = await store.standing(reader, author)
+    if (!following) {
+      if (!ended) return
+      await purge(reader, author)
+      const lift = reflectHidden(reader, 'u', author, false, graphVersion(version))
+      const [lifted] = await redis.pipeline([lift])
+      if (lifted !== 1) return
+      const after = await store.standing(reader, author)
+      if (after.following) await join(reader, author, after.mode)
+    }
+    await store.finishPurge(due)
   }
 
   return {
@@ -88,28 +119,36 @@ export function graphService({ store, redis, policy, onFollowers }: GraphNeeds):
       const applied = await store.applyFollow(change)
       if (applied === null) return
       const { followerId, followeeId } = change
-      if (applied.state === 'active') await followed(followerId, followeeId, applied.mode)
-      else if (applied.state === 'removed') await unfollowed(followerId, followeeId)
+      if (applied.state !== 'requested') await settle(followerId, followeeId)
       await onFollowers(followeeId, applied.followerCount)
     },
 
     async blockChanged({ userId, targetId, kind }) {
-      const { blocked, muted } = await store.relations(userId, targetId)
       if (kind === 'mute') {
-        await redis.pipeline(muted ? hide(userId, 'm', targetId) : unhide(userId, 'm', targetId))
-      } else if (blocked) {
-        await redis.pipeline([...hide(userId, 'b', targetId), ...hide(targetId, 'b', userId)])
-        await purge(userId, targetId)
-        await purge(targetId, userId)
-      } else {
-        await redis.pipeline([...unhide(userId, 'b', targetId), ...unhide(targetId, 'b', userId)])
+        await reflect(userId, 'm', targetId, async () => (await store.relations(userId, targetId)).muted)
+        return
       }
+      let isBlocked = false
+      const blocked = async () => {
+        isBlocked = (await store.relations(userId, targetId)).blocked
+        return isBlocked
+      }
+      await reflect(userId, 'b', targetId, blocked)
+      await reflect(targetId, 'b', userId, blocked)
+      if (!isBlocked) return
+      await purge(userId, targetId)
+      await purge(targetId, userId)
     },
 
     async purgeDue() {
-      const due = await store.takeDuePurges(100)
-      for (const { followerId, followeeId } of due) await purgeAgain(followerId, followeeId)
+      const due = await store.takeDuePurges(100, PURGE_LEASE_MS)
+      for (const purge of due) await purgeAgain(purge)
       return due.length
     },
   }
 }
+
+/** The graph moves with every follow and block of one person: more often than this in a row, the log's delay helps. */
+const REFLECT_TRIES = 8
+/** A second purge takes milliseconds; one that was not finished by then is given again. */
+const PURGE_LEASE_MS = 60_000

@@ -15,8 +15,24 @@ export interface AppliedFollow {
   state: 'active' | 'requested' | 'removed'
   version: number
   followerCount: number
-  /** Read after the inverse row stood: a crossing that began later repairs this follower itself. */
+}
+
+/** What the primary says of a reader and an author at one moment. */
+export interface Standing {
+  /** By the edge's own table, which is never late. */
+  following: boolean
+  /** The inverse row is not active: nothing more is pushed. */
+  ended: boolean
+  /** The registry's. Read after the inverse row stood: a crossing that began later repairs this follower itself. */
   mode: AuthorMode
+}
+
+/** A second purge that one worker holds. */
+export interface DuePurge {
+  followerId: Id
+  followeeId: Id
+  /** Names this taking. */
+  lease: string
 }
 
 export interface GraphStore {
@@ -27,8 +43,11 @@ export interface GraphStore {
   /** Whether either blocks the other; whether `user` mutes `target`. */
   relations(user: Id, target: Id): Promise<{ blocked: boolean; muted: boolean }>
   schedulePurge(followerId: Id, followeeId: Id, afterMs: number): Promise<void>
-  /** Takes the second purges that are due; each is given once. */
-  takeDuePurges(limit: number): Promise<{ followerId: Id; followeeId: Id }[]>
-  /** What the primary says of a reader and an author just now. */
-  standing(reader: Id, author: Id): Promise<{ following: boolean; purgeScheduled: boolean; mode: AuthorMode }>
+  /** Takes the second purges that are due. One that is not finished within the lease is given again. */
+  takeDuePurges(limit: number, leaseMs: number): Promise<DuePurge[]>
+  /** Removes a purge that is done, unless another unfollow has moved it on. */
+  finishPurge(purge: DuePurge): Promise<void>
+  /** Which of these posts are an author's, deleted ones too. */
+  postsBy(author: Id, among: readonly Id[]): Promise<Id[]>
+  standing(reader: Id, author: Id): Promise<Standing>
 }
