@@ -15,9 +15,11 @@ import {
   type FollowedPosts,
   floorOf,
   raiseFloor,
+  raiseGraph,
   readFloor,
   rebuildAuthorList,
   setMode,
+  timelinesExist,
 } from '#core/timeline/index.ts'
 import { forEachPage } from './pages.ts'
 import type { FanoutStore } from './store.ts'
@@ -60,10 +62,16 @@ export function crossing(needs: CrossingNeeds): Crossing {
     })
   }
 
-  /** Downwards: every follower's timeline holds the author's posts down to its floor. */
+  /**
+   * Downwards: every follower's timeline holds the author's posts down to its floor. One that is being rebuilt has no
+   * floor to lay them down to and may lack a post that was pulled only: the raised graph makes that rebuild start over.
+   */
   async function pushToFollowers(author: Id): Promise<void> {
     await forEachPage(needs, author, async (followers) => {
-      const floors = await redis.pipeline(followers.map(readFloor))
+      const replies = await redis.pipeline([...followers.map(readFloor), ...timelinesExist(followers)])
+      const floors = replies.slice(0, followers.length)
+      const rebuilding = followers.filter((_, i) => floors[i] === null && replies[followers.length + i] === 1)
+      if (rebuilding.length > 0) await redis.pipeline(rebuilding.map(raiseGraph))
       const posts = await store.authorPosts(author, policy.timelineLength)
       const commands = followers.flatMap((follower, i) => {
         const floor = floors[i]
@@ -86,9 +94,10 @@ export function crossing(needs: CrossingNeeds): Crossing {
 
     async modeChanged({ userId, mode, up, version }) {
       await store.applyMode(userId, mode, version)
-      if (mode !== 'both') return
       const now = await store.mode(userId)
-      if (now.version !== version) return
+      // Whoever changed the mode may have died before Redis was told.
+      await redis.pipeline([setMode(userId, now.mode)])
+      if (mode !== 'both' || now.version !== version) return
       if (up) await mergeForFollowers(userId)
       else await pushToFollowers(userId)
       await change(userId, 'both', up ? 'pull' : 'push', up)
