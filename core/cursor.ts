@@ -3,6 +3,7 @@
  * refused by another. They carry positions, never rights: every page is checked again for its reader.
  */
 import { z } from 'zod'
+import { parseId } from './ids.ts'
 import { problems } from './problem.ts'
 
 /** Packs a position. `kind` names the list, for example "feed" or "comments". */
@@ -36,4 +37,4 @@ export function decodeCursor<T extends readonly unknown[]>(kind: string, cursor:
 }
 
 /** The position of a list that runs newest first by id: everything below it comes next. */
-export const beforeId = z.tuple([z.string().regex(/^\d{1,20}$/)]).readonly()
+export const beforeId = z.tuple([z.string().refine((id) => parseId(id) !== null)]).readonly()

@@ -4,7 +4,7 @@
  * After Twitter's Snowflake and Instagram's sharded ids (2012): the shard is in the id, so a row is found without a directory.
  */
 
-/** A decimal string of an unsigned 64-bit integer, without leading zeros. */
+/** A decimal string of an integer in [0, 2^63), without leading zeros: what a bigint of Postgres holds. */
 export type Id = string
 
 /** 2025-01-01T00:00:00Z in Unix milliseconds: the zero of every id's clock. */
@@ -14,8 +14,9 @@ export const ID_EPOCH_MS = 1_735_689_600_000
 export const LOGICAL_SHARDS = 1 << 13
 
 const SEQUENCES = 1 << 10
-const MAX_ID = (1n << 64n) - 1n
-const MAX_AGE_MS = 2 ** 41 - 1
+const MAX_ID = (1n << 63n) - 1n
+/** The 41st bit would be the sign of Postgres's bigint: it stays zero until 2059. */
+const MAX_AGE_MS = 2 ** 40 - 1
 
 /** Milliseconds since the Unix epoch. Passed in wherever time matters, so that tests never sleep. */
 export type Clock = () => number
@@ -65,7 +66,7 @@ export interface IdFactory {
  * millisecond is used up, the factory runs ahead of the clock rather than wait. A clock that steps back is not followed.
  */
 export function createIdFactory(clock: Clock, random: Random): IdFactory {
-  let ms = 0
+  let ms = Number.NEGATIVE_INFINITY
   let first = 0
   let used = 0
   const startMs = (at: number) => {

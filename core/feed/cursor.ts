@@ -5,7 +5,8 @@
  */
 import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '../cursor.ts'
-import type { Id } from '../ids.ts'
+import { type Id, parseId } from '../ids.ts'
+import { problems } from '../problem.ts'
 import type { Candidate, Reason } from './types.ts'
 
 export interface FeedPosition {
@@ -22,7 +23,7 @@ export interface FeedPosition {
 const CODES: Reason[] = ['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']
 const KIND = 'feed'
 const MAX_IDS = 400
-const id = z.string().regex(/^\d{1,20}$/)
+const id = z.string().refine((text) => parseId(text) !== null)
 const shape = z
   .tuple([
     z.string().max(MAX_IDS * 12),
@@ -41,9 +42,14 @@ export function encodeFeedCursor(position: FeedPosition): string {
 
 /** @throws Problem 400 when it is not a cursor of the feed */
 export function decodeFeedCursor(cursor: string): FeedPosition {
-  const [ids, reasons, bottom, shown, served] = decodeCursor(KIND, cursor, shape)
-  const rest = unpackIds(ids).map((id, i) => ({ id, reason: CODES[Number(reasons[i])] ?? 'trending', relevance: 0 }))
-  return { rest, bottom, shown: unpackIds(shown), served }
+  const [packed, reasons, bottom, packedShown, served] = decodeCursor(KIND, cursor, shape)
+  const ids = unpackIds(packed)
+  const shown = unpackIds(packedShown)
+  if (ids === null || shown === null || ids.length !== reasons.length) {
+    throw problems.badRequest('This cursor is not one that the feed has given.')
+  }
+  const rest = ids.map((id, i) => ({ id, reason: CODES[Number(reasons[i])] ?? 'trending', relevance: 0 }))
+  return { rest, bottom, shown, served }
 }
 
 /** Ids as base-36 text: twelve characters each, and no binary in JSON. */
@@ -51,12 +57,13 @@ function packIds(ids: readonly Id[]): string {
   return ids.map((id) => BigInt(id).toString(36)).join('.')
 }
 
-function unpackIds(text: string): Id[] {
+/** Null when one of them is no id. */
+function unpackIds(text: string): Id[] | null {
   if (text === '') return []
-  return text
-    .split('.')
-    .filter((part) => /^[0-9a-z]{1,13}$/.test(part))
-    .map((part) => String(fromBase36(part)))
+  const parts = text.split('.')
+  if (!parts.every((part) => /^[0-9a-z]{1,13}$/.test(part))) return null
+  const ids = parts.map((part) => parseId(String(fromBase36(part))))
+  return ids.every((id) => id !== null) ? ids : null
 }
 
 /** Two halves of at most seven digits, so that no step passes 2^53. */
