@@ -2,6 +2,7 @@
  * Ranking: a logistic model over engagement, recency, relevance and affinity scores each item, then a greedy pass spreads
  * authors and topics. The weights are parameters; the nightly job trains them, these are where it starts.
  */
+import { compareIds } from '../ids.ts'
 import type { HydratedItem, RankedItem, Viewer } from './types.ts'
 
 export interface RankModel {
@@ -88,23 +89,28 @@ export function rank(
   return spread(scored, diversity)
 }
 
-const best = (a: RankedItem, b: RankedItem) => b.score - a.score || b.post.ms - a.post.ms
+const best = (a: RankedItem, b: RankedItem) => b.score - a.score || compareIds(b.post.id, a.post.id)
 
 /**
  * One pass in the order of the plain scores: each item is damped by how often its author and topic stood before it, then
- * sorted again. O(n log n), and within one author the order of the scores is kept.
+ * sorted again. O(n log n). Nothing rises above a better post of its own author: a worn-out topic would otherwise let the
+ * author's lesser posts pass.
  */
 function spread(sorted: RankedItem[], policy: DiversityPolicy): RankedItem[] {
   const authors = new Map<string, number>()
   const topics = new Map<string, number>()
+  const ceilings = new Map<string, number>()
   for (const item of sorted) {
     const author = repeat(authors, item.post.authorId)
     const topic = item.post.hashtags[0]
     const repeats = topic === undefined ? 0 : repeat(topics, topic)
     item.score *=
       damp(author, policy.authorDecay, policy.authorFloor) * damp(repeats, policy.topicDecay, policy.topicFloor)
+    item.score = Math.min(item.score, ceilings.get(item.post.authorId) ?? item.score)
+    ceilings.set(item.post.authorId, item.score)
   }
-  return sorted.sort(best)
+  // Stable: equal scores keep the order from before, newer first.
+  return sorted.sort((a, b) => b.score - a.score)
 }
 
 function repeat(counts: Map<string, number>, key: string): number {
