@@ -1,5 +1,6 @@
 /** Writes that the edge accepted with 202 because their store was away. */
 import { type DeferredWrite, type OriginMethod, originApi } from '#core/origin-api.ts'
+import { Problem, problems } from '#core/problem.ts'
 import type { OriginHandlers, RequestContext } from '../internal-api.ts'
 
 /**
@@ -17,6 +18,12 @@ const METHODS = [
   'engagement.deleteComment',
 ] as const satisfies readonly (DeferredWrite['kind'] & OriginMethod)[]
 
+/** Queues keep no order: a reply, or a deletion, may come before its comment. It waits, as for a store that is away. */
+const mayArriveLater = (kind: string, error: unknown) =>
+  (kind === 'engagement.comment' || kind === 'engagement.deleteComment') &&
+  error instanceof Problem &&
+  error.status === 404
+
 /** Deferred writes that are calls of an origin method, made late: the method's own handler applies them. */
 export function deferredFromMethods(methods: OriginHandlers): DeferredHandlers {
   const handlers: DeferredHandlers = {}
@@ -25,7 +32,11 @@ export function deferredFromMethods(methods: OriginHandlers): DeferredHandlers {
     if (!method) continue
     handlers[kind] = async (write, context) => {
       if (write.kind === 'post.create') throw new TypeError('a post is no engagement')
-      await method(originApi[kind].input.parse(write.input), context)
+      try {
+        await method(originApi[kind].input.parse(write.input), context)
+      } catch (error) {
+        throw mayArriveLater(kind, error) ? problems.away('The comment that this one needs', 2, error) : error
+      }
     }
   }
   return handlers
