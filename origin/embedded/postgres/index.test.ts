@@ -228,6 +228,21 @@ describe('a transaction that holds the engine', () => {
     for (let n = 0; n < 3; n++) await client.query('SELECT pg_sleep($1)', [(IDLE_MS * 0.4) / 1000])
     await expect(client.query('COMMIT')).resolves.toMatchObject({ command: 'COMMIT' })
   })
+
+  it('is not cut off for an earlier transaction of its connection, during which others waited', async () => {
+    const [client, other] = await Promise.all([1, 2].map(() => connect({ connectionString: strict.url })))
+    for (let n = 0; n < 6; n++) {
+      await client!.query('BEGIN')
+      const waiting = other!.query('SELECT 1')
+      await client!.query('SELECT pg_sleep($1)', [(IDLE_MS * 0.3) / 1000])
+      await client!.query('COMMIT')
+      await waiting
+    }
+    await client!.query('BEGIN')
+    // A fraction of the limit, in which nothing is sent.
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS * 0.5))
+    await expect(client!.query('COMMIT')).resolves.toMatchObject({ command: 'COMMIT' })
+  })
 })
 
 it('offers what search needs', async () => {

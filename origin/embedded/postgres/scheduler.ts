@@ -94,7 +94,7 @@ export class Scheduler {
   /** Lets the running turn end, rolls back what is open and gives no further turn. */
   async close(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#stalled)
+    this.#unwatch()
     await this.#running
     if (this.#holder !== undefined) await this.#rollback()
   }
@@ -112,7 +112,7 @@ export class Scheduler {
     for (let turn = 1; !this.#closed; turn++) {
       const tenant = this.#next()
       if (tenant === undefined) break
-      clearTimeout(this.#stalled)
+      this.#unwatch()
       const unit = tenant.units.shift()
       if (unit === undefined) await this.#evict(tenant)
       else await this.#turn(tenant, unit)
@@ -120,6 +120,11 @@ export class Scheduler {
     }
     this.#busy = false
     if (this.#holder !== undefined && !this.#closed) this.#watch(this.#holder)
+  }
+
+  #unwatch(): void {
+    clearTimeout(this.#stalled)
+    this.#stalled = undefined
   }
 
   #next(): Tenant | undefined {
@@ -203,8 +208,10 @@ export class Scheduler {
     for (const channel of channels) await this.#engine.query(`LISTEN "${channel.replaceAll('"', '""')}"`)
   }
 
+  /** Once a stall: others that ask for a turn meanwhile neither put the end off nor leave a second timer behind. */
   #watch(holder: Tenant): void {
-    this.#stalled = setTimeout(() => {
+    this.#stalled ??= setTimeout(() => {
+      this.#stalled = undefined
       if (this.#holder !== holder || this.#busy) return
       holder.terminate({
         severity: 'FATAL',
