@@ -60,27 +60,38 @@ export function registerCreatePost(app: App): void {
     const { userId } = requireViewer(c)
     const post = c.req.valid('json')
     const request = await keyedRequest(c, userId)
+    const tried: Id[] = []
     try {
-      const stored = await commit(c, userId, post, request)
+      const stored = await commit(c, userId, post, request, tried)
       const answer = presentPost(withoutCounts(stored), null, false, c.get('services').config.imageBase)
       c.header('location', `/v1/posts/${answer.id}`)
       return c.json(answer, 201)
     } catch (error) {
       if (!(error instanceof DatabaseAwayError)) throw error
-      const postId = await defer(c, userId, post, request)
+      const postId = await defer(c, userId, post, request, tried.at(-1))
       c.header('location', `/v1/posts/${postId}`)
       return c.json({ status: 'accepted' as const, id: postId }, 202)
     }
   })
 }
 
-/** Row, media, outbox and key in one batch; answers the post as stored, now or under this key before. */
-async function commit(c: AppContext, userId: Id, post: NewPost, request: KeyedRequest | null): Promise<StoredPost> {
+/**
+ * Row, media, outbox and key in one batch; answers the post as stored, now or under this key before.
+ * @param tried is told each id that the batch was sent with
+ */
+async function commit(
+  c: AppContext,
+  userId: Id,
+  post: NewPost,
+  request: KeyedRequest | null,
+  tried: Id[],
+): Promise<StoredPost> {
   const services = c.get('services')
   const hashtags = parseHashtags(post.caption)
   const { traceparent } = c.get('trace')
   for (let attempt = 1; ; attempt++) {
     const postId = services.ids.next(idShard(userId))
+    tried.push(postId)
     const insert = createPost({ ...post, postId, userId, hashtags, traceparent })
     const batch = request === null ? [insert] : [forgetExpired(request), insert, rememberPost(request, postId)]
     try {
@@ -137,10 +148,20 @@ async function refuseMedia(c: AppContext, userId: Id, mediaIds: readonly Id[]): 
 /** As it was at the beginning: a repetition answers the same. */
 const withoutCounts = (post: StoredPost): PostViewRow => ({ ...post, like_count: 0, comment_count: 0, deleted: false })
 
-/** @throws Problem 503 when the queue is away too, 422 when the key was used for another request */
-async function defer(c: AppContext, userId: Id, post: NewPost, request: KeyedRequest | null): Promise<Id> {
+/**
+ * Under the id that was tried: a Postgres that died before its answer may have committed, and the queue must not make a
+ * second post of it.
+ * @throws Problem 503 when the queue is away too, 422 when the key was used for another request
+ */
+async function defer(
+  c: AppContext,
+  userId: Id,
+  post: NewPost,
+  request: KeyedRequest | null,
+  tried: Id | undefined,
+): Promise<Id> {
   const services = c.get('services')
-  const fresh = services.ids.next(idShard(userId))
+  const fresh = tried ?? services.ids.next(idShard(userId))
   const postId = request === null ? fresh : await reserveInRedis(services, request, fresh)
   await services.queues.defer({
     kind: 'post.create',
