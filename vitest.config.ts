@@ -37,6 +37,7 @@ export default defineConfig({
         'origin/**/*.test.ts',
         'bench/**/*.test.ts',
         'ops/**/*.test.ts',
+        'web/**/*.test.ts',
       ]),
       node('contract', ['test/contract/**/*.test.ts'], { testTimeout: 30_000, hookTimeout: 60_000 }),
       api,

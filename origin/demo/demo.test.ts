@@ -94,7 +94,7 @@ async function expectConsistent(): Promise<void> {
   for (const [what, query] of Object.entries(counted)) expect([what, await violations(query)]).toEqual([what, 0])
 }
 
-describe('seeding the demo', () => {
+describe('seeding the demo', { timeout: 30_000 }, () => {
   it('leaves every count, inverse row, mode, picture and Redis key as the tiers would have', async () => {
     const labels = new Map<string, number>()
     const summary = await seed({ onProgress: (done, total, label) => labels.set(label, done / total) })

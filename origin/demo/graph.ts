@@ -27,6 +27,8 @@ const RETURNED_HALVES_AT = 25
 const WAITING = 0.3
 /** The people at the top of the sign-in picker all follow each other: whatever one posts, the others see. */
 export const CIRCLE = 4
+/** They follow at least so many: their feeds are the first that anybody sees. */
+const CIRCLE_FOLLOWS = 45
 
 export function growGraph(random: Random, people: readonly DemoPerson[], nowMs: number): DemoFollow[] {
   const follows: DemoFollow[] = []
@@ -44,7 +46,9 @@ export function growGraph(random: Random, people: readonly DemoPerson[], nowMs: 
     return true
   }
   for (let from = 0; from < CIRCLE; from++) for (let to = 0; to < CIRCLE; to++) add(from, to)
-  const quotas = people.map(() => Math.round(MEDIAN_FOLLOWS * logNormal(random, FOLLOWS_SPREAD)))
+  const quotas = people.map((_, i) =>
+    Math.max(i < CIRCLE ? CIRCLE_FOLLOWS : 0, Math.round(MEDIAN_FOLLOWS * logNormal(random, FOLLOWS_SPREAD))),
+  )
   const rounds = Math.min(Math.max(...quotas), people.length - 1)
   for (let round = 0; round < rounds; round++) {
     for (const [from, person] of people.entries()) {

@@ -55,13 +55,15 @@ export function dealPhotos(random: Random, photos: Photos): Dealer {
 export interface PostsPlan {
   random: Random
   people: readonly DemoPerson[]
+  photos: Photos
   deal: Dealer
   count: number
   nowMs: number
 }
 
 /** Oldest first. */
-export function inventPosts({ random, people, deal, count, nowMs }: PostsPlan): DemoPost[] {
+export function inventPosts(plan: PostsPlan): DemoPost[] {
+  const { random, people, count, nowMs } = plan
   const ages = Array.from({ length: count }, (_, i) =>
     i < count * RECENT_SHARE ? between(random, YOUNGEST_MS, RECENT_MS) : between(random, RECENT_MS, WINDOW_MS),
   )
@@ -73,13 +75,25 @@ export function inventPosts({ random, people, deal, count, nowMs }: PostsPlan): 
       const author = people[weightedIndex(random, weights)] as DemoPerson
       const already = said.get(author) ?? new Set()
       said.set(author, already)
-      return inventPost(random, author, Math.floor(nowMs - age), deal, already)
+      return inventPost(plan, author, Math.floor(nowMs - age), already)
     })
 }
 
-function inventPost(random: Random, author: DemoPerson, createdMs: number, deal: Dealer, said: Set<string>): DemoPost {
+function inventPost(
+  { random, photos, deal }: PostsPlan,
+  author: DemoPerson,
+  createdMs: number,
+  said: Set<string>,
+): DemoPost {
   const postId = createIdFactory(() => createdMs, random).next(idShard(author.userId))
-  const subject = pick(random, pick(random, author.topics).classes)
+  // By the number of photos: otherwise the few of a small class would be everywhere.
+  const subjects = author.topics.flatMap((topic) => topic.classes)
+  const subject = subjects[
+    weightedIndex(
+      random,
+      subjects.map(({ name }) => photos.get(name)?.length ?? 0),
+    )
+  ] as PhotoClass
   const caption = writeCaption(random, subject, said)
   const pictures = Array.from({ length: random() < CAROUSEL_SHARE ? 2 + Math.floor(random() * 2) : 1 }, (_, i) =>
     picture(random, author, deal(subject.name), {

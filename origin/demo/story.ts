@@ -48,7 +48,7 @@ export function inventStory(size: DemoSize, photos: Photos, nowMs: number): Stor
   const random = stream(size.seed, 'posts')
   const deal = dealPhotos(random, photos)
   const avatars = new Map(people.map((person) => [person, avatarOf(random, person, deal)]))
-  const posts = inventPosts({ random, people, deal, count: size.posts, nowMs })
+  const posts = inventPosts({ random, people, photos, deal, count: size.posts, nowMs })
   const plan = { random: stream(size.seed, 'engagement'), people, follows, posts, nowMs }
   const likes = inventLikes(plan)
   const active = follows.filter((follow) => !follow.requested)

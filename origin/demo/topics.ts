@@ -82,8 +82,8 @@ export const TOPICS: readonly Topic[] = [
     ],
   },
   {
-    name: 'wildlife',
-    bios: ['Field notes and long lenses.', 'Zoo volunteer on Tuesdays.', 'Biologist. Will talk about otters.'],
+    name: 'animals',
+    bios: ['Field notes and long lenses.', 'Zoo volunteer on Tuesdays.', 'Walks in all weathers, by order of the dog.'],
     classes: [
       photos('kangaroo', 'A kangaroo on grass', 'kangaroo wildlife australia animals', [
         'He looked at me as if I owed him money.',
@@ -127,25 +127,19 @@ export const TOPICS: readonly Topic[] = [
         'At four thousand metres I was the one out of breath.',
         'Met the manager of this valley.',
       ]),
-      photos('hedgehog', 'A hedgehog', 'hedgehog animals garden wildlife cute', [
-        'Night shift in the garden has arrived.',
-        'Leave a gap in your fence. This is why.',
-        'Weighed in at 640 grams, ready for winter.',
-        'Heard it before I saw it: they chew so loudly.',
-        'A small ball of no, thank you.',
-      ]),
-    ],
-  },
-  {
-    name: 'dogs',
-    bios: ['Dog person, as advertised.', 'Walks in all weathers, by order of the dog.'],
-    classes: [
       photos('dalmatian', 'A Dalmatian dog', 'dalmatian dogs dogsoftideline spots puppy', [
         'Counted the spots again. Different number again.',
         'He has never done anything wrong in his life.',
         'Waiting for the word “beach”.',
         'Caught looking noble. It lasted a second.',
         'Adopted three years ago today.',
+      ]),
+      photos('hedgehog', 'A hedgehog', 'hedgehog animals garden wildlife cute', [
+        'Night shift in the garden has arrived.',
+        'Leave a gap in your fence. This is why.',
+        'Weighed in at 640 grams, ready for winter.',
+        'Heard it before I saw it: they chew so loudly.',
+        'A small ball of no, thank you.',
       ]),
     ],
   },

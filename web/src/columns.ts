@@ -41,6 +41,8 @@ export function keepInColumns(container: HTMLElement): { refresh(): void; close(
   let frame = 0
   const arrange = () => {
     frame = 0
+    // Out of the document nothing has a size, and what was arranged is to be found again.
+    if (!container.isConnected) return
     const cards = [...container.children] as HTMLElement[]
     const columns = columnsFor(container.clientWidth, LEAST_WIDTH, GAP, MOST_COLUMNS)
     container.classList.toggle('in-columns', columns > 1)

@@ -102,8 +102,8 @@ function show(): void {
   main.replaceChildren(view.element)
   root?.replaceChildren(topBar(path, person.username), main)
   document.title = `${view.title} · Tideline`
-  window.scrollTo(0, feeds.get(path)?.scroll ?? 0)
   if (isReturn) view.resume?.()
+  window.scrollTo(0, feeds.get(path)?.scroll ?? 0)
 }
 
 function topBar(path: string, username: string): HTMLElement {

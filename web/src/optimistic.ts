@@ -17,8 +17,10 @@ export function createToggle(
 ): Toggle {
   let wanted = initial
   let stored = initial
-  let sending: Promise<void> | null = null
+  let isSending = false
+  let settled = Promise.resolve()
   async function settle(): Promise<void> {
+    isSending = true
     while (stored !== wanted) {
       const next = wanted
       try {
@@ -29,16 +31,16 @@ export function createToggle(
         show(stored, error)
       }
     }
+    // In the same turn as the last look: a flip after it begins anew.
+    isSending = false
   }
   return {
     on: () => wanted,
     flip() {
       wanted = !wanted
       show(wanted)
-      sending ??= settle().finally(() => {
-        sending = null
-      })
-      return sending
+      if (!isSending) settled = settle()
+      return settled
     },
   }
 }

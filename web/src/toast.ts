@@ -7,11 +7,11 @@ export function createToasts(parent: HTMLElement): (text: string, kind?: 'error'
   const region = h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite', popover: 'manual' })
   parent.append(region)
   return (text, kind = 'error') => {
-    const toast = h('p', { class: `toast ${kind}` }, text)
-    region.replaceChildren(toast)
     // In the top layer, above open dialogs; opened anew, so that it lies above those opened since.
     if (region.matches(':popover-open')) region.hidePopover()
     region.showPopover()
+    const toast = h('p', { class: `toast ${kind}` }, text)
+    region.replaceChildren(toast)
     setTimeout(() => {
       toast.remove()
       if (region.childElementCount === 0 && region.matches(':popover-open')) region.hidePopover()
