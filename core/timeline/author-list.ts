@@ -49,19 +49,27 @@ export const removeFromAuthorList = (author: Id, post: Id): Command => ['ZREM', 
 export const trimAuthorList = (author: Id, policy: Pick<FanoutPolicy, 'authorLength'>): Command =>
   trimSortedSet(keys.author(author), policy.authorLength)
 
-/** Rebuilds an author's list from Postgres and answers it as read. The floor only ever rises. */
+/** An author's list as read from Postgres, and the commands that keep it. The floor only ever rises. */
+export function pulledAuthorList(author: Id, posts: FollowedPosts): { list: AuthorList; keep: Command[] } {
+  const floor = floorOf(posts)
+  const key = keys.author(author)
+  const pairs = posts.entries.flatMap((entry) => [entry.ms, entry.id])
+  return {
+    list: { author, floor, entries: posts.entries.filter((entry) => entry.ms >= floor) },
+    // One command: a mark must never stand in a key without the posts that it vouches for.
+    keep: [
+      ['ZADD', key, 'GT', floor, MARK, ...pairs],
+      ['EXPIRE', key, TTL.author],
+    ],
+  }
+}
+
+/** Rebuilds an author's list from Postgres and answers it as read. */
 export async function rebuildAuthorList(
   author: Id,
   ports: { redis: RedisPort; authorPosts(author: Id): Promise<FollowedPosts> },
 ): Promise<AuthorList> {
-  const posts = await ports.authorPosts(author)
-  const floor = floorOf(posts)
-  const key = keys.author(author)
-  const pairs = posts.entries.flatMap((entry) => [entry.ms, entry.id])
-  // One command: a mark must never stand in a key without the posts that it vouches for.
-  await ports.redis.pipeline([
-    ['ZADD', key, 'GT', floor, MARK, ...pairs],
-    ['EXPIRE', key, TTL.author],
-  ])
-  return { author, floor, entries: posts.entries.filter((entry) => entry.ms >= floor) }
+  const { list, keep } = pulledAuthorList(author, await ports.authorPosts(author))
+  await ports.redis.pipeline(keep)
+  return list
 }

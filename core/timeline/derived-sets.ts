@@ -135,23 +135,45 @@ function replaceSet(user: Id, key: string, version: string, members: readonly st
  */
 export async function rebuildHidden(
   user: Id,
-  ports: { redis: RedisPort; hiddenAuthors(user: Id): Promise<{ reason: HiddenReason; author: Id }[]> },
+  ports: { redis: RedisPort; hiddenAuthors(user: Id): Promise<HiddenEntry[]> },
 ): Promise<Hidden> {
-  const [version] = await ports.redis.pipeline([['GET', keys.graph(user)]])
-  const members = (await ports.hiddenAuthors(user)).map((entry) => hiddenMember(entry.reason, entry.author))
-  await ports.redis.pipeline([replaceSet(user, keys.hidden(user), String(version ?? ''), members)])
-  return hiddenOf(members)
+  const [version] = await ports.redis.pipeline([readGraph(user)])
+  const entries = await ports.hiddenAuthors(user)
+  await ports.redis.pipeline([replaceHidden(user, graphVersion(version), entries)])
+  return hiddenOf(entries.map(hiddenEntry))
+}
+
+export interface HiddenEntry {
+  reason: HiddenReason
+  author: Id
+}
+
+/** An entry as a member of hidden:{u}. */
+export const hiddenEntry = ({ reason, author }: HiddenEntry): string => hiddenMember(reason, author)
+
+/** Writes hidden:{u} as the primary knew it, if the graph still reads the version from before it was asked. */
+export const replaceHidden = (user: Id, version: string, entries: readonly HiddenEntry[]): Command =>
+  replaceSet(user, keys.hidden(user), version, entries.map(hiddenEntry))
+
+export interface FollowedCelebrities {
+  authors: Id[]
+  registryVersion: number
+}
+
+/** Writes celebs:{u} in the same way. */
+export function replaceCelebrities(user: Id, version: string, nowMs: number, known: FollowedCelebrities): Command {
+  const members = [`${SENTINEL}${known.registryVersion}:${nowMs}`, ...known.authors]
+  return replaceSet(user, keys.celebs(user), version, members)
 }
 
 /** Rebuilds celebs:{u} from the authors followed whose mode is not push, as the primary knows them. */
 export async function rebuildCelebrities(
   user: Id,
   nowMs: number,
-  ports: { redis: RedisPort; followedCelebrities(user: Id): Promise<{ authors: Id[]; registryVersion: number }> },
+  ports: { redis: RedisPort; followedCelebrities(user: Id): Promise<FollowedCelebrities> },
 ): Promise<Celebrities> {
-  const [version] = await ports.redis.pipeline([['GET', keys.graph(user)]])
-  const { authors, registryVersion } = await ports.followedCelebrities(user)
-  const members = [`${SENTINEL}${registryVersion}:${nowMs}`, ...authors]
-  await ports.redis.pipeline([replaceSet(user, keys.celebs(user), String(version ?? ''), members)])
-  return { authors, builtAt: nowMs }
+  const [version] = await ports.redis.pipeline([readGraph(user)])
+  const known = await ports.followedCelebrities(user)
+  await ports.redis.pipeline([replaceCelebrities(user, graphVersion(version), nowMs, known)])
+  return { authors: known.authors, builtAt: nowMs }
 }
