@@ -3,14 +3,20 @@ import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { IMAGE_WORKER } from './test/setup/image-worker.ts'
 
+/**
+ * Generous: a busy machine is no failure. Groups run one after the other, so that two cores hold few engines at once.
+ */
+const patient = { testTimeout: 60_000, hookTimeout: 120_000 }
+const after = (groupOrder: number) => ({ ...patient, sequence: { groupOrder } })
+
 /** One project per Worker, each inside workerd with the Worker's own wrangler configuration. */
 const worker = (name: string, configPath: string, miniflare = {}, options = {}) => ({
   plugins: [cloudflareTest({ wrangler: { configPath }, miniflare })],
-  test: { name, include: [`workers/${name}/**/*.test.ts`], ...options },
+  test: { name, include: [`workers/${name}/**/*.test.ts`], ...after(1), ...options },
 })
 
 const node = (name: string, include: string[], options = {}) => ({
-  test: { name, include, environment: 'node' as const, ...options },
+  test: { name, include, environment: 'node' as const, ...patient, ...options },
 })
 
 /** The api Worker stands on a whole origin with embedded engines, which runs beside vitest in Node. */
@@ -25,7 +31,7 @@ const api = {
       },
     })),
   ],
-  test: { name: 'api', include: ['workers/api/**/*.test.ts'], globalSetup: './test/setup/backing.ts' },
+  test: { name: 'api', include: ['workers/api/**/*.test.ts'], globalSetup: './test/setup/backing.ts', ...after(1) },
 }
 
 export default defineConfig({
@@ -39,7 +45,7 @@ export default defineConfig({
         'ops/**/*.test.ts',
         'web/**/*.test.ts',
       ]),
-      node('contract', ['test/contract/**/*.test.ts'], { testTimeout: 30_000, hookTimeout: 60_000 }),
+      node('contract', ['test/contract/**/*.test.ts', 'test/interleavings/**/*.test.ts'], after(2)),
       api,
       worker('image-resize', './workers/image-resize/wrangler.toml', {
         r2Buckets: ['ORIGINALS'],
@@ -52,7 +58,7 @@ export default defineConfig({
         // The origin's real ingest, in Node: what the Worker talks to in its tests.
         { globalSetup: './test/setup/ingest-origin.ts' },
       ),
-      node('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false }),
+      node('e2e', ['test/e2e/**/*.test.ts'], { ...after(3), fileParallelism: false }),
     ],
   },
 })
