@@ -2,9 +2,9 @@
 import { createIdFactory, type Id, idShard, type Random } from '#core/ids.ts'
 import type { DemoFollow } from './graph.ts'
 import type { DemoPerson } from './people.ts'
+import { BOARDS, COMMENTS, REPLIES } from './phrases.ts'
 import type { DemoPost } from './posts.ts'
 import { between, logNormal, pick, shuffled } from './random.ts'
-import { BOARDS, COMMENTS, REPLIES } from './topics.ts'
 
 export interface DemoLike {
   post: DemoPost
