@@ -47,6 +47,14 @@ export function openCompose(app: App, posted: (item: FeedItem) => void): void {
     preview,
   )
 
+  /** What an attempt that failed left behind: a second one uploads nothing again, and posts once. */
+  let uploaded: string | null = null
+  let attempt = { body: '', key: '' }
+  const keyOf = (body: string) => {
+    if (attempt.body !== body) attempt = { body, key: crypto.randomUUID() }
+    return attempt.key
+  }
+
   const say = (text: string | null) => {
     problem.textContent = text
     problem.hidden = text === null
@@ -57,6 +65,7 @@ export function openCompose(app: App, posted: (item: FeedItem) => void): void {
     say(refusal)
     if (refusal !== null) return
     file = chosen
+    uploaded = null
     URL.revokeObjectURL(preview.src)
     preview.src = URL.createObjectURL(chosen)
     preview.hidden = false
@@ -70,11 +79,12 @@ export function openCompose(app: App, posted: (item: FeedItem) => void): void {
     progress.hidden = false
     say(null)
     try {
-      const mediaId = await uploadPhoto(app.api, chosen, alt.value.trim(), (sent) => {
+      uploaded ??= await uploadPhoto(app.api, chosen, alt.value.trim(), (sent) => {
         progress.value = sent
       })
-      const body = { caption: captionBox.value.trim(), mediaIds: [mediaId] }
-      const answer = await app.api.call<Post | Accepted>('/v1/posts', { method: 'POST', body })
+      const body = { caption: captionBox.value.trim(), mediaIds: [uploaded] }
+      const idempotencyKey = keyOf(JSON.stringify(body))
+      const answer = await app.api.call<Post | Accepted>('/v1/posts', { method: 'POST', body, idempotencyKey })
       dialog.close()
       if ('status' in answer) app.toast('Your post is on its way and will show soon.', 'done')
       else {

@@ -30,6 +30,8 @@ export interface Call {
   body?: unknown
   /** Answers null (with the same tag) when the server says 304. */
   ifNoneMatch?: string | null
+  /** The same key again, for the same body, has the effect once. */
+  idempotencyKey?: string
   signal?: AbortSignal
   keepalive?: boolean
 }
@@ -90,11 +92,12 @@ export function createApi(session: SessionStore, now: () => number = Date.now): 
 }
 
 async function send<T>(path: string, call: Call, token: string | null): Promise<Answer<T>> {
-  const { method = 'GET', body, ifNoneMatch, signal, keepalive } = call
+  const { method = 'GET', body, ifNoneMatch, idempotencyKey, signal, keepalive } = call
   const headers = new Headers()
   if (token !== null) headers.set('authorization', `Bearer ${token}`)
   if (body !== undefined) headers.set('content-type', 'application/json')
   if (ifNoneMatch) headers.set('if-none-match', ifNoneMatch)
+  if (idempotencyKey) headers.set('idempotency-key', idempotencyKey)
   const answer = await fetch(path, {
     method,
     headers,
