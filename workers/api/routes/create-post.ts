@@ -99,6 +99,8 @@ async function commit(
       const created = results[request === null ? 0 : 1]?.[0] as unknown as CreatedPostRow | undefined
       if (created === undefined) return (await replay(c, request)) ?? (await refuseMedia(c, userId, post.mediaIds))
       await applyToRedis(c, writeOwnPost(postRecord(withoutCounts(created.post))))
+      // Read again here at once, should its author be a celebrity; other isolates hear of it with the delta.
+      services.feedIsolate.celebrities.delete(userId)
       enqueue(c, [created.event])
       return created.post
     } catch (error) {

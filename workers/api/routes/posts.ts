@@ -65,6 +65,8 @@ export function registerPosts(app: App): void {
       const [standing] = await db.query<PostStandingRow>(postStanding(id, userId))
       throw standing?.visible ? problems.forbidden('Only its author may delete a post.') : problems.notFound('post')
     }
+    // Other isolates hear of it with the delta.
+    services.feedIsolate.posts.delete(deleted.event.data.postId)
     await applyToRedis(c, deleteOwnPost(userId, deleted.event.data.postId, clock()))
     enqueue(c, [deleted.event])
     return c.body(null, 204)
