@@ -1,0 +1,30 @@
+/** One system, all themes: it takes seconds to start, so they share it, each with people of its own. */
+import { afterAll, beforeAll, describe } from 'vitest'
+import { celebrities } from './celebrities.ts'
+import { contract } from './contract.ts'
+import { engagement } from './engagement.ts'
+import { media } from './media.ts'
+import { paging } from './paging.ts'
+import { posting } from './posting.ts'
+import { refusals } from './refusals.ts'
+import { relations } from './relations.ts'
+import { type Stage, stageOf } from './stage.ts'
+import { type System, startSystem } from './system.ts'
+
+let system: System
+let stage: Stage
+beforeAll(async () => {
+  system = await startSystem()
+  stage = stageOf(system)
+})
+afterAll(() => system?.close())
+const on = () => stage
+
+describe('posting', () => posting(on))
+describe('relations', () => relations(on))
+describe('paging', () => paging(on))
+describe('celebrities', () => celebrities(on))
+describe('engagement', () => engagement(on))
+describe('media', () => media(on))
+describe('the contract', () => contract(on))
+describe('refusals', () => refusals(on))

@@ -1,0 +1,67 @@
+/** An origin in a process of its own, on ports that stay, so that it can be killed and started again. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { until } from '../e2e/until.ts'
+
+const MAIN = fileURLToPath(new URL('../../origin/main.ts', import.meta.url))
+const PORTS = ['PORT', 'GATEWAY_PORT', 'POSTGRES_PORT', 'REDIS_PORT', 'S3_PORT'] as const
+
+export type Ports = Record<(typeof PORTS)[number], string>
+
+export interface OriginProcess {
+  pid: number
+  /** Resolves when the process has gone, however it went. */
+  gone: Promise<void>
+  /** SIGKILL: nothing of it gets to run any more. */
+  kill(): Promise<void>
+  /** SIGTERM, and the wait for it to drain. */
+  stop(): Promise<void>
+}
+
+/** Ports that nobody listens on now, below those that the system gives to outgoing connections. */
+export async function freePorts(): Promise<Ports> {
+  const found = new Set<number>()
+  while (found.size < PORTS.length) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    if (await isFree(port)) found.add(port)
+  }
+  const free = [...found]
+  return Object.fromEntries(PORTS.map((name, i) => [name, String(free[i])])) as Ports
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}
+
+/** Starts it and waits until it answers. @param env its whole configuration beside PATH */
+export async function startOriginProcess(env: Ports & Record<string, string>): Promise<OriginProcess> {
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env.PATH, LOG_LEVEL: process.env.ORIGIN_LOG_LEVEL ?? 'error', ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const gone = once(child, 'exit').then(() => {})
+  const end = (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    return gone
+  }
+  try {
+    await until('the origin is up', () => isUp(child, env.PORT), { withinMs: 60_000 })
+  } catch (error) {
+    await end('SIGKILL')
+    throw error
+  }
+  return { pid: child.pid ?? 0, gone, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
+}
+
+async function isUp(child: ChildProcess, port: string): Promise<boolean> {
+  if (child.exitCode !== null) throw new Error(`the origin ended with code ${child.exitCode}; its complaint is above`)
+  const response = await fetch(`http://127.0.0.1:${port}/.well-known/jwks.json`).catch(() => null)
+  await response?.body?.cancel()
+  return response?.ok ?? false
+}
