@@ -33,7 +33,8 @@ export interface FeedRead {
   liked: LikedRead
   recommended: Candidate[]
   hasSeen(post: Id): boolean
-  adsToday: ReadonlyMap<Id, number>
+  /** Impressions by campaign; null when they could not be read. */
+  adsToday: ReadonlyMap<Id, number> | null
 }
 
 /** How many members of the timeline are asked for: the window, and the mark if it is near. */

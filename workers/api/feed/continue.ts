@@ -22,7 +22,8 @@ import {
   type PostPlace,
 } from '#drizzle/queries/feed.ts'
 import type { FeedPorts } from './ports.ts'
-import { celebritiesOf, celebrityLists, hiddenFor, rideAlong } from './sources.ts'
+import { rideAlong } from './sources.ts'
+import { celebrityLists, pullUnknown } from './unknown.ts'
 import { unreadViewer } from './viewer.ts'
 
 async function orWithoutRedis<T>(ports: FeedPorts, withRedis: () => Promise<T>, without: () => Promise<T>): Promise<T> {
@@ -34,6 +35,10 @@ async function orWithoutRedis<T>(ports: FeedPorts, withRedis: () => Promise<T>, 
     return without()
   }
 }
+
+/** Stand for what a step does not need, so that nothing is pulled for it. */
+const NOT_ASKED = { authors: [], builtAt: 0 }
+const NOBODY = hiddenOf([])
 
 /** Hidden authors and likes, read again for every page: a block between two pages holds on the second. */
 function viewer(user: Id, ports: FeedPorts): Promise<{ hidden: Hidden; read: FeedRead }> {
@@ -49,7 +54,8 @@ function viewer(user: Id, ports: FeedPorts): Promise<{ hidden: Hidden; read: Fee
       })
       riders.take(replies.slice(own.length))
       const read = parseFeed([null, null, null, ...replies.slice(0, own.length)], now, ports.policy)
-      return { read, hidden: read.hidden ?? (await hiddenFor(user, ports)) }
+      const { hidden } = await pullUnknown(user, { ...read, celebrities: NOT_ASKED, timeline: NOT_ASKED }, ports)
+      return { read, hidden }
     },
     async () => {
       const rows = await ports.db.query<HiddenRow>(hiddenAuthors(user))
@@ -74,7 +80,8 @@ async function belowWarm(user: Id, bottom: Id, wanted: number, ports: FeedPorts)
   const replies = await ports.redis.pipeline(readFeedBelow(user, bottom, ports.policy))
   const read = parseFeed(replies.slice(0, FEED_BELOW_REPLIES), ports.clock(), ports.policy)
   if (read.timeline.floor === null) return fromPostgres(user, bottom, wanted, ports)
-  const lists = await celebrityLists(await celebritiesOf(user, read, ports), ports)
+  const { celebrities } = await pullUnknown(user, { ...read, hidden: NOBODY }, ports)
+  const lists = await celebrityLists(celebrities, ports)
   const skeleton = mergeFollowed(read.timeline, lists, wanted, bottom)
   return skeleton.candidates.length > 0 || skeleton.bottom === '0'
     ? skeleton

@@ -27,8 +27,9 @@ export type Hydrated = Map<Id, FeedPost>
 /**
  * Brings the posts into one map, from the isolate, then Redis, then Postgres. With Postgres away, what Redis does not
  * hold is left out (docs/correctness.md, rule 29).
+ * @param authors known to be among the posts' authors: those that the isolate lacks are read in the same pipeline
  */
-export async function hydrate(ids: readonly Id[], ports: FeedPorts): Promise<Hydrated> {
+export async function hydrate(ids: readonly Id[], ports: FeedPorts, authors: readonly Id[] = []): Promise<Hydrated> {
   const posts: Hydrated = new Map()
   const missing: Id[] = []
   for (const id of ids) {
@@ -38,7 +39,7 @@ export async function hydrate(ids: readonly Id[], ports: FeedPorts): Promise<Hyd
   }
   ports.count('post-cache', ids.length - missing.length, missing.length)
   if (missing.length === 0) return posts
-  const fetched = await fetchPosts(missing, ports)
+  const fetched = await fetchPosts(missing, authors, ports)
   for (const post of fetched) {
     ports.isolate.posts.set(post)
     posts.set(post.id, post)
@@ -46,12 +47,19 @@ export async function hydrate(ids: readonly Id[], ports: FeedPorts): Promise<Hyd
   return posts
 }
 
-async function fetchPosts(ids: readonly Id[], ports: FeedPorts): Promise<FeedPost[]> {
+async function fetchPosts(ids: readonly Id[], likely: readonly Id[], ports: FeedPorts): Promise<FeedPost[]> {
   const records = new Map<Id, PostRecord>()
   const counts = new Map<Id, Counts>()
-  const lost = await fromRedis(ids, ports, records, counts)
+  const users = new Map<Id, UserRecord>()
+  const unknown = likely.filter((id) => !ports.isolate.users.has(id))
+  const commands = [...ids.map(readPost), ...ids.map(readCounts), ...unknown.map(readUser)]
+  const replies = await pipelineOrNothing(ports, commands)
+  const lost = readPosts(ids, replies, records, counts)
+  ports.count('post', ids.length - lost.length, lost.length)
+  const lostUsers = new Set(readUsers(unknown, replies.slice(ids.length * 2), users))
   if (lost.length > 0) await fromPostgres(lost, ports, records, counts)
-  const authors = await fetchUsers([...new Set([...records.values()].map((post) => post.userId))], ports)
+  const needed = [...new Set([...records.values()].map((post) => post.userId))]
+  const authors = await fetchUsers(needed, { users, lost: lostUsers }, ports)
   const posts: FeedPost[] = []
   for (const record of records.values()) {
     const author = authors.get(record.userId)
@@ -61,13 +69,12 @@ async function fetchPosts(ids: readonly Id[], ports: FeedPorts): Promise<FeedPos
 }
 
 /** Fills in what Redis knows and answers what it does not. */
-async function fromRedis(
+function readPosts(
   ids: readonly Id[],
-  ports: FeedPorts,
+  replies: readonly Reply[],
   records: Map<Id, PostRecord>,
   counts: Map<Id, Counts>,
-): Promise<Id[]> {
-  const replies = await pipelineOrNothing(ports, [...ids.map(readPost), ...ids.map(readCounts)])
+): Id[] {
   const lost: Id[] = []
   ids.forEach((id, i) => {
     const found = parsePost(id, replies[i])
@@ -79,8 +86,16 @@ async function fromRedis(
       if (count === null) counts.set(id, found.counts)
     }
   })
-  ports.count('post', ids.length - lost.length, lost.length)
   return lost
+}
+
+/** Fills in the users that Redis knows and answers the others. */
+function readUsers(ids: readonly Id[], replies: readonly Reply[], users: Map<Id, UserRecord>): Id[] {
+  return ids.filter((id, i) => {
+    const user = parseUser(id, replies[i])
+    if (user !== null) users.set(id, user)
+    return user === null
+  })
 }
 
 async function fromPostgres(
@@ -100,27 +115,27 @@ async function fromPostgres(
   ports.later(() => ports.redis.pipeline(found.flatMap((row) => writePost(postRecord(row), countsOf(row)))))
 }
 
-async function fetchUsers(ids: readonly Id[], ports: FeedPorts): Promise<Map<Id, UserRecord>> {
-  const users = new Map<Id, UserRecord>()
+/** @param asked what Redis has said of some of them already; `users` is completed */
+async function fetchUsers(
+  ids: readonly Id[],
+  { users, lost }: { users: Map<Id, UserRecord>; lost: ReadonlySet<Id> },
+  ports: FeedPorts,
+): Promise<ReadonlyMap<Id, UserRecord>> {
+  const cache = ports.isolate.users
   const unknown = ids.filter((id) => {
-    const user = ports.isolate.users.get(id)
+    const user = users.get(id) ?? cache.get(id)
     if (user !== undefined) users.set(id, user)
     return user === undefined
   })
-  if (unknown.length === 0) return users
-  const replies = await pipelineOrNothing(ports, unknown.map(readUser))
-  const lost: Id[] = []
-  unknown.forEach((id, i) => {
-    const user = parseUser(id, replies[i])
-    if (user === null) lost.push(id)
-    else users.set(id, user)
-  })
-  if (lost.length > 0) {
-    const rows = await queryOrNothing<UserRow>(ports, () => ports.db.query<UserRow>(usersByIds(lost)))
+  const open = unknown.filter((id) => !lost.has(id))
+  const replies = open.length === 0 ? [] : await pipelineOrNothing(ports, open.map(readUser))
+  const missing = [...unknown.filter((id) => lost.has(id)), ...readUsers(open, replies, users)]
+  if (missing.length > 0) {
+    const rows = await queryOrNothing<UserRow>(ports, () => ports.db.query<UserRow>(usersByIds(missing)))
     for (const row of rows) users.set(String(row.user_id), userRecord(row))
     ports.later(() => ports.redis.pipeline(rows.flatMap((row) => writeUser(userRecord(row)))))
   }
-  for (const user of users.values()) ports.isolate.users.set(user.id, user)
+  for (const user of users.values()) if (cache.get(user.id) !== user) cache.set(user.id, user)
   return users
 }
 

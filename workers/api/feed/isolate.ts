@@ -30,6 +30,8 @@ export class FeedIsolate {
   trending: { id: Id; score: number }[] = []
   private sharedReadMs = 0
   private deltaSinceMs = 0
+  /** When a delta was last asked for, and when one was last read: an outage must not pass for a series of reads. */
+  private deltaAskedMs = 0
   private deltaReadMs = 0
 
   constructor(options: IsolateOptions = {}) {
@@ -41,21 +43,23 @@ export class FeedIsolate {
    * or null.
    */
   deltaDue(nowMs: number): number | null {
-    if (nowMs - this.deltaReadMs < DELTA_EVERY_MS) return null
+    if (nowMs - this.deltaAskedMs < DELTA_EVERY_MS) return null
     if (nowMs - this.deltaReadMs > TTL.delta * 1000) this.forget(nowMs)
-    this.deltaReadMs = nowMs
+    this.deltaAskedMs = nowMs
     return this.deltaSinceMs
   }
 
-  applyDelta(reply: Reply | undefined, sinceMs: number): void {
+  /** @param askedMs when the delta was asked for: what was announced later comes with the next one */
+  applyDelta(reply: Reply | undefined, sinceMs: number, askedMs: number): void {
     const delta = parseDelta(reply, sinceMs)
     for (const change of delta.changes) this.apply(change)
     this.deltaSinceMs = Math.max(this.deltaSinceMs, delta.newestMs)
+    this.deltaReadMs = Math.max(this.deltaReadMs, askedMs)
   }
 
   /** What rode along could not be read: the next request tries again. */
   readsFailed(delta: boolean, shared: boolean): void {
-    if (delta) this.deltaReadMs -= DELTA_EVERY_MS
+    if (delta) this.deltaAskedMs = 0
     if (shared) this.sharedReadMs = 0
   }
 

@@ -14,13 +14,14 @@ import {
   pageTag,
   presentPage,
   rank,
+  type SlateEntry,
   type Viewer,
   withCandidates,
 } from '#core/feed/index.ts'
-import type { Id } from '#core/ids.ts'
+import { compareIds, type Id } from '#core/ids.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import { readOn } from './continue.ts'
-import { hydrate } from './hydrate.ts'
+import { type Hydrated, hydrate } from './hydrate.ts'
 import type { FeedPorts } from './ports.ts'
 import { discoveries, gather, pullWithoutRedis } from './sources.ts'
 import { unreadViewer, viewerOf, withLikes } from './viewer.ts'
@@ -40,29 +41,35 @@ export interface FeedPage {
   cursor: string | null
 }
 
-/** What a page's walk goes on with: the frozen order, then newest-first below the bottom. */
-type Walk = Pick<FeedPosition, 'rest' | 'bottom' | 'shown' | 'served'>
-
 /** Serves one page. @throws whatever says that Redis and Postgres are both away */
 export async function serveFeed(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> {
   return query.cursor === null ? firstPage(query, ports) : nextPage(query, decodeFeedCursor(query.cursor), ports)
 }
 
 async function firstPage(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> {
-  const { read, hidden, skeleton } = await gatherOrPull(query, ports)
+  const { read, hidden, skeleton, authors } = await gatherOrPull(query, ports)
   const ranked = query.mode === 'ranked'
   const candidates = ranked ? withCandidates(skeleton, discoveries(read, ports)) : skeleton.candidates
-  const viewer = await viewerOf(query.user, { read, hidden, candidates }, ports)
-  const allowed = await allowedItems(candidates, viewer, ports)
+  const slate = ranked ? eligibleSlate(query.user, read, candidates, ports) : []
+  const early = slate.slice(0, EARLY_ADS)
+  const [viewer, posts] = await Promise.all([
+    viewerOf(query.user, { read, hidden, candidates }, ports),
+    hydrate([...idsOf(candidates), ...early.map((entry) => entry.postId)], ports, [
+      ...authors,
+      ...early.map((entry) => entry.authorId),
+    ]),
+  ])
+  const allowed = applyRules(attach(candidates, posts, viewer.id), viewer)
   const ordered = ranked ? paceRecommended(rank(allowed, viewer, ports.clock(), ports.model), ports.policy) : allowed
-  const walk: Walk = {
+  const walk: FeedPosition = {
     rest: ordered.map((item) => item.candidate),
     bottom: skeleton.bottom,
     shown: [],
     served: 0,
   }
-  const page = await fillPage(query, walk, ordered, viewer, ports)
-  return ranked ? withSponsored(page, read, ports) : page
+  const filled = await fillPage(query, walk, ordered, viewer, ports)
+  const sponsored = await sponsoredItems(filled, slate, read, posts, ports)
+  return pageOf(insertSponsored(filled.items, sponsored, ports.policy), filled)
 }
 
 /** With Redis away the candidates come from Postgres: slower, complete, and marked as degraded. */
@@ -83,20 +90,27 @@ async function nextPage(query: FeedQuery, position: FeedPosition, ports: FeedPor
   const viewer = await viewerOf(query.user, { read, hidden, candidates: slice }, ports)
   const allowed = await readOn.proven(query.user, await allowedItems(slice, viewer, ports), ports)
   const later = position.rest.slice(slice.length)
-  const walk: Walk = { ...position, rest: [...allowed.map((item) => item.candidate), ...later] }
-  return fillPage(query, walk, allowed, viewer, ports)
+  const walk = { ...position, rest: [...allowed.map((item) => item.candidate), ...later] }
+  const filled = await fillPage(query, walk, allowed, viewer, ports)
+  return pageOf(filled.items, filled)
 }
+
+const idsOf = (candidates: readonly Candidate[]): Id[] => candidates.map((candidate) => candidate.id)
 
 async function allowedItems(
   candidates: readonly Candidate[],
   viewer: Viewer,
   ports: FeedPorts,
 ): Promise<HydratedItem[]> {
-  const posts = await hydrate(
-    candidates.map((candidate) => candidate.id),
-    ports,
-  )
+  const posts = await hydrate(idsOf(candidates), ports)
   return applyRules(attach(candidates, posts, viewer.id), viewer)
+}
+
+/** A page's items, and where its walk stands after them. */
+interface Filled {
+  items: HydratedItem[]
+  viewer: Viewer
+  position: FeedPosition
 }
 
 /**
@@ -105,41 +119,41 @@ async function allowedItems(
  */
 async function fillPage(
   query: FeedQuery,
-  walk: Walk,
+  walk: FeedPosition,
   ready: readonly HydratedItem[],
   viewer: Viewer,
   ports: FeedPorts,
-): Promise<FeedPage> {
+): Promise<Filled> {
   const items = ready.slice(0, query.limit)
-  const position: FeedPosition = { ...walk, rest: walk.rest.slice(items.length), shown: [...walk.shown] }
+  const position: FeedPosition = { ...walk, rest: walk.rest.slice(items.length) }
   let looking = viewer
   for (let round = 0; items.length < query.limit && round < ports.policy.refillRounds; round++) {
-    const step = await nextCandidates(query, position, query.limit - items.length, ports)
+    const wanted = query.limit - items.length
+    const step = await nextCandidates(query, position, items, round === 0 ? wanted : refillSize(wanted), ports)
     if (step === null) break
     looking = await withLikes(looking, step, ports)
-    const allowed = await allowedItems(step, looking, ports)
-    items.push(...(query.cursor === null ? allowed : await readOn.proven(query.user, allowed, ports)))
+    const found = await allowedItems(step, looking, ports)
+    const allowed = query.cursor === null ? found : await readOn.proven(query.user, found, ports)
+    items.push(...allowed.slice(0, wanted))
+    position.rest.unshift(...allowed.slice(wanted).map((item) => item.candidate))
   }
-  position.shown.push(...items.filter(isDiscovery).map((item) => item.post.id))
-  position.shown = position.shown.slice(-MAX_SHOWN)
-  position.served += items.length
-  const more = position.rest.length > 0 || position.bottom !== '0'
-  return { items, viewer: looking, cursor: more ? encodeFeedCursor(position) : null }
+  return { items, viewer: looking, position }
 }
 
-const MAX_SHOWN = 200
-const isDiscovery = ({ candidate }: HydratedItem) => candidate.reason !== 'follow' && candidate.reason !== 'celebrity'
+/** The rules take much away from this reader: more than is wanted is read, and what is left stays in the walk. */
+const refillSize = (wanted: number) => Math.max(2 * wanted, 25)
 
 /** Takes the walk's next candidates and moves the position past them; null at the end of the feed. */
 async function nextCandidates(
   query: FeedQuery,
   position: FeedPosition,
+  items: readonly HydratedItem[],
   wanted: number,
   ports: FeedPorts,
 ): Promise<Candidate[] | null> {
   if (position.rest.length > 0) return position.rest.splice(0, wanted)
   if (position.bottom === '0') return null
-  const shown = new Set(position.shown)
+  const shown = new Set(shownBelow(position, items))
   const skeleton = await readOn.below(query.user, position.bottom, wanted + shown.size, ports)
   const fresh = skeleton.candidates.filter(({ id }) => !shown.has(id))
   const step = fresh.slice(0, wanted)
@@ -148,17 +162,59 @@ async function nextCandidates(
   return step
 }
 
-/** Sponsored posts go through the rules like any other, and into their slots. */
-async function withSponsored(page: FeedPage, read: FeedRead, ports: FeedPorts): Promise<FeedPage> {
-  if (ports.isolate.slate.length === 0) return page
-  const interests = new Set(page.items.flatMap((item) => item.post.hashtags))
-  const entries = eligibleSponsored(ports.isolate.slate, page.viewer.id, read.adsToday, interests).slice(0, MOST_ADS)
-  const candidates = entries.map(({ postId }): Candidate => ({ id: postId, reason: 'sponsored', relevance: 0 }))
-  const allowed = await allowedItems(candidates, page.viewer, ports)
-  return { ...page, items: insertSponsored(page.items, allowed, ports.policy) }
+/** What was shown already and lies where the walk has yet to come: recommended and sponsored posts of followed authors. */
+function shownBelow(position: FeedPosition, items: readonly HydratedItem[]): Id[] {
+  const shown = [...position.shown, ...items.map((item) => item.post.id)]
+  return shown.filter((id) => compareIds(id, position.bottom) < 0).slice(-MAX_SHOWN)
 }
 
+const MAX_SHOWN = 200
+
+function pageOf(items: HydratedItem[], { viewer, position }: Filled): FeedPage {
+  const more = position.rest.length > 0 || position.bottom !== '0'
+  const next = { ...position, shown: shownBelow(position, items), served: position.served + items.length }
+  return { items, viewer, cursor: more ? encodeFeedCursor(next) : null }
+}
+
+/**
+ * The slate as far as this viewer may be shown it; nothing when impressions could not be counted. A post that is a
+ * candidate anyway is not sponsored: it would come twice.
+ */
+function eligibleSlate(
+  user: Id,
+  { adsToday }: Pick<FeedRead, 'adsToday'>,
+  candidates: readonly Candidate[],
+  { isolate }: FeedPorts,
+): SlateEntry[] {
+  if (adsToday === null || isolate.slate.length === 0) return []
+  const present = new Set(idsOf(candidates))
+  const slate = isolate.slate.filter((entry) => !present.has(entry.postId))
+  return eligibleSponsored(slate, user, adsToday, NO_TOPICS)
+}
+
+const NO_TOPICS: ReadonlySet<string> = new Set()
+
+/** Those that fit the page come first. Sponsored posts go through the rules like any other. */
+async function sponsoredItems(
+  { items, viewer }: Filled,
+  slate: readonly SlateEntry[],
+  { adsToday }: Pick<FeedRead, 'adsToday'>,
+  posts: Hydrated,
+  ports: FeedPorts,
+): Promise<HydratedItem[]> {
+  if (adsToday === null || slate.length === 0) return []
+  const topics = new Set(items.flatMap((item) => item.post.hashtags))
+  const chosen = eligibleSponsored(slate, viewer.id, adsToday, topics).slice(0, MOST_ADS)
+  const late = chosen.filter((entry) => !posts.has(entry.postId)).map((entry) => entry.postId)
+  for (const [id, post] of await hydrate(late, ports)) posts.set(id, post)
+  const candidates = chosen.map(({ postId }): Candidate => ({ id: postId, reason: 'sponsored', relevance: 0 }))
+  return applyRules(attach(candidates, posts, viewer.id), viewer)
+}
+
+/** A page of a hundred has eight slots. */
 const MOST_ADS = 8
+/** Sponsored posts hydrated along with the candidates, before it is known which of them fit the page. */
+const EARLY_ADS = 12
 
 /** The page as text, and its tag. */
 export const renderFeed = (page: FeedPage): string => presentPage(page.items, page.viewer, page.cursor)

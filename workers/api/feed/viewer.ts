@@ -14,7 +14,7 @@ export const unreadViewer = (): FeedRead => ({
   liked: { posts: new Set(), wholeFromMs: Number.POSITIVE_INFINITY },
   recommended: [],
   hasSeen: () => false,
-  adsToday: new Map(),
+  adsToday: null,
 })
 
 export async function viewerOf(

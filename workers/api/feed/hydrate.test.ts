@@ -1,0 +1,109 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, it } from 'vitest'
+import type { Id } from '#core/ids.ts'
+import { keys } from '#core/keys.ts'
+import { writeDeletedPost } from '#core/timeline/index.ts'
+import { person } from '../testing.ts'
+import { hydrate } from './hydrate.ts'
+import { FeedIsolate } from './isolate.ts'
+import { awayDb, awayRedis, db, portsFor, posts, redis } from './testing.ts'
+
+const present = (hydrated: ReadonlyMap<Id, unknown>, ids: readonly Id[]) => ids.filter((id) => hydrated.has(id))
+
+describe('hydration', () => {
+  it('asks Postgres for what Redis lacks, writes it back, and the next isolate needs Redis only', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 3)
+    const first = portsFor()
+    const hydrated = await hydrate(ids, first)
+    expect(present(hydrated, ids)).toEqual(ids)
+    expect(hydrated.get(ids[0] ?? '')).toMatchObject({ authorName: ann.username, counts: { likes: 3, comments: 1 } })
+    expect(first.queries).toBe(2)
+    await first.settle()
+
+    const second = portsFor({ db: awayDb })
+    expect(present(await hydrate(ids, second), ids)).toEqual(ids)
+    expect(second).toMatchObject({ queries: 0, degradedBy: [] })
+    expect(second.pipelines).toHaveLength(2)
+  })
+
+  it('asks nobody for what the isolate holds', async () => {
+    const [ann, isolate] = [await person(), new FeedIsolate()]
+    const ids = await posts(ann.id, 3)
+    await hydrate(ids, portsFor({ isolate }))
+    const again = portsFor({ isolate, redis: awayRedis, db: awayDb })
+    expect(present(await hydrate(ids, again), ids)).toEqual(ids)
+    expect([again.pipelines.length, again.queries]).toEqual([0, 0])
+  })
+
+  it('reads posts and the authors that are known beforehand in one pipeline', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 3)
+    const first = portsFor()
+    await hydrate(ids, first)
+    await first.settle()
+    const second = portsFor()
+    expect(present(await hydrate(ids, second, [ann.id]), ids)).toEqual(ids)
+    expect(second.pipelines).toHaveLength(1)
+  })
+
+  it('believes the rolled-up counts before those of the hash', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 2)
+    await redis.pipeline([['SET', keys.counts(ids[0] ?? ''), '40:7']])
+    const hydrated = await hydrate(ids, portsFor())
+    expect(ids.map((id) => hydrated.get(id)?.counts)).toEqual([
+      { likes: 40, comments: 7 },
+      { likes: 3, comments: 1 },
+    ])
+  })
+
+  it('leaves out deleted posts: by their tombstone without asking, and by their row', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 3)
+    await redis.pipeline(writeDeletedPost(ids[0] ?? ''))
+    await db.query(sql`UPDATE posts SET deleted_at = now() WHERE post_id = ${ids[1] ?? ''}::bigint`)
+    const ports = portsFor()
+    expect(present(await hydrate(ids, ports), ids)).toEqual([ids[2]])
+    await ports.settle()
+    const [deleted] = await redis.pipeline([['EXISTS', keys.post(ids[1] ?? '')]])
+    expect(deleted).toBe(0)
+  })
+
+  it('never brings a deleted post back by a write-back that comes late', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 1)
+    const late = portsFor()
+    await hydrate(ids, late)
+    await redis.pipeline(writeDeletedPost(ids[0] ?? ''))
+    await late.settle()
+    expect((await hydrate(ids, portsFor())).size).toBe(0)
+  })
+
+  it('leaves out ids that nobody knows, and posts of accounts that are gone', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 1)
+    await db.query(sql`UPDATE users SET deleted_at = now() WHERE user_id = ${ann.id}::bigint`)
+    expect((await hydrate([...ids, '7'], portsFor())).size).toBe(0)
+  })
+
+  it('leaves out what Redis does not hold while Postgres is away, and says so', async () => {
+    const ann = await person()
+    const known = await posts(ann.id, 2)
+    const unknown = await posts(ann.id, 2, { from: 5 })
+    const first = portsFor()
+    await hydrate(known, first)
+    await first.settle()
+    const ports = portsFor({ db: awayDb })
+    expect([...(await hydrate([...known, ...unknown], ports)).keys()]).toEqual(known)
+    expect(ports.degradedBy).toEqual(['postgres'])
+  })
+
+  it('reads everything from Postgres while Redis is away, and says so', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 2)
+    const ports = portsFor({ redis: awayRedis })
+    expect(present(await hydrate(ids, ports), ids)).toEqual(ids)
+    expect(ports.degradedBy).toContain('redis')
+  })
+})

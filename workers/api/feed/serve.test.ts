@@ -1,0 +1,195 @@
+import { describe, expect, it } from 'vitest'
+import { compareIds } from '#core/ids.ts'
+import { keys, MARK, SENTINEL } from '#core/keys.ts'
+import { announce } from '#core/timeline/index.ts'
+import { person } from '../testing.ts'
+import { FeedIsolate } from './isolate.ts'
+import {
+  awayDb,
+  celebrity,
+  follows,
+  hideFrom,
+  portsFor,
+  posts,
+  reasons,
+  redis,
+  serve,
+  shown,
+  warmUp,
+} from './testing.ts'
+
+/** A reader of two authors with posts each. */
+async function readerOf(each = 60) {
+  const [reader, ann, bob] = [await person(), await person(), await person()]
+  await follows(reader.id, ann.id, bob.id)
+  const all = [...(await posts(ann.id, each)), ...(await posts(bob.id, each))].sort((a, b) => compareIds(b, a))
+  return { reader, ann, bob, all }
+}
+
+describe('a warm read', () => {
+  it('needs one pipeline and no Postgres', async () => {
+    const [{ reader }, isolate] = [await readerOf(), new FeedIsolate()]
+    await warmUp(reader.id, isolate)
+    const ports = portsFor({ isolate, db: awayDb })
+    const page = await serve(reader.id, ports)
+    expect(page.items).toHaveLength(50)
+    expect([ports.pipelines.length, ports.queries, ports.degradedBy]).toEqual([1, 0, []])
+  })
+
+  it('needs two when the isolate is new and Redis has everything, authors apart', async () => {
+    const [{ reader }, isolate] = [await readerOf(), new FeedIsolate()]
+    await warmUp(reader.id, isolate)
+    const fresh = new FeedIsolate()
+    fresh.deltaDue(Date.now())
+    for (const [id, user] of isolate.users) fresh.users.set(id, user)
+    const ports = portsFor({ isolate: fresh, db: awayDb })
+    expect((await serve(reader.id, ports)).items).toHaveLength(50)
+    expect([ports.pipelines.length, ports.queries]).toEqual([2, 0])
+  })
+
+  it('carries the delta along once a second, and shows what it says', async () => {
+    const [{ reader, all }, isolate] = [await readerOf(2), new FeedIsolate()]
+    await warmUp(reader.id, isolate)
+    const [gone = '', counted = ''] = all
+    let now = Date.now() + 2_000
+    await redis.pipeline(
+      announce(
+        [
+          { kind: 'deleted', post: gone },
+          { kind: 'counts', post: counted, likes: 77, comments: 5 },
+        ],
+        Date.now(),
+      ),
+    )
+    await redis.pipeline([['HSET', keys.post(gone), 'deleted', 1]])
+    // The delta rides on one read's pipeline; that read still shows what it had, or the news.
+    await serve(reader.id, portsFor({ isolate, clock: () => now }))
+    now += 10
+    const ports = portsFor({ isolate, clock: () => now })
+    const page = await serve(reader.id, ports)
+    expect(shown(page)).not.toContain(gone)
+    expect(page.items.find((item) => item.post.id === counted)?.post.counts).toEqual({ likes: 77, comments: 5 })
+    expect(ports.pipelines[0]?.some((command) => command[1] === keys.delta())).toBe(false)
+  })
+})
+
+describe('a cold read', () => {
+  it('is a full page from at most three pipelines, and marks the timeline after the answer', async () => {
+    const { reader, all } = await readerOf()
+    // Posts that Redis knows; everything of the reader is unknown.
+    const other = await person()
+    const authors = (await serve(reader.id, portsFor(), { limit: 1 })).items.map((item) => item.post.authorId)
+    await follows(other.id, ...authors)
+    const ports = portsFor()
+    const page = await serve(other.id, ports)
+    expect(page.items).toHaveLength(50)
+    expect(page.items.every((item) => all.includes(item.post.id))).toBe(true)
+    expect(ports.pipelines.length).toBeLessThanOrEqual(3)
+    const before = await redis.pipeline([['ZSCORE', keys.timeline(other.id), MARK]])
+    expect(before[0]).toBeNull()
+    await ports.settle()
+    const [floor, hidden] = await redis.pipeline([
+      ['ZSCORE', keys.timeline(other.id), MARK],
+      ['SISMEMBER', keys.hidden(other.id), SENTINEL],
+    ])
+    expect([Number(floor), hidden]).toEqual([0, 1])
+  })
+
+  it('shows all posts of everyone followed, and of oneself, newest first when asked so', async () => {
+    const { reader, all } = await readerOf(5)
+    const own = await posts(reader.id, 2)
+    const page = await serve(reader.id, portsFor(), { mode: 'following' })
+    expect(shown(page)).toEqual([...all, ...own].sort((a, b) => compareIds(b, a)))
+    expect(page.cursor).toBeNull()
+    expect(page.items.filter((item) => item.candidate.reason === 'own').map((item) => item.post.id)).toEqual(own)
+  })
+
+  it('does not mark a timeline whose graph moved meanwhile', async () => {
+    const { reader } = await readerOf(2)
+    const ports = portsFor()
+    await serve(reader.id, ports)
+    await redis.pipeline([['INCR', keys.graph(reader.id)]])
+    await ports.settle()
+    const [floor, hidden] = await redis.pipeline([
+      ['ZSCORE', keys.timeline(reader.id), MARK],
+      ['EXISTS', keys.hidden(reader.id)],
+    ])
+    expect([floor, hidden]).toEqual([null, 0])
+  })
+})
+
+describe('hidden authors', () => {
+  it('are shown from no source', async () => {
+    const [{ reader, ann, bob }, isolate] = [await readerOf(3), new FeedIsolate()]
+    await warmUp(reader.id, isolate)
+    await hideFrom(reader.id, ann.id)
+    const page = await serve(reader.id, portsFor({ isolate }))
+    expect(new Set(page.items.map((item) => item.post.authorId))).toEqual(new Set([bob.id]))
+  })
+
+  it('are read from Postgres when Redis does not know them, and no page is served without', async () => {
+    const [{ reader }, isolate] = [await readerOf(3), new FeedIsolate()]
+    await warmUp(reader.id, isolate)
+    await redis.pipeline([['DEL', keys.hidden(reader.id)]])
+    await expect(serve(reader.id, portsFor({ isolate, db: awayDb }))).rejects.toThrow('Postgres')
+    const ports = portsFor({ isolate })
+    expect((await serve(reader.id, ports)).items).toHaveLength(6)
+    expect(ports.queries).toBe(1)
+  })
+
+  it('without their sentinel count as unknown', async () => {
+    const [{ reader, ann }, isolate] = [await readerOf(3), new FeedIsolate()]
+    await warmUp(reader.id, isolate)
+    await redis.pipeline([
+      ['SREM', keys.hidden(reader.id), SENTINEL],
+      ['SADD', keys.hidden(reader.id), `m:${ann.id}`],
+    ])
+    await expect(serve(reader.id, portsFor({ isolate, db: awayDb }))).rejects.toThrow('Postgres')
+  })
+})
+
+describe('celebrities', () => {
+  it('are merged at read time, each post once, also those that were pushed as well', async () => {
+    const [{ reader, all }, star, isolate] = [await readerOf(3), await person(), new FeedIsolate()]
+    const starred = await posts(star.id, 4)
+    await celebrity(star.id)
+    await warmUp(reader.id, isolate)
+    await follows(reader.id, star.id)
+    await redis.pipeline([
+      ['SADD', keys.celebs(reader.id), star.id, `${SENTINEL}1:${Date.now()}`],
+      ['ZADD', keys.timeline(reader.id), Date.now() - 1, starred[0] ?? ''],
+    ])
+    const page = await serve(reader.id, portsFor({ isolate }), { mode: 'following' })
+    expect(shown(page).sort(compareIds)).toEqual([...all, ...starred].sort(compareIds))
+    expect(reasons(page).filter((reason) => reason === 'celebrity').length).toBeGreaterThanOrEqual(3)
+  })
+
+  it('unknown are read from Postgres, with their lists, in one request each, and kept', async () => {
+    const [reader, isolate] = [await person(), new FeedIsolate()]
+    await warmUp(reader.id, isolate)
+    const stars = [await person(), await person(), await person()]
+    for (const star of stars) await celebrity(star.id)
+    await follows(reader.id, ...stars.map((star) => star.id))
+    for (const star of stars) await posts(star.id, 2)
+    await redis.pipeline([['DEL', keys.celebs(reader.id)]])
+    const ports = portsFor({ isolate })
+    expect((await serve(reader.id, ports)).items).toHaveLength(6)
+    await ports.settle()
+    const lists = stars.map((star) => ['ZSCORE', keys.author(star.id), MARK])
+    expect(await redis.pipeline(lists)).toEqual(['0', '0', '0'])
+    const again = portsFor({ isolate, db: awayDb })
+    expect((await serve(reader.id, again)).items).toHaveLength(6)
+    expect(again.pipelines).toHaveLength(1)
+  })
+
+  it('are all there also when the isolate has no room for them', async () => {
+    const [reader, isolate] = [await person(), new FeedIsolate()]
+    const star = await person()
+    await celebrity(star.id)
+    await follows(reader.id, star.id)
+    await posts(star.id, 2)
+    await warmUp(reader.id, isolate)
+    for (let i = 0; i < 400; i++) isolate.celebrities.set(`other-${i}`, { author: `other-${i}`, floor: 0, entries: [] })
+    expect((await serve(reader.id, portsFor({ isolate }))).items).toHaveLength(2)
+  })
+})

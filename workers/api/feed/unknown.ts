@@ -1,0 +1,140 @@
+/**
+ * What Redis does not know of a reader is read from Postgres: the timeline, hidden authors, celebrities followed, authors'
+ * lists. One pipeline before, whatever is missing; the results are written to Redis after the answer (rules 3 and 4).
+ */
+import { FANOUT_POLICY } from '#core/fanout-policy.ts'
+import type { FeedRead } from '#core/feed/index.ts'
+import type { Id } from '#core/ids.ts'
+import type { Command } from '#core/redis.ts'
+import {
+  type AuthorList,
+  closeRebuild,
+  type FollowedPosts,
+  graphVersion,
+  type Hidden,
+  hiddenEntry,
+  hiddenOf,
+  openRebuild,
+  parseAuthorList,
+  pulledAuthorList,
+  readAuthorList,
+  readGraph,
+  rebuildTicket,
+  replaceCelebrities,
+  replaceHidden,
+} from '#core/timeline/index.ts'
+import {
+  authorPosts,
+  type CelebrityRow,
+  followedCelebrities,
+  followedPosts,
+  followedPostsOf,
+  type HiddenRow,
+  hiddenAuthors,
+  type PostPlace,
+} from '#drizzle/queries/feed.ts'
+import type { FeedPorts } from './ports.ts'
+
+/** What was read from Redis; null where it is unknown. */
+type Known = Pick<FeedRead, 'hidden' | 'celebrities'> & { timeline: unknown }
+
+export interface Pulled {
+  hidden: Hidden
+  celebrities: readonly Id[]
+  /** Null when the timeline is warm. */
+  posts: FollowedPosts | null
+  /** The author of each of the posts. */
+  authors: readonly Id[]
+}
+
+/** Completes what is known of a reader. Costs nothing when all of it is. */
+export async function pullUnknown(user: Id, known: Known, ports: FeedPorts): Promise<Pulled> {
+  const isCold = known.timeline === null
+  const needsCelebrities = known.celebrities === null && !isCold
+  if (known.hidden !== null && !isCold && !needsCelebrities) {
+    return { hidden: known.hidden, celebrities: mergeable(known.celebrities?.authors), posts: null, authors: [] }
+  }
+  // The placeholder lies and the graph is read before Postgres is: what changes from now on is not lost.
+  const token = ports.token()
+  const opening = isCold ? openRebuild(user, token) : []
+  const replies = await ports.redis.pipeline([...opening, readGraph(user)])
+  const version = graphVersion(replies.at(-1))
+  const [hidden, celebrities, timeline] = await Promise.all([
+    known.hidden === null ? pullHidden(user, version, ports) : { hidden: known.hidden, keep: [] },
+    needsCelebrities ? pullCelebrities(user, version, ports) : { authors: known.celebrities?.authors, keep: [] },
+    isCold ? pullTimeline(user, ports) : null,
+  ])
+  const close = timeline === null ? [] : [closeRebuild(rebuildTicket(user, token, replies), timeline.posts)]
+  ports.later(() => ports.redis.pipeline([...hidden.keep, ...celebrities.keep, ...close]))
+  return {
+    hidden: hidden.hidden,
+    celebrities: mergeable(celebrities.authors),
+    posts: timeline?.posts ?? null,
+    authors: timeline?.authors ?? [],
+  }
+}
+
+const mergeable = (authors: readonly Id[] = []) => authors.slice(0, FANOUT_POLICY.celebritiesPerRead)
+
+async function pullHidden(user: Id, version: string, { db }: FeedPorts): Promise<{ hidden: Hidden; keep: Command[] }> {
+  const rows = await db.query<HiddenRow>(hiddenAuthors(user))
+  const entries = rows.map(({ reason, author }) => ({ reason, author: String(author) }))
+  return { hidden: hiddenOf(entries.map(hiddenEntry)), keep: [replaceHidden(user, version, entries)] }
+}
+
+async function pullCelebrities(
+  user: Id,
+  version: string,
+  { db, clock }: FeedPorts,
+): Promise<{ authors: Id[]; keep: Command[] }> {
+  const nowMs = clock()
+  const rows = await db.query<CelebrityRow>(followedCelebrities(user))
+  const authors = rows.map((row) => String(row.author))
+  const registryVersion = Math.max(0, ...rows.map((row) => row.version))
+  return { authors, keep: [replaceCelebrities(user, version, nowMs, { authors, registryVersion })] }
+}
+
+/** A cold reader pulls for itself and gets a whole page now; the timeline is marked after the answer. */
+async function pullTimeline(user: Id, { db }: FeedPorts): Promise<{ posts: FollowedPosts; authors: Id[] }> {
+  const limit = FANOUT_POLICY.timelineLength
+  const rows = await db.query<PostPlace>(followedPosts(user, limit))
+  return { posts: followedPostsOf(rows, limit), authors: rows.map((row) => String(row.user_id)) }
+}
+
+/** Lists from the isolate, then from Redis in one pipeline, then from Postgres in one request. */
+export async function celebrityLists(authors: readonly Id[], ports: FeedPorts): Promise<AuthorList[]> {
+  const { celebrities } = ports.isolate
+  // Kept apart from the isolate's: bringing in the missing ones may push others out of there.
+  const lists = new Map<Id, AuthorList>()
+  const missing: Id[] = []
+  for (const author of authors) {
+    const cached = celebrities.get(author)
+    if (cached === undefined) missing.push(author)
+    else lists.set(author, cached)
+  }
+  if (missing.length === 0) return [...lists.values()]
+  const replies = await ports.redis.pipeline(missing.map((author) => readAuthorList(author, FANOUT_POLICY)))
+  const unmarked: Id[] = []
+  missing.forEach((author, i) => {
+    const list = parseAuthorList(author, replies[i])
+    if (list === null) unmarked.push(author)
+    else lists.set(author, list)
+  })
+  for (const list of await pullAuthorLists(unmarked, ports)) lists.set(list.author, list)
+  for (const author of missing) {
+    const list = lists.get(author)
+    if (list !== undefined) celebrities.set(author, list)
+  }
+  return [...lists.values()]
+}
+
+async function pullAuthorLists(authors: readonly Id[], { db, redis, later }: FeedPorts): Promise<AuthorList[]> {
+  if (authors.length === 0) return []
+  const limit = FANOUT_POLICY.authorLength
+  const results = await db.batch(authors.map((author) => authorPosts(author, limit)))
+  const pulled = authors.map((author, i) =>
+    pulledAuthorList(author, followedPostsOf((results[i] ?? []) as unknown as PostPlace[], limit)),
+  )
+  later(() => redis.pipeline(pulled.flatMap(({ keep }) => keep)))
+  return pulled.map(({ list }) => list)
+}
