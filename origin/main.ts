@@ -59,6 +59,7 @@ export async function startOrigin({
   }
   try {
     const has = (role: Role) => config.roles.has(role)
+    if (config.databaseUrl === null) await log.buryMembers()
     if (engines.redisLostSince !== null) await log.rewind(engines.redisLostSince)
     tiers = await createTiers({ config, engines, log, logger, metrics })
     await prepare?.(engines, tiers)

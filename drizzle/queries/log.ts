@@ -169,6 +169,9 @@ export function commitOffsets(commits: readonly (Place & { member: string; offse
     RETURNING o.group_id AS "group", o.topic, o.partition`
 }
 
+/** Removes every member: for whoever knows that all of them have died. */
+export const removeAllMembers = (): SQL => sql`DELETE FROM log_members`
+
 /** Takes every group back to the first message that was appended at or after an instant, where it stands further on. */
 export function rewindGroups(since: Date): SQL {
   return sql`UPDATE log_offsets o SET "offset" = m."offset", updated_at = now()

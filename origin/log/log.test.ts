@@ -200,6 +200,44 @@ describe('the log on Postgres', () => {
     await expect.poll(() => consumer.lag()).toBe(0)
   })
 
+  it('takes the places of members that died with their engine at once', async () => {
+    const lease = { leaseMs: 600_000 }
+    const { promise: gate, resolve: release } = Promise.withResolvers<void>()
+    const dead = open(lease)
+    dead.subscribe({ group: 'g', topics: ['user.changed'], handle: () => gate })
+    await dead.publish([changed('a')])
+    await expect
+      .poll(() => pool.query('SELECT 1 FROM log_offsets WHERE owner IS NOT NULL'))
+      .toMatchObject({ rowCount: 16 })
+
+    const next = open(lease)
+    await next.buryMembers()
+    const handled: string[] = []
+    next.subscribe({ group: 'g', topics: ['user.changed'], handle: async ({ key }) => void handled.push(key) })
+    await expect.poll(() => handled, { timeout: 10_000 }).toEqual(['a'])
+    release()
+  })
+
+  it('goes back to an instant when what was written elsewhere since is lost', async () => {
+    const handled: string[] = []
+    const subscribe = (log: PostgresLog) =>
+      log.subscribe({ group: 'g', topics: ['user.changed'], handle: async ({ key }) => void handled.push(key) })
+    const first = open()
+    await first.publish([changed('before')])
+    const consumer = subscribe(first)
+    await expect.poll(() => handled).toEqual(['before'])
+    const { rows } = await pool.query<{ ms: string }>('SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms')
+    await first.publish([changed('a'), changed('b')])
+    await expect.poll(() => handled).toHaveLength(3)
+    await consumer.stop()
+    await first.close()
+
+    const next = open()
+    await next.rewind(Number(rows[0]?.ms))
+    subscribe(next)
+    await expect.poll(() => handled.slice(3).sort()).toEqual(['a', 'b'])
+  })
+
   it('measures what it does', async () => {
     const log = open()
     const consumer = log.subscribe({ group: 'a', topics: ['user.changed'], handle: async () => {} })
