@@ -69,6 +69,8 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       await scheduler.close()
+      // Farewells that have arrived are read first: a client that left is not told that it was thrown out.
+      for (let rounds = 0; rounds < 2; rounds++) await new Promise(setImmediate)
       disconnectAll('57P01', 'terminating connection due to administrator command')
       for (const socket of sockets) socket.destroySoon()
       await closed

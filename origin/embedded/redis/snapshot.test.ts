@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -69,4 +69,38 @@ it('puts a damaged file aside and starts empty', async () => {
   expect(await ask('DBSIZE')).toBe(0)
   expect(messages[0]).toContain('starting empty')
   expect(await readdir(directory)).toContain('damaged.snapshot.damaged')
+})
+
+it('tells from when on writes are missing when the process before was killed', async () => {
+  const snapshotFile = join(directory, 'killed.snapshot')
+  const first = await startSession({ snapshotFile })
+  expect(first.server.lostSince).toBeNull()
+  const startedMs = first.clock.now
+
+  // A killed process leaves the files as they are at that moment.
+  const killed = async (name: string) => {
+    const copy = join(directory, name)
+    for (const suffix of ['', '.running']) {
+      await copyFile(snapshotFile + suffix, copy + suffix).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
+    }
+    return copy
+  }
+  expect((await startSession({ snapshotFile: await killed('early') })).server.lostSince).toBe(startedMs)
+
+  first.clock.now += 5_000
+  await first.ask('SET kept 1')
+  const snapshotMs = first.clock.now
+  await first.server.snapshot()
+  first.clock.now += 5_000
+  await first.ask('SET lost 1')
+  const copy = await killed('late')
+  const { mtime } = await stat(snapshotFile)
+  await utimes(copy, mtime, mtime)
+  const second = await startSession({ snapshotFile: copy })
+  expect(second.server.lostSince).toBe(snapshotMs)
+  expect(await second.ask('MGET kept lost')).toEqual(['1', null])
+  await second.server.close()
+  expect((await startSession({ snapshotFile: copy })).server.lostSince).toBeNull()
 })
