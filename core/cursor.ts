@@ -8,10 +8,18 @@ import { problems } from './problem.ts'
 
 /** Packs a position. `kind` names the list, for example "feed" or "comments". */
 export function encodeCursor(kind: string, position: readonly unknown[]): string {
-  const bytes = new TextEncoder().encode(JSON.stringify([kind, ...position]))
+  return btoa(latin1(JSON.stringify([kind, ...position])))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
+}
+
+/** The text's UTF-8 bytes as characters, which is what btoa takes; plain ASCII, as positions mostly are, is that already. */
+function latin1(text: string): string {
+  if (!/[^ -~]/.test(text)) return text
   let binary = ''
-  for (const byte of bytes) binary += String.fromCharCode(byte)
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte)
+  return binary
 }
 
 /**

@@ -51,23 +51,21 @@ export function presentAuthor(user: UserRecord, imageBase: string): object {
 
 /** Makes what an isolate keeps of a post. `imageBase` is the origin of image addresses, '' for relative ones. */
 export function feedPost(post: PostRecord, author: UserRecord, counts: Counts, imageBase: string): FeedPost {
-  const shared = {
-    id: post.id,
-    author: presentAuthor(author, imageBase),
-    caption: post.caption,
-    hashtags: post.hashtags,
-    media: presentMedia(post.media, imageBase),
-    createdAt: new Date(idMs(post.id)).toISOString(),
-  }
+  const ms = idMs(post.id)
+  const authorJson = JSON.stringify(presentAuthor(author, imageBase))
   return {
     id: post.id,
     authorId: author.id,
     authorName: author.username,
     authorPrivate: author.isPrivate,
-    ms: idMs(post.id),
+    ms,
     hashtags: post.hashtags,
     awaitsMedia: post.awaitsMedia,
-    json: JSON.stringify(shared).slice(0, -1),
+    json:
+      `{"id":"${post.id}","author":${authorJson},"caption":${JSON.stringify(post.caption)}` +
+      `,"hashtags":${JSON.stringify(post.hashtags)},"media":${JSON.stringify(presentMedia(post.media, imageBase))}` +
+      `,"createdAt":"${new Date(ms).toISOString()}"`,
+    digest: mixText(mixNumber(FNV_BASIS, post.version), authorJson),
     counts,
   }
 }
@@ -76,6 +74,8 @@ export function feedPost(post: PostRecord, author: UserRecord, counts: Counts, i
 export function presentPost(post: FeedPost, liked: boolean): string {
   return `${post.json},"likeCount":${post.counts.likes},"commentCount":${post.counts.comments},"liked":${liked}}`
 }
+
+const REASON_CODES = Object.fromEntries(Object.keys(WHY).map((reason, i) => [reason, i])) as Record<Reason, number>
 
 const reasonJson = Object.fromEntries(
   Object.entries(WHY).map(([reason, why]) => [reason, `,"reason":"${reason}","why":${JSON.stringify(why)}}`]),
@@ -97,23 +97,28 @@ export function presentPage(
 }
 
 /**
- * A weak ETag over what a page shows: which posts, in which order, with which counts and likes. FNV-1a, 2 × 32 bits; it
- * is no secret, it only has to differ when the page does.
+ * A weak ETag over what a page shows: which posts, in which order, with which counts and likes. Two FNV-1a sums of 32
+ * bits; it is no secret, it only has to differ when the page does.
  */
 export function pageTag(items: readonly HydratedItem[], viewer: { id: Id; liked: ReadonlySet<Id> }): string {
-  let a = 0x811c9dc5
-  let b = 0x01000193
-  const mix = (text: string) => {
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i)
-      a = Math.imul(a ^ code, 0x01000193)
-      b = Math.imul(b ^ code, 0x85ebca6b)
-    }
-  }
-  mix(viewer.id)
+  let a = mixText(FNV_BASIS, viewer.id)
+  let b = a ^ SECOND_BASIS
   for (const { post, candidate } of items) {
-    const liked = viewer.liked.has(post.id) ? '+' : '-'
-    mix(`${post.id}${liked}${post.counts.likes}.${post.counts.comments}${candidate.reason}`)
+    const { likes, comments } = post.counts
+    const shown = REASON_CODES[candidate.reason] * 2 + (viewer.liked.has(post.id) ? 1 : 0)
+    a = mixNumber(mixNumber(mixText(a, post.id), likes), shown)
+    b = mixNumber(mixNumber(mixNumber(b ^ a, comments), post.digest), likes)
   }
   return `W/"${(a >>> 0).toString(36)}${(b >>> 0).toString(36)}"`
+}
+
+const FNV_BASIS = 0x811c9dc5
+const SECOND_BASIS = 0x01000193
+const FNV_PRIME = 0x01000193
+const mixNumber = (sum: number, value: number): number => Math.imul(sum ^ value, FNV_PRIME)
+
+function mixText(sum: number, text: string): number {
+  let mixed = sum
+  for (let i = 0; i < text.length; i++) mixed = mixNumber(mixed, text.charCodeAt(i))
+  return mixed
 }

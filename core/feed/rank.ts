@@ -84,7 +84,11 @@ export function rank(
   model: RankModel = DEFAULT_MODEL,
   diversity: DiversityPolicy = DIVERSITY,
 ): RankedItem[] {
-  const scored = items.map((item) => ({ ...item, score: score(item, viewer, nowMs, model) }))
+  const scored = items.map((item) => ({
+    candidate: item.candidate,
+    post: item.post,
+    score: score(item, viewer, nowMs, model),
+  }))
   scored.sort(best)
   return spread(scored, diversity)
 }
@@ -97,26 +101,31 @@ const best = (a: RankedItem, b: RankedItem) => b.score - a.score || compareIds(b
  * author's lesser posts pass.
  */
 function spread(sorted: RankedItem[], policy: DiversityPolicy): RankedItem[] {
-  const authors = new Map<string, number>()
+  const authors = new Map<string, { items: number; ceiling: number }>()
   const topics = new Map<string, number>()
-  const ceilings = new Map<string, number>()
+  const authorDamping = damping(sorted.length, policy.authorDecay, policy.authorFloor)
+  const topicDamping = damping(sorted.length, policy.topicDecay, policy.topicFloor)
   for (const item of sorted) {
-    const author = repeat(authors, item.post.authorId)
+    let author = authors.get(item.post.authorId)
+    if (author === undefined) {
+      author = { items: 0, ceiling: Number.POSITIVE_INFINITY }
+      authors.set(item.post.authorId, author)
+    }
     const topic = item.post.hashtags[0]
-    const repeats = topic === undefined ? 0 : repeat(topics, topic)
-    item.score *=
-      damp(author, policy.authorDecay, policy.authorFloor) * damp(repeats, policy.topicDecay, policy.topicFloor)
-    item.score = Math.min(item.score, ceilings.get(item.post.authorId) ?? item.score)
-    ceilings.set(item.post.authorId, item.score)
+    const repeats = topic === undefined ? 0 : (topics.get(topic) ?? 0)
+    if (topic !== undefined) topics.set(topic, repeats + 1)
+    const damped = item.score * (authorDamping[author.items] ?? 1) * (topicDamping[repeats] ?? 1)
+    item.score = Math.min(damped, author.ceiling)
+    author.ceiling = item.score
+    author.items++
   }
   // Stable: equal scores keep the order from before, newer first.
   return sorted.sort((a, b) => b.score - a.score)
 }
 
-function repeat(counts: Map<string, number>, key: string): number {
-  const before = counts.get(key) ?? 0
-  counts.set(key, before + 1)
-  return before
+/** The factor of the n-th repetition, for n below `size`. */
+function damping(size: number, decay: number, floor: number): number[] {
+  const factors: number[] = []
+  for (let n = 0, power = 1; n < size; n++, power *= decay) factors.push(floor + (1 - floor) * power)
+  return factors
 }
-
-const damp = (n: number, decay: number, floor: number) => floor + (1 - floor) * decay ** n

@@ -67,7 +67,8 @@ function mergeSources(sources: readonly Source[], size: number, below: Id | null
       ? only.entries.map((entry) => candidate(entry.id, only.reason))
       : sources.flatMap((source) => source.entries.map((entry) => candidate(entry.id, source.reason)))
   const inside = merged.filter(({ id }) => compareIds(id, bottom) >= 0 && (below === null || compareIds(id, below) < 0))
-  const candidates = distinct(sources.length === 1 ? inside : inside.sort((a, b) => compareIds(b.id, a.id)))
+  // One source is in order and names no post twice.
+  const candidates = sources.length === 1 ? inside : distinct(inside.sort((a, b) => compareIds(b.id, a.id)))
   const last = candidates[size - 1]
   if (last === undefined || candidates.length === size) return { candidates, bottom }
   return { candidates: candidates.slice(0, size), bottom: last.id }

@@ -27,6 +27,8 @@ export interface FeedPost {
   awaitsMedia: boolean
   /** Opening brace to the last shared field, without the closing brace. */
   json: string
+  /** Differs when the JSON does (an edit, the author's new name or picture), for the page's tag. */
+  digest: number
   counts: Counts
 }
 

@@ -9,6 +9,7 @@ import { type ImageKey, parseImageKey } from './key.ts'
 import {
   formatOptions,
   type ImageOptions,
+  PRESETS,
   type PresetName,
   parseOptions,
   presetNameOf,
@@ -98,10 +99,18 @@ export function formatImageUrl({ source, options, signature }: ImageRequest): st
  * @example imageUrl('https://img.example.com', 'media/7/abc.jpg', 'medium')
  */
 export function imageUrl(base: string, key: string, preset: PresetName): string {
-  const options = presetOptions(preset)
-  if (!options) throw refusals.badOptions(`There is no preset named ${preset}.`)
-  return base + imagePath(key, options)
+  const folder = PRESET_FOLDERS.get(preset)
+  if (folder === undefined) throw refusals.badOptions(`There is no preset named ${preset}.`)
+  return base + folder + key
 }
+
+/** What stands before the key, spelled once: a feed makes four addresses a picture, hundreds a page. */
+const PRESET_FOLDERS: ReadonlyMap<string, string> = new Map(
+  Object.keys(PRESETS).flatMap((name) => {
+    const options = presetOptions(name)
+    return options === undefined ? [] : [[name, imagePath('', options)]]
+  }),
+)
 
 /** Free options and private pictures need a signature; presets of public pictures do not. */
 export function needsSignature({ source, options }: ImageRequest): boolean {

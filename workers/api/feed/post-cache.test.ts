@@ -12,6 +12,7 @@ const post = (id: string, jsonLength = 600, authorId = '1'): FeedPost => ({
   hashtags: [],
   awaitsMedia: false,
   json: 'x'.repeat(jsonLength),
+  digest: 0,
   counts: { likes: 0, comments: 0 },
 })
 /** What one post of 600 characters takes. */

@@ -1,6 +1,6 @@
 /** Who looks: hidden authors, likes, impressions, and which authors the viewer has engaged with. */
 import type { Candidate, FeedRead, LikedRead, Viewer } from '#core/feed/index.ts'
-import { type Id, idMs } from '#core/ids.ts'
+import { compareIds, firstIdAt, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import type { Hidden } from '#core/timeline/index.ts'
@@ -23,11 +23,7 @@ export async function viewerOf(
   ports: FeedPorts,
 ): Promise<Viewer & { likes: LikedRead }> {
   const { liked, hasSeen } = known.read
-  const engaged = new Map<Id, number>()
-  for (const post of liked.posts) {
-    const author = ports.isolate.posts.get(post)?.authorId
-    if (author !== undefined) engaged.set(author, (engaged.get(author) ?? 0) + 1)
-  }
+  const engaged = engagements(liked, ports)
   const viewer = {
     id,
     hidden: known.hidden,
@@ -37,6 +33,21 @@ export async function viewerOf(
     affinity: (author: Id) => engaged.get(author) ?? 0,
   }
   return withLikes(viewer, known.candidates, ports)
+}
+
+/** Likes that count for affinity: the newest say enough, and each costs a look into the isolate. */
+const AFFINITY_LIKES = 40
+
+/** How often the viewer liked each author lately, as far as the isolate knows the posts. */
+function engagements({ posts }: LikedRead, { isolate }: FeedPorts): ReadonlyMap<Id, number> {
+  const engaged = new Map<Id, number>()
+  let looked = 0
+  for (const post of posts) {
+    if (looked++ === AFFINITY_LIKES) break
+    const author = isolate.posts.get(post)?.authorId
+    if (author !== undefined) engaged.set(author, (engaged.get(author) ?? 0) + 1)
+  }
+  return engaged
 }
 
 /**
@@ -50,7 +61,8 @@ export async function withLikes<V extends Viewer>(
 ): Promise<V> {
   const { likes } = viewer as V & { likes?: LikedRead }
   if (likes === undefined || !Number.isFinite(likes.wholeFromMs)) return viewer
-  const open = candidates.filter(({ id }) => !viewer.liked.has(id) && idMs(id) < likes.wholeFromMs)
+  const wholeFrom = firstIdAt(Math.ceil(likes.wholeFromMs))
+  const open = candidates.filter(({ id }) => compareIds(id, wholeFrom) < 0 && !viewer.liked.has(id))
   if (open.length === 0) return viewer
   try {
     const ids = open.map((candidate) => candidate.id)
