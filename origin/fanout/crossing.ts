@@ -7,7 +7,7 @@
 import { type EventData, makeEvent } from '#core/events.ts'
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import type { Clock, Id, Random } from '#core/ids.ts'
-import type { Command, RedisPort } from '#core/redis.ts'
+import type { Command, RedisPort, Reply } from '#core/redis.ts'
 import {
   type AuthorMode,
   addCelebrity,
@@ -62,16 +62,24 @@ export function crossing(needs: CrossingNeeds): Crossing {
     })
   }
 
+  /** The floors of these timelines; those that are being rebuilt are made to start over, or have closed just before. */
+  async function settledFloors(followers: readonly Id[]): Promise<Reply[]> {
+    const replies = await redis.pipeline([...followers.map(readFloor), ...timelinesExist(followers)])
+    const floors = replies.slice(0, followers.length)
+    const rebuilding = followers.filter((_, i) => floors[i] === null && replies[followers.length + i] === 1)
+    if (rebuilding.length === 0) return floors
+    const again = await redis.pipeline(rebuilding.flatMap((reader) => [raiseGraph(reader), readFloor(reader)]))
+    const closed = new Map(rebuilding.map((reader, i) => [reader, again[2 * i + 1] ?? null]))
+    return followers.map((reader, i) => closed.get(reader) ?? floors[i] ?? null)
+  }
+
   /**
    * Downwards: every follower's timeline holds the author's posts down to its floor. One that is being rebuilt has no
    * floor to lay them down to and may lack a post that was pulled only: the raised graph makes that rebuild start over.
    */
   async function pushToFollowers(author: Id): Promise<void> {
     await forEachPage(needs, author, async (followers) => {
-      const replies = await redis.pipeline([...followers.map(readFloor), ...timelinesExist(followers)])
-      const floors = replies.slice(0, followers.length)
-      const rebuilding = followers.filter((_, i) => floors[i] === null && replies[followers.length + i] === 1)
-      if (rebuilding.length > 0) await redis.pipeline(rebuilding.map(raiseGraph))
+      const floors = await settledFloors(followers)
       const posts = await store.authorPosts(author, policy.timelineLength)
       const commands = followers.flatMap((follower, i) => {
         const floor = floors[i]
