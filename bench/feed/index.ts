@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- feed`: what a personalised feed costs, over all processes that take part in it. Rules, counts,
- * likes, impressions, recommended and sponsored candidates are on; pages have 50 ranked items; readers are drawn at
- * random, all warm. CPU is the kernel's account of workerd, gateway and redis-server; the load generator is not in it.
+ * likes, impressions, recommended and sponsored candidates are on, and so is the access log; pages have 50 ranked items;
+ * readers are drawn at random, all warm. CPU is the kernel's account of workerd, gateway and redis-server; the load
+ * generator is not in it.
  */
 
 import { generateKeyPairSync } from 'node:crypto'
@@ -95,6 +96,8 @@ async function measure({ data, seconds, say }: BenchOptions, directory: string, 
     JWT_PUBLIC_JWKS: jwks,
     CORS_ORIGINS: '',
     REDIS_TIMEOUT_MS: '2000',
+    // A line a request, as wrangler.toml has it in production.
+    ACCESS_LOG: 'all',
   }
   const hello = await startWorker({ directory, name: 'hello', port: helloPort })
   running.push(hello)

@@ -61,6 +61,7 @@ const post = (over: Partial<FeedPost> = {}): FeedPost => ({
   ms: NOW,
   hashtags: [],
   awaitsMedia: false,
+  digest: 0,
   json: '{"id":"x"',
   counts: { likes: 0, comments: 0 },
   ...over,

@@ -104,9 +104,7 @@ export function parsePost(
   reply: Reply | undefined,
 ): { post: PostRecord; counts: Counts } | typeof DELETED | null {
   if (!Array.isArray(reply)) return null
-  const [userId, caption, media, hashtags, version, state, deleted, likes, comments] = reply.map((field) =>
-    field === null ? null : String(field),
-  )
+  const [userId, caption, media, hashtags, version, state, deleted, likes, comments] = reply as (string | null)[]
   if (deleted) return DELETED
   if (!userId || !media) return null
   const post = {
@@ -160,6 +158,7 @@ export const readCounts = (post: Id): Command => ['GET', keys.counts(post)]
 /** Counts of one post from its rolled-up key; null when there is none yet. */
 export function parseCounts(reply: Reply | undefined): Counts | null {
   if (typeof reply !== 'string') return null
-  const [likes = '0', comments = '0'] = reply.split(':')
-  return { likes: Number(likes), comments: Number(comments) }
+  const colon = reply.indexOf(':')
+  if (colon < 0) return null
+  return { likes: Number(reply.slice(0, colon)), comments: Number(reply.slice(colon + 1)) }
 }
