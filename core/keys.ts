@@ -18,7 +18,6 @@ export const TTL = Object.freeze({
   adsSlate: 60,
   idempotency: 86_400,
   rebuildPlaceholder: 60,
-  page: 1_800,
   /** An access token's life and the hour of grace after it: longer, nobody accepts it anyway. */
   revoked: 900 + 3_600,
   signInAttempts: 300,
@@ -39,7 +38,6 @@ export const keys = {
   liked: (user: Id) => `liked:{${user}}`,
   seen: (user: Id) => `seen:{${user}}`,
   adcap: (user: Id) => `adcap:{${user}}`,
-  page: (user: Id, token: string) => `page:{${user}}:${token}`,
   idempotency: (user: Id, key: string) => `idem:{${user}}:${key}`,
   author: (author: Id) => `author:${author}`,
   post: (post: Id) => `post:${post}`,

@@ -144,6 +144,7 @@ CREATE TABLE "affinities" (
 	"user_id" bigint NOT NULL,
 	"author_id" bigint NOT NULL,
 	"weight" integer DEFAULT 0 NOT NULL,
+	"version" bigint DEFAULT 1 NOT NULL,
 	"seen_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "affinities_user_id_author_id_pk" PRIMARY KEY("user_id","author_id")
 );

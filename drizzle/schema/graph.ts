@@ -72,6 +72,8 @@ export const affinities = pgTable(
     userId: id('user_id').notNull(),
     authorId: id('author_id').notNull(),
     weight: integer('weight').notNull().default(0),
+    /** Of the last engagement that was counted: a repetition counts nothing. */
+    version: version(),
     seenAt: timestamp('seen_at', { withTimezone: true }).notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.userId, t.authorId] })],

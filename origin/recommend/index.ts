@@ -1,9 +1,10 @@
-/** The recommend tier: impressions, and what is trending. Trained candidates (rec:{u}) come with the nightly job. */
+/** The recommend tier: impressions, affinities, and what is trending. Trained candidates (rec:{u}) come with the nightly job. */
 import type { Clock } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import type { Consumer, EventLog } from '../event-log.ts'
 import type { Logger } from '../observe/logger.ts'
+import { countAffinity } from './affinity.ts'
 import { recordSeen } from './signals.ts'
 import { refreshTrending } from './trending.ts'
 
@@ -26,6 +27,7 @@ const REFRESH_MS = 60_000
 
 export function createRecommend({ database, redis, log, logger, clock }: RecommendNeeds): Recommend {
   let consumer: Consumer | null = null
+  let affinities: Consumer | null = null
   let timer: NodeJS.Timeout | undefined
   let working = Promise.resolve()
   const refresh = () => refreshTrending(database, redis, clock)
@@ -37,6 +39,11 @@ export function createRecommend({ database, redis, log, logger, clock }: Recomme
         topics: ['signal.seen'],
         handle: ({ data }) => recordSeen(data, redis, clock),
       })
+      affinities = log.subscribe({
+        group: 'affinities',
+        topics: ['post.liked', 'post.commented'],
+        handle: (event) => countAffinity(event, database),
+      })
       const round = () => {
         working = refresh().catch((error: unknown) => logger.warn({ err: error }, 'trends were not computed'))
       }
@@ -45,7 +52,7 @@ export function createRecommend({ database, redis, log, logger, clock }: Recomme
     },
     async close() {
       clearInterval(timer)
-      await consumer?.stop()
+      await Promise.all([consumer?.stop(), affinities?.stop()])
       await working
     },
   }

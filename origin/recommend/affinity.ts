@@ -1,0 +1,14 @@
+/** Affinity: likes and comments, counted by reader and author. */
+import type { TidelineEvent } from '#core/events.ts'
+import type { Database } from '#drizzle/database.ts'
+import { countEngagement } from '#drizzle/queries/affinities.ts'
+
+/** Counts a like or a comment on somebody else's post. An unlike is no engagement, and takes none back. */
+export async function countAffinity(
+  event: TidelineEvent<'post.liked' | 'post.commented'>,
+  database: Database,
+): Promise<void> {
+  const { userId, authorId } = event.data
+  if (userId === authorId || (event.type === 'post.liked' && event.data.state !== 'liked')) return
+  await database.query(countEngagement(userId, authorId, event.time))
+}
