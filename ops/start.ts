@@ -2,8 +2,8 @@
  * `npm start`: the whole of Tideline on this machine. The origin with its engines runs in this process, the three Workers
  * in workerd beside it; demo people and photos are there after the first start. Ctrl-C stops all, state stays.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -31,6 +31,7 @@ interface Running {
 async function start(): Promise<Running> {
   const config = readConfig({ ...DEMO_THRESHOLDS, ...process.env })
   const apiPort = Number(process.env.API_PORT ?? 8787)
+  endLeftOvers(config.stateDir)
   await refuseBusyPorts({ ...config.embeddedPorts, origin: config.port, gateway: config.gatewayPort, page: apiPort })
   const url = `http://127.0.0.1:${apiPort}`
   const logs = join(config.stateDir, 'logs')
@@ -85,10 +86,22 @@ function startWorkers(config: Config, origin: Origin, publicUrl: string, port: n
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, WRANGLER_SEND_METRICS: 'false', FORCE_COLOR: '0' },
   })
+  if (workers.pid !== undefined) writeFileSync(join(config.stateDir, 'workers', 'pid'), String(workers.pid))
   const file = createWriteStream(log, { flags: 'a' })
   workers.stdout.pipe(file, { end: false })
   workers.stderr.pipe(file, { end: false })
   return workers
+}
+
+/** Ends Workers that an earlier start, killed before it could, has left behind in the same state folder. */
+function endLeftOvers(stateDir: string): void {
+  const file = join(stateDir, 'workers', 'pid')
+  if (!existsSync(file)) return
+  const pid = readFileSync(file, 'utf8').trim()
+  rmSync(file)
+  // The number may be somebody else's by now: only a wrangler of this very folder is ended.
+  const { stdout } = spawnSync('ps', ['-o', 'command=', '-p', pid], { encoding: 'utf8' })
+  if (stdout?.includes('wrangler') && stdout.includes(stateDir)) process.kill(-Number(pid), 'SIGKILL')
 }
 
 /** A port in use is said by name before anything is started. */

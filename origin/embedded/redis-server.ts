@@ -63,7 +63,7 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Run
     url,
     async close() {
       isClosing = true
-      if (server.exitCode !== null) return
+      if (hasEnded(server)) return
       const ended = new Promise((resolve) => server.once('exit', resolve))
       server.kill('SIGTERM')
       await ended
@@ -94,9 +94,11 @@ async function endProcess(pid: number): Promise<void> {
   }
 }
 
+const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null
+
 async function untilAnswering(server: ChildProcess, port: number): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
-    if (server.exitCode !== null) throw new Error(`redis-server ended with code ${server.exitCode} on port ${port}`)
+    if (hasEnded(server)) throw new Error(`redis-server ended on port ${port}; another one may be listening there`)
     if (await answersPing(port)) return
     await delay(50)
   }
