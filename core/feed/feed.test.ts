@@ -62,6 +62,7 @@ const post = (over: Partial<FeedPost> = {}): FeedPost => ({
   hashtags: [],
   awaitsMedia: false,
   digest: 0,
+  size: 10,
   json: '{"id":"x"',
   counts: { likes: 0, comments: 0 },
   ...over,

@@ -32,14 +32,15 @@ function mediaJson(media: PostRecord['media'], imageBase: string): string {
 }
 
 function itemJson(item: PostMedia, imageBase: string): string {
-  const url = (preset: PresetName) => JSON.stringify(imageUrl(imageBase, item.key, preset))
   const playlist = item.playlist === undefined ? '' : `,"playlist":${JSON.stringify(item.playlist)}`
   return (
     `{"id":"${item.mediaId}","type":"${item.type}","width":${item.width},"height":${item.height}` +
-    `,"alt":${JSON.stringify(item.alt)},"blur":${JSON.stringify(item.blur)},"urls":{"thumb":${url('thumb')}` +
-    `,"small":${url('small')},"medium":${url('medium')},"large":${url('large')}}${playlist}}`
+    `,"alt":${JSON.stringify(item.alt)},"blur":${JSON.stringify(item.blur)},"urls":{"thumb":${urlJson(imageBase, item.key, 'thumb')}` +
+    `,"small":${urlJson(imageBase, item.key, 'small')},"medium":${urlJson(imageBase, item.key, 'medium')},"large":${urlJson(imageBase, item.key, 'large')}}${playlist}}`
   )
 }
+
+const urlJson = (imageBase: string, key: string, preset: PresetName) => JSON.stringify(imageUrl(imageBase, key, preset))
 
 export function presentAuthor(user: UserRecord, imageBase: string): object {
   return {
@@ -52,25 +53,57 @@ export function presentAuthor(user: UserRecord, imageBase: string): object {
 
 /** Makes what an isolate keeps of a post. `imageBase` is the origin of image addresses, '' for relative ones. */
 export function feedPost(post: PostRecord, author: UserRecord, counts: Counts, imageBase: string): FeedPost {
-  const ms = idMs(post.id)
-  const shown = shownAuthor(author, imageBase)
-  return {
-    id: post.id,
-    authorId: author.id,
-    authorName: author.username,
-    authorPrivate: author.isPrivate,
-    ms,
-    hashtags: post.hashtags,
-    awaitsMedia: post.awaitsMedia,
-    // Cutting the brace off makes one flat text of the pieces; joined as pieces they would be walked at every answer.
-    json: (
-      `{"id":"${post.id}","author":${shown.json},"caption":${JSON.stringify(post.caption)}` +
-      `,"hashtags":${JSON.stringify(post.hashtags)},"media":${mediaJson(post.media, imageBase)}` +
-      `,"createdAt":"${new Date(ms).toISOString()}"}`
-    ).slice(0, -1),
-    digest: mixNumber(shown.digest, post.version),
-    counts,
+  return new KeptPost(post, shownAuthor(author, imageBase), author, counts)
+}
+
+/** The text is joined when it is first shown: of the posts that a feed ranks, half are not. */
+class KeptPost implements FeedPost {
+  readonly id: Id
+  readonly authorId: Id
+  readonly authorName: string
+  readonly authorPrivate: boolean
+  readonly ms: number
+  readonly hashtags: readonly string[]
+  readonly awaitsMedia: boolean
+  readonly size: number
+  readonly digest: number
+  counts: Counts
+  private source: { post: PostRecord; shown: ShownAuthor } | null
+  private text = ''
+
+  constructor(post: PostRecord, shown: ShownAuthor, author: UserRecord, counts: Counts) {
+    this.id = post.id
+    this.authorId = author.id
+    this.authorName = author.username
+    this.authorPrivate = author.isPrivate
+    this.ms = idMs(post.id)
+    this.hashtags = post.hashtags
+    this.awaitsMedia = post.awaitsMedia
+    this.size = shown.json.length + post.caption.length + post.media.length * MEDIA_SIZE
+    this.digest = mixNumber(shown.digest, post.version)
+    this.counts = counts
+    this.source = { post, shown }
   }
+
+  get json(): string {
+    if (this.source !== null) {
+      this.text = sharedJson(this.source.post, this.source.shown, this.ms)
+      this.source = null
+    }
+    return this.text
+  }
+}
+
+/** Four addresses and the facts of one picture. */
+const MEDIA_SIZE = 600
+
+function sharedJson(post: PostRecord, author: ShownAuthor, ms: number): string {
+  const json =
+    `{"id":"${post.id}","author":${author.json},"caption":${JSON.stringify(post.caption)}` +
+    `,"hashtags":${JSON.stringify(post.hashtags)},"media":${mediaJson(post.media, author.imageBase)}` +
+    `,"createdAt":"${new Date(ms).toISOString()}"}`
+  // Cutting the brace off makes one flat text of the pieces; joined as pieces they would be walked at every answer.
+  return json.slice(0, -1)
 }
 
 interface ShownAuthor {

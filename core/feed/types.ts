@@ -25,8 +25,10 @@ export interface FeedPost {
   ms: number
   hashtags: readonly string[]
   awaitsMedia: boolean
-  /** Opening brace to the last shared field, without the closing brace. */
-  json: string
+  /** Opening brace to the last shared field, without the closing brace; may be made when first asked for. */
+  readonly json: string
+  /** About how many characters `json` has, for those who bound memory. */
+  size: number
   /** Differs when the JSON does (an edit, the author's new name or picture), for the page's tag. */
   digest: number
   counts: Counts

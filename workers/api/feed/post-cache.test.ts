@@ -3,7 +3,7 @@ import type { FeedPost } from '#core/feed/index.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { PostCache } from './post-cache.ts'
 
-const post = (id: string, jsonLength = 600, authorId = '1'): FeedPost => ({
+const post = (id: string, size = 600, authorId = '1'): FeedPost => ({
   id,
   authorId,
   authorName: 'ann',
@@ -11,7 +11,8 @@ const post = (id: string, jsonLength = 600, authorId = '1'): FeedPost => ({
   ms: 0,
   hashtags: [],
   awaitsMedia: false,
-  json: 'x'.repeat(jsonLength),
+  json: '',
+  size,
   digest: 0,
   counts: { likes: 0, comments: 0 },
 })

@@ -42,7 +42,7 @@ export class PostCache {
 
   set(post: FeedPost): void {
     this.delete(post.id)
-    const bytes = post.json.length + OVERHEAD_BYTES
+    const bytes = post.size + OVERHEAD_BYTES
     if (bytes > this.capacity) return
     this.evict(this.capacity - bytes)
     this.slots.set(post.id, { post, bytes, touched: false })
