@@ -124,13 +124,13 @@ export function timelineLength(user: Id): Command {
 }
 
 /**
- * Drops a push to a protected reader without losing it silently: no mark, so the next read pulls and rebuilds, and a
- * raised version, so a rebuild that runs now starts over.
+ * Drops a push to a protected reader without losing it silently: a raised version, so a rebuild that runs now starts
+ * over, and no mark, so the next read pulls and rebuilds. In this order: a rebuild may close between the two.
  */
 export function shedPush(user: Id): Command[] {
   return [
-    ['ZREM', keys.timeline(user), MARK],
     ['INCR', keys.graph(user)],
+    ['ZREM', keys.timeline(user), MARK],
   ]
 }
 
