@@ -51,6 +51,8 @@ export const keys = {
   registry: () => 'celebs:registry',
   /** zset, score = ms of the last move: posts whose counts may differ from the store. Survives a kill of the counters' process. */
   dirtyCounts: () => 'counts:dirty',
+  /** `<ms>:<run id>`, written every second: how far Redis remembers. */
+  heartbeat: () => 'origin:heartbeat',
   /** string: who runs a job of which one at a time is enough. */
   lease: (job: string) => `lease:${job}`,
   /** Stands while access tokens of an ended session could still be accepted. */

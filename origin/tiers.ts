@@ -15,7 +15,10 @@ import { createNotify, postgresNotifications } from './notify/index.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { createOutbox } from './outbox/index.ts'
+import { REPLAYABLE_MS, replayCommitted } from './outbox/replay.ts'
 import { createRecommend } from './recommend/index.ts'
+import { forgetDerived } from './redis/forget-derived.ts'
+import { lossGuard } from './redis/loss.ts'
 import { repeatedly } from './repeatedly.ts'
 import { createSearch, postgresSearch } from './search/index.ts'
 
@@ -40,6 +43,7 @@ export interface Tiers {
 /** Milliseconds between looks at second purges, and at dead letters of an outage that has ended. */
 const PURGE_EVERY_MS = 10_000
 const RECOVER_EVERY_MS = 30_000
+const HEARTBEAT_EVERY_MS = 1_000
 /** The embedded engine has no autovacuum: dead rows and stale statistics are ours to clear. */
 const VACUUM_EVERY_MS = 1_800_000
 /** Fan-out is behind from this many waiting posts on: readers who follow thousands then pull for themselves. */
@@ -63,9 +67,9 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
   const fanout = createFanout({
     ...common,
     policy: config.policy,
-    underLoad: () => lagOfPages > LOADED_LAG,
+    underLoad: () => fanoutLag > LOADED_LAG,
     observe: fanoutMetrics(metrics),
-    flushOutbox: async () => void (await outbox.sweep()),
+    flushOutbox: async () => void (await outbox.sweep(0)),
   })
   const graph = createGraph({
     ...common,
@@ -92,25 +96,27 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
     },
   })
 
-  let lagOfPages = 0
+  let fanoutLag = 0
   const consumers: Consumer[] = []
   const stops: (() => Promise<void>)[] = []
-  const restore = (more: Promise<unknown>[]) => {
-    Promise.all([fanout.crossing.restoreRegistry(), accounts.publishKeys(), ...more]).catch((error: unknown) =>
-      logger.error({ err: error }, 'what redis has lost was not restored'),
-    )
+  /** What follows from committed events is derived again; what is older than the outbox keeps is derived from nothing. */
+  async function restore(sinceMs: number | null): Promise<void> {
+    logger.warn({ since: sinceMs }, 'redis may have lost writes: deriving again what was committed since')
+    if (sinceMs !== null && clock() - sinceMs > REPLAYABLE_MS) await forgetDerived(redis)
+    await Promise.all([fanout.crossing.restoreRegistry(), accounts.publishKeys()])
+    if (sinceMs !== null) await replayCommitted(database, log, sinceMs)
   }
-  const unsubscribe = redis.onServerChange(() => {
-    logger.warn({}, 'redis may have lost writes: fanning out what was posted in the last minutes')
-    restore([fanout.service.replayRecent()])
-  })
+  const look = lossGuard({ redis, clock, marginMs: config.policy.replayWindowMs, restore })
+
+  // The log was rewound to the loss, so what was posted since comes again by itself; the registry does not.
+  if (engines.redisLostSince !== null) await fanout.crossing.restoreRegistry()
 
   function startFanout(): void {
     const own = fanout.consume()
     consumers.push(...own)
     stops.push(
       repeatedly('fan-out lag', 2_000, logger, async () => {
-        lagOfPages = await own.reduce(async (sum, consumer) => (await sum) + (await consumer.lag()), Promise.resolve(0))
+        fanoutLag = await own.reduce(async (sum, consumer) => (await sum) + (await consumer.lag()), Promise.resolve(0))
       }),
     )
   }
@@ -120,8 +126,7 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
     endpoints: has('ingest') ? ingest.endpoints : {},
     reindex: () => search.reindex(),
     start() {
-      // The log is rewound to the loss: what was posted since comes again by itself.
-      if (engines.redisLostSince !== null) restore([])
+      if (has('fanout')) stops.push(repeatedly('heartbeat of redis', HEARTBEAT_EVERY_MS, logger, look))
       if (engines.needsVacuum)
         stops.push(repeatedly('vacuum', VACUUM_EVERY_MS, logger, () => engines.pool.query('VACUUM ANALYZE')))
       if (has('ingest')) {
@@ -143,7 +148,6 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
       if (has('notify')) notify.start()
     },
     async close() {
-      unsubscribe()
       await Promise.all(stops.map((stop) => stop()))
       await Promise.all(consumers.map((consumer) => consumer.stop()))
       await Promise.all([engagement, recommend, media, search, notify].map((tier) => tier.close()))

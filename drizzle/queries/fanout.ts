@@ -75,20 +75,12 @@ export interface AppliedFollow {
 export function fanoutTarget(post: Id): SQL {
   return sql`
     SELECT p.post_id, p.user_id, p.caption, p.media_urls, p.hashtags, p.like_count, p.comment_count, p.version, p.state,
-           p.deleted_at IS NOT NULL AS deleted, u.follower_count, coalesce(m.applied_mode, 'push') AS applied_mode
+           p.deleted_at IS NOT NULL AS deleted, u.follower_count, coalesce(m.applied_mode, 'push') AS applied_mode,
+           m.author_id IS NOT NULL AS has_crossed
       FROM ${posts} p
       JOIN ${users} u ON u.user_id = p.user_id
       LEFT JOIN ${authorModes} m ON m.author_id = p.user_id
      WHERE p.post_id = ${post}::bigint`
-}
-
-/** Posts made since an id, oldest first: what is fanned out again after Redis may have lost writes. */
-export function postsSince(from: Id, after: Id, limit: number): SQL {
-  return sql`
-    SELECT post_id, user_id FROM ${posts}
-     WHERE ${posts.postId} >= ${from}::bigint AND ${posts.postId} > ${after}::bigint
-       AND ${posts.deletedAt} IS NULL AND ${posts.state} = 'visible'
-     ORDER BY post_id LIMIT ${limit}::int`
 }
 
 /** Which of these readers follow more accounts than `limit`. Rows of `{ user_id }`. */

@@ -70,7 +70,7 @@ export function hiddenAuthors(user: Id): SQL {
     UNION SELECT 'm', ${mutes.targetId} FROM ${mutes}
      WHERE ${mutes.userId} = ${user}::bigint AND ${mutes.state} = 'active'
     UNION SELECT 'u', ${follows.followeeId} FROM ${follows}
-     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'removed'
+     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} <> 'active'
        AND (${follows.updatedAt} > now() - interval '15 minutes'
          OR EXISTS (SELECT 1 FROM ${timelinePurges} p
                      WHERE p.follower_id = ${user}::bigint AND p.followee_id = follows.followee_id)

@@ -51,3 +51,13 @@ export function deleteIdempotencyKeys(olderThanMs: number, limit: number): SQL {
 
 /** Gives deleted rows' space back for use, on an engine without autovacuum. Not in a transaction. */
 export const vacuumOutbox = (): SQL[] => [sql`VACUUM (ANALYZE) outbox`, sql`VACUUM (ANALYZE) idempotency_keys`]
+
+/**
+ * Events committed since an instant, published or not, in the order of their ids within a page: what is published again
+ * after Redis has lost writes. Rows `{ event_id, body }` with event_id > `after`.
+ */
+export function committedSince(sinceMs: number, after: string, limit: number): SQL {
+  return sql`SELECT event_id, body FROM outbox
+     WHERE created_at >= to_timestamp(${sinceMs}::double precision / 1000) AND event_id > ${after}
+     ORDER BY event_id LIMIT ${limit}::int`
+}

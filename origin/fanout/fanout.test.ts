@@ -238,14 +238,3 @@ test('a block hides both from each other and empties both timelines; lifting it 
   await graph.blockChanged({ ...change, state: 'active' })
   for (const who of [a, b]) expect(strings(await one(['SMEMBERS', keys.hidden(who)]))).toEqual(['~'])
 })
-
-test('what a restarted Redis lost of the last minutes is fanned out again', async () => {
-  const [reader, author] = [await person(), await person()]
-  await followed(reader, author)
-  await warm(reader)
-  const id = await post(author)
-  const old = await post(author, String(BigInt(id) - (BigInt(policy.replayWindowMs + 1_000) << 23n)))
-  expect(await services().fanout.replayRecent()).toBeGreaterThanOrEqual(1)
-  expect(await timeline(reader)).toEqual(['~', id])
-  expect(await timeline(reader)).not.toContain(old)
-})

@@ -3,7 +3,7 @@ import * as queries from '#drizzle/queries/fanout.ts'
 import * as feed from '#drizzle/queries/feed.ts'
 import type { FanoutStore } from './store.ts'
 
-type TargetRow = feed.PostRow & { follower_count: number; applied_mode: 'push' | 'both' | 'pull' }
+type TargetRow = feed.PostRow & { follower_count: number; applied_mode: 'push' | 'both' | 'pull'; has_crossed: boolean }
 
 /** Fan-out on Postgres. All of it reads the primary: a replica would miss a follow that has just been made. */
 export function postgresFanout(database: Database): FanoutStore {
@@ -17,6 +17,7 @@ export function postgresFanout(database: Database): FanoutStore {
         deleted: row.deleted,
         followerCount: row.follower_count,
         appliedMode: row.applied_mode,
+        hasCrossed: row.has_crossed,
       }
     },
     followers: async (author, after, limit, through) =>
@@ -28,10 +29,6 @@ export function postgresFanout(database: Database): FanoutStore {
     },
     async authorPosts(author, limit) {
       return feed.followedPostsOf(await database.query(feed.authorPosts(author, limit)), limit)
-    },
-    async postsSince(from, after, limit) {
-      const rows = await database.query<feed.PostPlace>(queries.postsSince(from, after, limit))
-      return rows.map((row) => ({ postId: String(row.post_id), userId: String(row.user_id) }))
     },
     async mode(author) {
       const [row] = await database.query<queries.ModeRow>(queries.authorMode(author))

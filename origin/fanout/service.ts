@@ -4,7 +4,7 @@
  */
 import { type EventData, makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
-import { type Clock, firstIdAt, type Id, idMs, type Random } from '#core/ids.ts'
+import { type Clock, type Id, idMs, type Random } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
 import { addToAuthorList, announce, deleteOwnPost, pushPost, trimAuthorList, writePost } from '#core/timeline/index.ts'
 import { forEachPage } from './pages.ts'
@@ -28,8 +28,6 @@ export interface FanoutService {
   postCreated(post: Id): Promise<void>
   postDeleted(post: Id): Promise<void>
   page(page: EventData<'fanout.page'>): Promise<void>
-  /** Fans out again what was posted in the policy's replay window: Redis may have lost it. Answers how many posts. */
-  replayRecent(): Promise<number>
 }
 
 /** One post in this many looks at the length of its author's list. */
@@ -39,14 +37,12 @@ export function fanoutService(needs: FanoutNeeds): FanoutService {
   const { store, redis, policy, clock, random } = needs
 
   /** What readers of every kind need: the hash, the author's list, the author's own timeline; and word to isolates. */
-  async function writeForReaders({ post, appliedMode }: FanoutTarget): Promise<void> {
+  async function writeForReaders({ post, hasCrossed }: FanoutTarget): Promise<void> {
     await redis.pipeline([
       ...writePost(post),
       ...addToAuthorList(post.userId, post.id),
       ...pushPost([post.userId], post.id),
-      ...(appliedMode === 'push'
-        ? []
-        : announce([{ kind: 'celebrity-post', author: post.userId, post: post.id }], clock())),
+      ...(hasCrossed ? announce([{ kind: 'celebrity-post', author: post.userId, post: post.id }], clock()) : []),
       ...(random() * AUTHOR_TRIM_SAMPLE < 1 ? [trimAuthorList(post.userId, policy)] : []),
     ])
   }
@@ -99,20 +95,6 @@ export function fanoutService(needs: FanoutNeeds): FanoutService {
       const run = (followers: Id[]) =>
         op === 'add' ? pushPage(followers, postId, acceptedMs) : removeFromPage(redis, followers, postId)
       await forEachPage(needs, userId, run, { after, through })
-    },
-
-    async replayRecent() {
-      const from = firstIdAt(clock() - policy.replayWindowMs)
-      let after: Id = '0'
-      let count = 0
-      for (;;) {
-        const posts = await store.postsSince(from, after, 500)
-        for (const { postId } of posts) await postCreated(postId)
-        count += posts.length
-        const last = posts.at(-1)
-        if (last === undefined || posts.length < 500) return count
-        after = last.postId
-      }
     },
   }
 }

@@ -9,6 +9,8 @@ export interface FanoutTarget {
   followerCount: number
   /** What fan-out has consumed from the author's own partition, not what the registry says by now. */
   appliedMode: AuthorMode
+  /** Has ever been a celebrity: isolates may still keep a list of the author's posts, which must stay whole. */
+  hasCrossed: boolean
 }
 
 export interface AuthorModeState {
@@ -27,8 +29,6 @@ export interface FanoutStore {
   /** Which of these readers follow more than `limit` accounts. */
   hotReaders(readers: readonly Id[], limit: number): Promise<ReadonlySet<Id>>
   authorPosts(author: Id, limit: number): Promise<FollowedPosts>
-  /** Visible posts with id > after and id ≥ from, oldest first. */
-  postsSince(from: Id, after: Id, limit: number): Promise<{ postId: Id; userId: Id }[]>
   mode(author: Id): Promise<AuthorModeState>
   /** Every author that is not pushed. */
   celebrities(): Promise<{ author: Id; mode: AuthorMode }[]>

@@ -33,8 +33,8 @@ export interface OutboxOptions {
 export interface Outbox {
   /** Only after the log has acknowledged the events. Ids that are not in the outbox are no error. */
   markPublished(eventIds: readonly string[]): Promise<void>
-  /** Publishes what is late, and answers how many rows it took. */
-  sweep(): Promise<number>
+  /** Publishes what is late (or older than so many milliseconds), and answers how many rows it took. */
+  sweep(olderThanMs?: number): Promise<number>
   /** Deletes what is published for an hour, and idempotency keys of yesterday. Answers how many rows. */
   clean(): Promise<number>
   /** Sweeps and cleans from now on. */
@@ -65,9 +65,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
     if (eventIds.length > 0) await database.query(markPublished(eventIds))
   }
 
-  async function sweep(): Promise<number> {
+  async function sweep(olderThanMs = lateMs): Promise<number> {
     const rows = await database.query<{ event_id: string; body: unknown }>(
-      claimUnpublished(lateMs, CLAIM_MS, ROWS_A_SWEEP),
+      claimUnpublished(olderThanMs, CLAIM_MS, ROWS_A_SWEEP),
     )
     const events: TidelineEvent[] = []
     const letters: Parameters<typeof bury>[0][number][] = []

@@ -95,6 +95,7 @@ export function memoryTruth(clock: Clock): Truth {
           deleted: post.deleted,
           followerCount: followersOf(post.author).length,
           appliedMode: modeOf(post.author).appliedMode,
+          hasCrossed: modes.has(post.author),
         }
       },
       followers: async (author, after, limit, through) =>
@@ -113,12 +114,6 @@ export function memoryTruth(clock: Clock): Truth {
           ),
         ),
       authorPosts: async (author, limit) => newest((post) => post.author === author, limit),
-      postsSince: async (from, after, limit) =>
-        [...posts.values()]
-          .filter(({ id, deleted }) => !deleted && compareIds(id, from) >= 0 && compareIds(id, after) > 0)
-          .sort((a, b) => compareIds(a.id, b.id))
-          .slice(0, limit)
-          .map(({ id, author }) => ({ postId: id, userId: author })),
       mode: async (author) => ({ ...modeOf(author) }),
       celebrities: async () =>
         [...modes].filter(([, { mode }]) => mode !== 'push').map(([author, { mode }]) => ({ author, mode })),
