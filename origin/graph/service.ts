@@ -119,7 +119,7 @@ export function graphService({ store, redis, policy, onFollowers }: GraphNeeds):
       const applied = await store.applyFollow(change)
       if (applied === null) return
       const { followerId, followeeId } = change
-      if (applied.state !== 'requested') await settle(followerId, followeeId)
+      await settle(followerId, followeeId)
       await onFollowers(followeeId, applied.followerCount)
     },
 

@@ -72,7 +72,8 @@ export function registerRelations(app: App): void {
     // No row may also mean that the same follow was being made at this instant: the second look sees it.
     const row = (await db.query<FollowRow>(statement))[0] ?? (await db.query<FollowRow>(statement))[0]
     if (row === undefined) throw problems.notFound('person')
-    await applyToRedis(c, unhide(userId, 'u', target))
+    // A request is no follow yet: what the timeline may still hold of an earlier one stays hidden.
+    if (row.state === 'active') await applyToRedis(c, unhide(userId, 'u', target))
     enqueue(c, [row.event])
     return c.json({ state: row.state === 'requested' ? ('requested' as const) : ('active' as const) }, 200)
   })
@@ -120,7 +121,16 @@ function registerBlocks(app: App): void {
       relate('block', userId, target, true, traceparent),
       endFollowsBetween(userId, target, traceparent),
     ]
-    await change(c, statements, [...hide(userId, 'b', target), ...hide(target, 'b', userId)])
+    // Both follows end with the block: hidden as unfollowed, too, so that an unblock shows nothing before the purge.
+    const sides = [
+      [userId, target],
+      [target, userId],
+    ] as const
+    await change(
+      c,
+      statements,
+      sides.flatMap(([one, other]) => [...hide(one, 'b', other), ...hide(one, 'u', other)]),
+    )
     return c.body(null, 204)
   })
 
