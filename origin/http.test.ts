@@ -127,4 +127,26 @@ describe('internal API', () => {
     const metrics = await call('/metrics')
     expect(await metrics.text()).toContain('tideline_http_request_seconds_count{route="/health",status="503"} 1')
   })
+
+  it('calls a dependency that says nothing down', async () => {
+    const call = await start({ health: { postgres: () => new Promise(() => {}), redis: async () => {} } })
+    const answer = await call('/health')
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      { status: 'degraded', dependencies: { postgres: 'down', redis: 'up' } },
+    ])
+  })
+
+  it('closes within bounds, also when a request hangs', async () => {
+    let began = () => {}
+    const working = new Promise<void>((resolve) => {
+      began = resolve
+    })
+    const app = { fetch: () => new Promise<Response>(() => began()) }
+    const server = await serveApi(app, { host: '127.0.0.1', port: 0 }, 50)
+    const cut = expect(fetch(`http://127.0.0.1:${server.port}/`)).rejects.toThrow()
+    await working
+    await server.close()
+    await cut
+  })
 })

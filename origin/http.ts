@@ -53,6 +53,10 @@ export type InternalApi = Hono<{ Variables: Variables }>
 
 /** The edge's calls carry text and ids; media goes to object storage directly. */
 const METHOD_BYTES = 256 * 1024
+/** A dependency that is silent for so long is down: whoever probes /health has little more patience. */
+const HEALTH_CHECK_MS = 2_000
+/** The edge gives a call up sooner: whoever is still connected after this is not waiting for an answer. */
+const CLOSE_MS = 10_000
 
 /** The app, to be mounted or served; the composition root may add routes of its own. */
 export function createInternalApi(options: InternalApiOptions): InternalApi {
@@ -169,32 +173,43 @@ function answerProblem(c: Context<{ Variables: Variables }>, problem: Problem): 
 
 async function answerHealth(c: Context, checks: Record<string, () => Promise<unknown>>): Promise<Response> {
   const entries = await Promise.all(
-    Object.entries(checks).map(async ([name, check]) => {
-      try {
-        await check()
-        return [name, 'up'] as const
-      } catch {
-        return [name, 'down'] as const
-      }
-    }),
+    Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
   )
   const healthy = entries.every(([, state]) => state === 'up')
   return c.json({ status: healthy ? 'ok' : 'degraded', dependencies: Object.fromEntries(entries) }, healthy ? 200 : 503)
 }
 
+async function stateOf(check: () => Promise<unknown>): Promise<'up' | 'down'> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'down'>((resolve) => {
+    timer = setTimeout(resolve, HEALTH_CHECK_MS, 'down')
+  })
+  const checked = check().then(
+    () => 'up' as const,
+    () => 'down' as const,
+  )
+  try {
+    return await Promise.race([checked, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 export interface RunningServer {
   port: number
-  /** Refuses new requests, lets those at work finish, then closes. */
+  /** Refuses new requests, lets those at work finish, then closes. Cuts those that are not done in time. */
   close(): Promise<void>
 }
 
 /**
  * Serves an app on Node.
- * @param port 0 chooses a free one
+ * @param address port 0 chooses a free one
+ * @param closeMs how long `close` waits for requests at work before it cuts them
  */
 export function serveApi(
   app: Pick<InternalApi, 'fetch'>,
   address: { host: string; port: number },
+  closeMs: number = CLOSE_MS,
 ): Promise<RunningServer> {
   return new Promise((resolve, reject) => {
     const server: ServerType = serve({ fetch: app.fetch, hostname: address.host, port: address.port }, ({ port }) => {
@@ -202,7 +217,12 @@ export function serveApi(
         port,
         close: () =>
           new Promise<void>((closed, failed) => {
-            server.close((error) => (error ? failed(error) : closed()))
+            const cut = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), closeMs)
+            server.close((error) => {
+              clearTimeout(cut)
+              if (error) failed(error)
+              else closed()
+            })
             if ('closeIdleConnections' in server) server.closeIdleConnections()
           }),
       })

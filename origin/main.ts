@@ -87,7 +87,10 @@ export async function startOrigin({
   }
 }
 
-/** Runs until a signal, then drains. A second signal ends at once. */
+/** Supervisors kill after 30 s without a word (Kubernetes' default): the log says before that what happened. */
+const DRAIN_MS = 20_000
+
+/** Runs until a signal, then drains. A second signal ends at once, and so does a drain that does not come to an end. */
 async function run(): Promise<void> {
   const config = readConfig(process.env)
   const logger = createLogger({ level: config.logLevel })
@@ -99,6 +102,10 @@ async function run(): Promise<void> {
       if (isStopping) process.exit(1)
       isStopping = true
       logger.info({ signal }, 'stopping')
+      setTimeout(() => {
+        logger.error({ afterMs: DRAIN_MS }, 'the origin did not drain in time and ends with work under way')
+        process.exit(1)
+      }, DRAIN_MS).unref()
       origin.close().then(
         () => process.exit(0),
         (error: unknown) => {
