@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import { type Database, nodeDatabase } from '#drizzle/database.ts'
+import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import type { Config } from './config.ts'
 import { startEmbeddedObjects } from './embedded/objects/index.ts'
@@ -33,8 +33,18 @@ export interface Engines {
   close(): Promise<void>
 }
 
-/** Connections of the origin's own pool. The embedded engine is one connection at heart; more only queue there. */
-const POOL = { embedded: 8, distributed: 20 }
+/**
+ * The origin's own pool. A Postgres that is silent must not hold its callers for ever.
+ * - `max`: the embedded engine is one connection at heart; more only queue there.
+ * - `connectionTimeoutMillis`: for a connection of the pool, new or free. Callers of the edge give up sooner.
+ * - `statement_timeout`: above what any statement of ours takes. Postgres ends it and says so.
+ * - `query_timeout`: a little later, for a server that says nothing. The embedded engine has no statement_timeout, and its
+ *   statements wait for one another, VACUUM included.
+ */
+const POOL = {
+  embedded: { max: 8, connectionTimeoutMillis: 10_000, query_timeout: 120_000 },
+  distributed: { max: 20, connectionTimeoutMillis: 10_000, statement_timeout: 30_000, query_timeout: 35_000 },
+}
 
 /** Starts what is embedded, connects to what is not, and brings the schema up to date. */
 export async function openEngines(config: Config, logger: Logger): Promise<Engines> {
@@ -46,15 +56,13 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     mkdirSync(config.stateDir, { recursive: true })
     const postgres = await openPostgres(config, logger)
     closers.push(postgres.close)
-    const pool = new pg.Pool({
-      connectionString: postgres.url,
-      max: config.databaseUrl ? POOL.distributed : POOL.embedded,
-    })
+    await migrateAt(postgres.url)
+    const limits = config.databaseUrl ? POOL.distributed : POOL.embedded
+    const pool = new pg.Pool({ connectionString: postgres.url, ...limits })
     pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
     // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
     pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
     closers.push(() => pool.end())
-    await migrate(pool)
 
     const redisEngine = await openRedis(config, logger)
     closers.push(redisEngine.close)
@@ -69,7 +77,7 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     const store = await openObjects(config, logger)
     closers.push(store.close)
     return {
-      database: nodeDatabase(drizzle({ client: pool })),
+      database: pooledDatabase(pool),
       pool,
       databaseUrl: postgres.url,
       needsVacuum: config.databaseUrl === null,
@@ -84,6 +92,42 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
   } catch (error) {
     await closing()
     throw error
+  }
+}
+
+/** On a connection of its own: building an index may take longer than any request waits. */
+async function migrateAt(connectionString: string): Promise<void> {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 1,
+    connectionTimeoutMillis: POOL.distributed.connectionTimeoutMillis,
+  })
+  try {
+    await migrate(pool)
+  } finally {
+    await pool.end()
+  }
+}
+
+/**
+ * Transactions bring their connection back themselves: drizzle returns one that hangs to the pool as if it were sound,
+ * and none at all when its BEGIN fails.
+ */
+function pooledDatabase(pool: pg.Pool): Database {
+  return {
+    query: nodeDatabase(drizzle({ client: pool })).query,
+    async batch(statements) {
+      const client = await pool.connect()
+      try {
+        const results = await nodeDatabase(drizzle({ client })).batch(statements)
+        client.release()
+        return results
+      } catch (error) {
+        // An error that Postgres told of leaves the connection sound; after any other nobody knows what comes next on it.
+        client.release(sqlState(error) === null)
+        throw error
+      }
+    },
   }
 }
 

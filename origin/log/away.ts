@@ -13,6 +13,14 @@ const NETWORK = new Set([
   'ENOTFOUND',
 ])
 
+/** What node-postgres says, without a code, of a server that went away or says nothing. */
+const SILENCE = [
+  'Connection terminated',
+  'Query read timeout',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+]
+
 /**
  * Whether an error tells of an outage (a store cannot be reached, is starting or full) rather than of the work at hand.
  * Such work is worth trying again for as long as the outage lasts.
@@ -23,7 +31,8 @@ export function isAway(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof RedisAwayError || (e instanceof Problem && e.status === 503)) return true
     if ('code' in e && typeof e.code === 'string' && NETWORK.has(e.code)) return true
-    if (e.message.startsWith('Connection terminated')) return true
+    const { message } = e
+    if (SILENCE.some((start) => message.startsWith(start))) return true
   }
   return false
 }
