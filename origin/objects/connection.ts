@@ -12,7 +12,7 @@ export interface S3ObjectsOptions {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   /** Epoch milliseconds; default the system's. */
   readonly clock?: () => number
-  /** How long to wait for an answer to anything but an upload; default 10 s. */
+  /** How long to wait for an answer, beside the time that long bodies take to travel; default 10 s. */
   readonly timeoutMs?: number
 }
 

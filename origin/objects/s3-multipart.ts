@@ -4,6 +4,9 @@ import { bareEtag, elements, elementText, xmlText } from './replies.ts'
 import { refusal } from './signed-fetch.ts'
 import type { ObjectStore, UploadRef } from './store.ts'
 
+/** S3 puts the parts together while the caller waits: some minutes for an upload of many gigabytes. */
+const COMPLETE_MS = 300_000
+
 type MultipartMethods = Pick<ObjectStore, 'createMultipart' | 'listParts' | 'completeMultipart' | 'abortMultipart'>
 
 /** Uploads in parts; the parts themselves are sent by clients, through presigned requests. */
@@ -43,7 +46,12 @@ export function multipart({ send, sendOrThrow, objectUrl, timeoutMs }: Connectio
           `<Part><PartNumber>${partNumber}</PartNumber><ETag>"${xmlText(bareEtag(etag)) ?? ''}"</ETag></Part>`,
       )
       const body = `<CompleteMultipartUpload>${lines.join('')}</CompleteMultipartUpload>`
-      const response = await sendOrThrow({ method: 'POST', url: objectUrl(key, { uploadId }), body })
+      const response = await sendOrThrow({
+        method: 'POST',
+        url: objectUrl(key, { uploadId }),
+        body,
+        timeoutMs: COMPLETE_MS,
+      })
       // A store may begin its answer with 200 and fail afterwards: then the body says so.
       const xml = await response.clone().text()
       const etag = elementText(xml, 'ETag')

@@ -33,6 +33,7 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
         url: objectUrl(key),
         headers: putHeaders(put),
         body: sendable(body),
+        timeoutMs,
       })
       await response.body?.cancel()
       return { etag: bareEtag(response.headers.get('etag')) }
@@ -102,7 +103,7 @@ function readPage(xml: string): ObjectPage {
   return { items, cursor: isTruncated ? elementText(xml, 'NextContinuationToken') : undefined }
 }
 
-function deletion(url: string, keys: readonly string[]): StoreRequest {
+function deletion(url: string, keys: readonly string[]): Omit<StoreRequest, 'timeoutMs'> {
   const objects = keys.map((key) => `<Object><Key>${xmlText(key) ?? ''}</Key></Object>`).join('')
   const body = `<Delete><Quiet>true</Quiet>${objects}</Delete>`
   const md5 = createHash('md5').update(body).digest('base64')

@@ -15,29 +15,50 @@ export interface StoreRequest {
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array<ArrayBuffer> | Blob | string
-  /** How long to wait for the answer's head, in milliseconds; absent: as long as it takes (uploads). */
-  readonly timeoutMs?: number
+  /** How long to wait for the answer, in milliseconds, beside the time that long bodies take to travel. */
+  readonly timeoutMs: number
 }
+
+/** Bodies that travel slower have come to a stop: between an origin and its store it is a thousand times this. */
+const SLOWEST_BYTES_PER_MS = 256
+/** Taken for the length of answers that do not say it: lists are shorter. */
+const UNSTATED_BYTES = 4 * 1024 * 1024
 
 /**
  * Signs in the header and sends. The payload is not part of the signature: it would have to be read twice.
- * @returns the answer, whatever its status
+ * @returns the answer, whatever its status; its body fails with the same error when it does not arrive in time
  * @throws ObjectStoreError Unreachable
  */
 export async function sendSigned(request: StoreRequest, signing: SigningOptions): Promise<Response> {
   const { method, url, headers = {}, body, timeoutMs } = request
   const signed = await sign(signing, { method, url, headers, allHeaders: true })
   const deadline = new AbortController()
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => deadline.abort(), timeoutMs)
+  const abortAfter = (ms: number, what: string) =>
+    setTimeout(() => deadline.abort(unreachable(`${what} within ${ms} ms`)), ms).unref()
+  const answering = abortAfter(timeoutMs + travelMs(lengthOf(body)), 'did not answer')
   try {
     const init = { method, headers: signed.headers, signal: deadline.signal, redirect: 'error' as const }
-    return await fetch(signed.url, body === undefined ? init : { ...init, body })
+    const response = await fetch(signed.url, body === undefined ? init : { ...init, body })
+    const length = Number(response.headers.get('content-length') ?? UNSTATED_BYTES)
+    // Nobody says when the body was read to its end; to abort what is over does nothing.
+    if (response.body !== null) abortAfter(timeoutMs + travelMs(length), 'did not send its answer to the end')
+    return response
   } catch (cause) {
-    const reason = deadline.signal.aborted ? `did not answer within ${timeoutMs} ms` : 'is unreachable'
-    throw new ObjectStoreError('Unreachable', 0, `The object store ${reason}.`, { cause })
+    throw cause instanceof ObjectStoreError ? cause : unreachable('is unreachable', cause)
   } finally {
-    clearTimeout(timer)
+    clearTimeout(answering)
   }
+}
+
+const unreachable = (what: string, cause?: unknown) =>
+  new ObjectStoreError('Unreachable', 0, `The object store ${what}.`, { cause })
+
+const travelMs = (bytes: number) => Math.ceil(bytes / SLOWEST_BYTES_PER_MS)
+
+function lengthOf(body: StoreRequest['body']): number {
+  if (body === undefined) return 0
+  if (typeof body === 'string') return Buffer.byteLength(body)
+  return body instanceof Blob ? body.size : body.byteLength
 }
 
 /** The error that an answer stands for; consumes the body. */

@@ -1,0 +1,57 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, it } from 'vitest'
+import { s3Objects } from './s3.ts'
+
+const servers: Server[] = []
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+/** A store that takes connections and then behaves as told. */
+async function storeThat(behaves: RequestListener) {
+  const server = createServer(behaves).listen(0, '127.0.0.1')
+  servers.push(server)
+  await new Promise((resolve) => server.once('listening', resolve))
+  return s3Objects({
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    bucket: 'media',
+    region: 'auto',
+    credentials: { accessKeyId: 'k', secretAccessKey: 's' },
+    timeoutMs: 50,
+  })
+}
+
+const unreachable = { code: 'Unreachable', isTransient: true }
+
+it('does not wait for ever for a store that takes an upload and says nothing', async () => {
+  const store = await storeThat((request) => void request.resume())
+  await expect(store.put('a', new Uint8Array(1_000), { contentType: 'image/jpeg' })).rejects.toMatchObject(unreachable)
+})
+
+it('does not wait for ever for the rest of an answer that has begun', async () => {
+  const store = await storeThat((_request, response) => {
+    response.writeHead(200, { 'content-length': '1000' })
+    response.write('the beginning')
+  })
+  const object = await store.get('a')
+  await expect(new Response(object!.body).arrayBuffer()).rejects.toMatchObject(unreachable)
+})
+
+it('gives a long upload the time that its bytes take, beside the wait for the answer', async () => {
+  const store = await storeThat((request, response) => {
+    request.resume().on('end', () => setTimeout(() => response.end(), 100))
+  })
+  // 256 bytes a millisecond: eight seconds more than the 50 ms of an empty one.
+  const bytes = new Uint8Array(2 * 1024 * 1024)
+  await expect(store.put('a', bytes, { contentType: 'image/jpeg' })).resolves.toEqual({ etag: '' })
+})
+
+it('says that nobody is there at once', async () => {
+  const store = await storeThat(() => {})
+  servers[0]!.close()
+  await expect(store.head('a')).rejects.toMatchObject(unreachable)
+})
