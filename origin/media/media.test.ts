@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import sharp from 'sharp'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createIdFactory, type Id } from '#core/ids.ts'
 import {
   eventually,
@@ -293,6 +293,40 @@ test('a worker that died loses its job to another, and a slow one does not finis
   })
   expect(await workOnce(slow)).toBe('lost')
   expect((await get(done.mediaId)).state).toBe('ready')
+})
+
+test('a worker that hangs keeps its job for a bounded time only', async () => {
+  const done = await upload(await jpeg())
+  await postgresMediaJobs(postgres.database).add(done.mediaId, now)
+  const jobs = postgresMediaJobs(postgres.database)
+  let renewals = 0
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  const hanging = worker('hanging', {
+    jobs: {
+      ...jobs,
+      renew: (...lease) => {
+        renewals++
+        return jobs.renew(...lease)
+      },
+    },
+    objects: {
+      ...files.objects,
+      get: async (key) => {
+        for (let ms = 0; ms < 2 * MEDIA_JOBS.longestMs; ms += MEDIA_JOBS.renewEveryMs) {
+          now += MEDIA_JOBS.renewEveryMs
+          await vi.advanceTimersByTimeAsync(MEDIA_JOBS.renewEveryMs)
+        }
+        expect(await workOnce(worker('other'))).toBe('done')
+        return files.objects.get(key)
+      },
+    },
+  })
+  try {
+    expect(await workOnce(hanging)).toBe('lost')
+    expect(renewals).toBe(MEDIA_JOBS.longestMs / MEDIA_JOBS.renewEveryMs - 1)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('two workers never hold one job', async () => {

@@ -10,6 +10,8 @@ export const MEDIA_JOBS = Object.freeze({
   /** A worker that died is noticed after so long; a picture takes a second. */
   leaseMs: 60_000,
   renewEveryMs: 20_000,
+  /** A worker that is not done after so long hangs: its lease is renewed no more, and another tries. */
+  longestMs: 600_000,
   /** First pause after a failure, doubled each time: an object store that restarts is back by the third try. */
   backoffMs: 5_000,
   maxAttempts: 8,
@@ -89,9 +91,11 @@ function readyEvent({ mediaId, userId }: Media, clock: Clock, random: Random): T
 
 const stored = ({ bytes: _bytes, ...variant }: Variant) => variant
 
-/** Keeps the lease while the work lasts; a worker that loses it finds out when it finishes. */
+/** Keeps the lease while the work lasts, within reason; a worker that loses it finds out when it finishes. */
 function renewWhile({ jobs, clock, owner }: WorkerNeeds, mediaId: Id): () => void {
+  const endMs = clock() + MEDIA_JOBS.longestMs
   const timer = setInterval(() => {
+    if (clock() >= endMs) return clearInterval(timer)
     jobs.renew(mediaId, owner, clock() + MEDIA_JOBS.leaseMs).catch(() => {})
   }, MEDIA_JOBS.renewEveryMs)
   timer.unref()
