@@ -12,14 +12,22 @@ import {
   vacuumOutbox,
 } from '#drizzle/queries/outbox.ts'
 import type { EventLog } from '../event-log.ts'
+import { isDataFault } from '../log/away.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
+
+interface Letter {
+  id: string
+  body: unknown
+  reason: string
+  attempts: number
+}
 
 export interface OutboxOptions {
   database: Database
   log: EventLog
-  /** Keeps a row that is no event: it must not be tried for ever. */
-  bury(letters: readonly { id: string; body: unknown; reason: string; attempts: number }[]): Promise<void>
+  /** Keeps a row that is no event, or none that the log can store: it must not be tried for ever. */
+  bury(letters: readonly Letter[]): Promise<void>
   logger: Logger
   metrics: Metrics
   /** Milliseconds that the edge queue has before the sweeper takes over. Default 2,000. */
@@ -65,26 +73,48 @@ export function createOutbox(options: OutboxOptions): Outbox {
     if (eventIds.length > 0) await database.query(markPublished(eventIds))
   }
 
+  async function layAside(letters: readonly Letter[]): Promise<void> {
+    if (letters.length === 0) return
+    await bury(letters)
+    await mark(letters.map(({ id }) => id))
+  }
+
+  /** All at once; one by one when one of them is what the log cannot store. Answers the others. */
+  async function publishStorable(events: readonly TidelineEvent[]): Promise<TidelineEvent[]> {
+    try {
+      await log.publish(events)
+      return [...events]
+    } catch (error) {
+      if (!isDataFault(error)) throw error
+      if (events.length === 1) {
+        await layAside(events.map((event) => letter(event.id, event, 'the log cannot store it', error)))
+        return []
+      }
+    }
+    const published: TidelineEvent[] = []
+    for (const event of events) published.push(...(await publishStorable([event])))
+    return published
+  }
+
   async function sweep(olderThanMs = lateMs): Promise<number> {
     const rows = await database.query<{ event_id: string; body: unknown }>(
       claimUnpublished(olderThanMs, CLAIM_MS, ROWS_A_SWEEP),
     )
     const events: TidelineEvent[] = []
-    const letters: Parameters<typeof bury>[0][number][] = []
+    const letters: Letter[] = []
     for (const { event_id: id, body } of rows) {
       try {
         events.push(parseEvent(body))
       } catch (error) {
-        letters.push({ id, body, reason: `not an event we know: ${String(error)}`.slice(0, 500), attempts: 1 })
+        letters.push(letter(id, body, 'not an event we know', error))
       }
     }
-    if (letters.length > 0) await bury(letters)
-    await mark(letters.map(({ id }) => id))
+    await layAside(letters)
     if (events.length > 0) {
-      await log.publish(events)
-      await mark(events.map(({ id }) => id))
-      swept.inc(events.length)
-      logger.info({ events: events.length }, 'published what the edge queue had not brought')
+      const published = await publishStorable(events)
+      await mark(published.map(({ id }) => id))
+      swept.inc(published.length)
+      logger.info({ events: published.length }, 'published what the edge queue had not brought')
     }
     return rows.length
   }
@@ -134,3 +164,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
   }
 }
+
+const letter = (id: string, body: unknown, why: string, error: unknown): Letter => ({
+  id,
+  body,
+  reason: `${why}: ${String(error)}`.slice(0, 500),
+  attempts: 1,
+})

@@ -125,6 +125,29 @@ describe('outbox', () => {
     expect(await outbox.sweep()).toBe(0)
   })
 
+  it('lays an event aside that the log cannot store, and publishes those beside it', async () => {
+    const events = [changed('1'), changed('2'), changed('3')]
+    const [, unstorable] = events
+    await database.query(insertOutbox(events))
+    await age('outbox', 'created_at', '3 seconds')
+    // As an event with a character that this database's encoding lacks: jsonb would not have let one into the outbox here.
+    await pool.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      RAISE EXCEPTION 'untranslatable' USING ERRCODE = '22P05'; END $$`)
+    await pool.query(`CREATE TRIGGER refuse BEFORE INSERT ON log_messages FOR EACH ROW WHEN (NEW.key = '2')
+      EXECUTE FUNCTION refuse()`)
+    try {
+      const outbox = open()
+      expect(await outbox.sweep()).toBe(3)
+      expect((await inLog()).toSorted()).toEqual([events[0]!.id, events[2]!.id].toSorted())
+      expect(buried).toMatchObject([{ id: unstorable!.id, body: unstorable }])
+      await age('outbox', 'claimed_until', '1 second')
+      expect(await outbox.sweep()).toBe(0)
+    } finally {
+      await pool.query('DROP TRIGGER refuse ON log_messages')
+      await pool.query('DROP FUNCTION refuse')
+    }
+  })
+
   it('deletes what has been published for an hour and keys of yesterday, and nothing else', async () => {
     const [old, unpublished, fresh] = [changed('1'), changed('2'), changed('3')]
     await database.query(insertOutbox([old, unpublished, fresh]))
