@@ -27,10 +27,11 @@ const encoder = new TextEncoder()
 export async function keyedRequest(c: AppContext, userId: Id): Promise<KeyedRequest | null> {
   const key = c.req.raw.headers.get('idempotency-key')
   if (key === null) return null
-  return { userId, key, requestHash: await hashOf(`${c.req.method} ${c.req.path}\n${await c.req.text()}`) }
+  return { userId, key, requestHash: await sha256Hex(`${c.req.method} ${c.req.path}\n${await c.req.text()}`) }
 }
 
-async function hashOf(text: string): Promise<string> {
+/** SHA-256 of a text's UTF-8, as 64 digits of hex. */
+export async function sha256Hex(text: string): Promise<string> {
   const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text)))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -51,6 +51,21 @@ describe('signals', () => {
     expect(seen).toMatchObject({ actor: ann.id, key: ann.id, data: { userId: ann.id, postIds: ['11', '12'] } })
   })
 
+  it('under one key are the same events again, each with an id of its own, however long the key', async () => {
+    const ann = await person()
+    const body = { ads: ['7', '8', '9'].map((campaignId) => ({ campaignId, kind: 'impression' })) }
+    const idsUnder = async (key: string) => {
+      const { queue, messages } = keptQueue()
+      const more = { headers: { 'idempotency-key': key }, env: { EVENTS: queue } }
+      expect((await call('POST /v1/signals', { token: ann.token, body, ...more })).status).toBe(202)
+      return messages.map((message) => parseEvent(message).id)
+    }
+    const long = 'k'.repeat(254)
+    const [first, again, other] = [await idsUnder(`${long}1`), await idsUnder(`${long}1`), await idsUnder(`${long}2`)]
+    expect(again).toEqual(first)
+    expect(new Set([...first, ...other]).size).toBe(6)
+  })
+
   it.each([
     [{}],
     [{ seen: [] }],

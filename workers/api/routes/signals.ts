@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { makeEvent, type TidelineEvent } from '#core/events.ts'
 import { problems } from '#core/problem.ts'
 import { type App, requireViewer } from '../context.ts'
+import { sha256Hex } from '../middleware/idempotency.ts'
 import { Accepted, body, id, idempotencyHeader, json, refusals, signedIn } from './schemas.ts'
 
 export const Signals = z
@@ -34,8 +35,10 @@ export function registerSignals(app: App): void {
     const at = clock()
     // A repeated report is the same report: what was seen stays seen, and advertisements count under the client's key.
     const key = c.req.valid('header')['idempotency-key']
+    // Its hash, since a key may be longer than an event's id and the end of the id tells the signals apart.
+    const hash = key === undefined ? null : await sha256Hex(key)
     const events: TidelineEvent[] = ads.map((ad, i) => {
-      const derived = key === undefined ? {} : { id: `ad.signal:${userId}:${key}:${i}`.slice(0, 200) }
+      const derived = hash === null ? {} : { id: `ad.signal:${userId}:${hash}:${i}` }
       return makeEvent({ ...common, ...derived, type: 'ad.signal', data: { userId, ...ad, at } }, clock, random)
     })
     if (seen.length > 0) {
