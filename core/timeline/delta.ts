@@ -1,5 +1,5 @@
 /**
- * delta: what changed lately and concerns every reader alike: counts, deletions, celebrities' posts, profiles. An
+ * delta: what changed lately and concerns every isolate: counts, deletions, celebrities' posts, profiles, ended sessions. An
  * isolate reads it about once a second along with a feed's pipeline, so its cached posts are at most two seconds behind.
  * A sorted set scored by the writer's milliseconds; readers overlap, since writers' clocks differ a little.
  */
@@ -12,6 +12,8 @@ export type Change =
   | { kind: 'deleted'; post: Id }
   | { kind: 'celebrity-post'; author: Id; post: Id }
   | { kind: 'user'; user: Id }
+  /** Ended: access tokens of it count no more. */
+  | { kind: 'session'; session: string }
 
 /** How far a reader looks back behind the newest change it has seen: clocks differ, writes are on their way. */
 export const DELTA_OVERLAP_MS = 5_000
@@ -26,11 +28,16 @@ function member(change: Change): string {
       return `p:${change.author}:${change.post}`
     case 'user':
       return `u:${change.user}`
+    case 'session':
+      return `s:${change.session}`
   }
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 function parseMember(text: string): Change | null {
   const [kind, first = '', second = '', third = ''] = text.split(':')
+  if (kind === 's') return UUID.test(first) ? { kind: 'session', session: first } : null
   if (parseId(first) === null) return null
   switch (kind) {
     case 'c':

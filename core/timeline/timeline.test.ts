@@ -222,6 +222,12 @@ test('the registry is unknown until somebody wrote it', () => {
   expect(parseRegistry(run([readRegistry()])[0])).toEqual({ version: 3, authors: new Map([['8', 'pull']]) })
 })
 
+test('the delta says which sessions ended', () => {
+  const ended: Change = { kind: 'session', session: '0190b3f2-5a7e-7c3d-9e1f-1a2b3c4d5e6f' }
+  run(announce([ended], 1_000_000))
+  expect(parseDelta(run([readDelta(1_000_000)])[0], 1_000_000).changes).toEqual([ended])
+})
+
 test('the delta overlaps, replaces former counts, forgets, and passes over what it does not know', () => {
   const counts = (likes: number): Change => ({ kind: 'counts', post: '5', likes, comments: 2 })
   run(announce([counts(1), { kind: 'user', user: '9' }], 1_000_000))
@@ -229,6 +235,7 @@ test('the delta overlaps, replaces former counts, forgets, and passes over what 
   run([
     ['ZADD', keys.delta(), 1_003_000, 'x:1:2'],
     ['ZADD', keys.delta(), 1_003_000, 'c:no:1:2'],
+    ['ZADD', keys.delta(), 1_003_000, 's:no-session'],
   ])
   const since = (ms: number) => parseDelta(run([readDelta(ms)])[0], ms)
   expect(since(1_005_000)).toEqual({ changes: [{ kind: 'user', user: '9' }, counts(2)], newestMs: 1_005_000 })

@@ -2,6 +2,7 @@ import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { keys } from '#core/keys.ts'
+import { parseDelta, readDelta } from '#core/timeline/index.ts'
 import { TOKEN_AUDIENCE, TOKEN_ISSUER } from '#core/tokens.ts'
 import { startDatabase, startRedis, type TestDatabase, type TestRedis } from '../../test/contract/engines.ts'
 import type { RequestContext } from '../internal-api.ts'
@@ -60,6 +61,14 @@ const claims = async (token: string) => {
   const { keys } = await accounts.handlers['accounts.jwks']({}, context)
   const options = { issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE, currentDate: new Date(now) }
   return (await jwtVerify(token, createLocalJWKSet({ keys: keys as never }), options)).payload
+}
+
+/** Marked for isolates that meet its tokens, announced to those that remember them. */
+const endedAtTheEdge = async (session: string) => {
+  const [mark, delta] = await redis.redis.pipeline([['GET', keys.revoked(session)], readDelta(now)])
+  const announced = parseDelta(delta, now).changes.some((change) => 'session' in change && change.session === session)
+  expect(announced).toBe(mark === '1')
+  return announced
 }
 
 test('a registration answers tokens that verify against the published keys', async () => {
@@ -157,8 +166,7 @@ test('the token before the current one ends the session once its grace is over',
   await expect(refresh(first.refreshToken)).rejects.toMatchObject({ status: 401, code: 'session-over' })
   await expect(refresh(second.refreshToken)).rejects.toMatchObject({ status: 401 })
   const { sid } = await claims(first.accessToken)
-  const [revoked] = await redis.redis.pipeline([['GET', keys.revoked(String(sid))]])
-  expect(revoked).toBe('1')
+  expect(await endedAtTheEdge(String(sid))).toBe(true)
 })
 
 test('a token from further back ends the session too', async () => {
@@ -177,10 +185,13 @@ test('a made-up token under a known session ends nothing', async () => {
 })
 
 test('signing out ends the session and may be repeated', async () => {
-  const { refreshToken } = await register()
+  const { refreshToken, accessToken } = await register()
+  const { sid } = await claims(accessToken)
+  expect(await endedAtTheEdge(String(sid))).toBe(false)
   await signOut(refreshToken)
   await signOut(refreshToken)
   await signOut('nonsense')
+  expect(await endedAtTheEdge(String(sid))).toBe(true)
   await expect(refresh(refreshToken)).rejects.toMatchObject({ status: 401 })
 })
 

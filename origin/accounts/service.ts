@@ -4,6 +4,7 @@ import type { Clock, Id, IdFactory, Random } from '#core/ids.ts'
 import { keys, TTL } from '#core/keys.ts'
 import { Problem, problems } from '#core/problem.ts'
 import { RedisAwayError, type RedisPort } from '#core/redis.ts'
+import { announce } from '#core/timeline/delta.ts'
 import { ACCESS_TOKEN_SECONDS, SESSION_DAYS } from '#core/tokens.ts'
 import type { Passwords } from './passwords.ts'
 import { checkRegistration, foldLogin, PASSWORD_MAX, type Registration } from './rules.ts'
@@ -160,11 +161,16 @@ export function accountsService(parts: AccountsParts): AccountsService {
 
 /**
  * Revokes in Postgres, which decides about refreshes, and then in Redis, which tells the edge to refuse the access tokens
- * that are out. Redis being away costs at most the rest of their fifteen minutes.
+ * that are out: the mark for isolates that meet such a token, the delta for those that remember it. Redis being away costs
+ * at most the rest of their fifteen minutes.
  */
 async function endSession({ store, redis, clock }: AccountsParts, sessionId: string): Promise<void> {
   await store.revoke(sessionId, clock())
-  await redis.pipeline([['SET', keys.revoked(sessionId), 1, 'EX', TTL.revoked]]).catch((error: unknown) => {
+  const marked = redis.pipeline([
+    ['SET', keys.revoked(sessionId), 1, 'EX', TTL.revoked],
+    ...announce([{ kind: 'session', session: sessionId }], clock()),
+  ])
+  await marked.catch((error: unknown) => {
     if (!(error instanceof RedisAwayError)) throw error
   })
 }

@@ -41,6 +41,7 @@ export function buildServices(env: ApiEnv, clock: Clock, random: Random): Servic
   const db = neonPostgres(config.database, createBreaker(BREAKER, clock))
   const origin = originClient(config.origin, createBreaker(BREAKER, clock))
   const keyring = createKeyring({ configured: config.jwks, redis, origin, clock })
+  const tokens = createTokenVerifier({ keyring, origin, db, redis, clock })
   return Object.freeze({
     config,
     clock,
@@ -50,9 +51,12 @@ export function buildServices(env: ApiEnv, clock: Clock, random: Random): Servic
     db,
     origin,
     queues: edgeQueues(env.EVENTS, env.DEFERRED_WRITES),
-    tokens: createTokenVerifier({ keyring, origin, db, redis, clock }),
+    tokens,
     limits: createRateLimits(env, clock),
-    feedIsolate: new FeedIsolate(config.postCacheBytes === null ? {} : { postCacheBytes: config.postCacheBytes }),
+    feedIsolate: new FeedIsolate({
+      ...(config.postCacheBytes === null ? {} : { postCacheBytes: config.postCacheBytes }),
+      onSessionRevoked: (sessionId) => tokens.revoke(sessionId),
+    }),
     lastPages: lastPages(clock, () => caches.default),
     images: env.IMAGES,
   })

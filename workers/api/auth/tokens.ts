@@ -5,7 +5,7 @@
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import { type Clock, type Id, parseId } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
-import { problems } from '#core/problem.ts'
+import { Problem, problems } from '#core/problem.ts'
 import type { RedisPort } from '#core/redis.ts'
 import {
   CLOCK_TOLERANCE_SECONDS,
@@ -29,13 +29,13 @@ export interface TokenVerifier {
   /** The viewer of a token that this isolate has verified before and that still counts for this; null otherwise. */
   remembered(token: string, reads: boolean): Viewer | null
   /**
-   * Verifies signature, issuer, audience and time.
+   * Verifies signature, issuer, audience and time, and that its session was not ended, as far as Redis knows.
    * @param reads whether the request only reads: then an expired token may be let through while refresh is unreachable
-   * @throws Problem 401
+   * @throws Problem 401; 503 when its public key cannot be had
    */
   verify(token: string, reads: boolean, trace: CallTrace): Promise<Viewer>
-  /** Forgets a token at sign-out. */
-  forget(token: string): void
+  /** Forgets the tokens of a session that ended, here or elsewhere: their next use asks Redis. */
+  revoke(sessionId: string): void
   /** For /.well-known/jwks.json. */
   publicKeys(trace: CallTrace): Promise<readonly PublicJwk[]>
 }
@@ -62,16 +62,31 @@ interface Remembered extends Viewer {
 }
 
 const forged = () => problems.unauthorized('This access token is not one of ours.')
+const ended = () => problems.unauthorized('This session has ended: sign in again.')
 const expired = () => problems.unauthorized('This access token has expired: refresh the session.')
 
 export function createTokenVerifier(ports: TokenPorts): TokenVerifier {
   const { keyring, clock } = ports
   const cache = new Map<string, Remembered>()
+  /** The remembered tokens of each session, so that a revocation need not look through all of them. */
+  const ofSession = new Map<string, Set<string>>()
+
+  function forget(token: string): void {
+    const entry = cache.get(token)
+    if (entry === undefined) return
+    cache.delete(token)
+    const tokens = ofSession.get(entry.sessionId)
+    tokens?.delete(token)
+    if (tokens?.size === 0) ofSession.delete(entry.sessionId)
+  }
 
   function remember(token: string, viewer: Viewer, untilMs: number, readsOnly: boolean): Viewer {
-    if (cache.size >= REMEMBERED_TOKENS) cache.delete(cache.keys().next().value ?? '')
+    if (cache.size >= REMEMBERED_TOKENS) forget(cache.keys().next().value ?? '')
     const entry = { ...viewer, untilMs, readsOnly }
     cache.set(token, entry)
+    const tokens = ofSession.get(viewer.sessionId)
+    if (tokens === undefined) ofSession.set(viewer.sessionId, new Set([token]))
+    else tokens.add(token)
     return entry
   }
 
@@ -80,22 +95,28 @@ export function createTokenVerifier(ports: TokenPorts): TokenVerifier {
       const entry = cache.get(token)
       if (entry === undefined) return null
       if (entry.untilMs > clock()) return reads || !entry.readsOnly ? entry : null
-      cache.delete(token)
+      forget(token)
       return null
     },
     async verify(token, reads, trace) {
       const { viewer, expiresMs } = await check(ports, token, trace)
       const untilMs = expiresMs + CLOCK_TOLERANCE_SECONDS * 1000
-      if (untilMs > clock()) return remember(token, viewer, untilMs, false)
+      if (untilMs > clock()) {
+        // Once an isolate and token; what ends later comes with the delta (`revoke`). Redis away: the token is good.
+        if (await isMarkedRevoked(ports, viewer)) throw ended()
+        return remember(token, viewer, untilMs, false)
+      }
       if (!reads || (await ports.origin.reachable(trace)) || (await isRevoked(ports, viewer))) throw expired()
       return remember(token, viewer, clock() + GRACE_CHECK_MS, true)
     },
-    forget: (token) => void cache.delete(token),
+    revoke(sessionId) {
+      for (const token of ofSession.get(sessionId) ?? []) forget(token)
+    },
     publicKeys: (trace) => keyring.published(trace),
   }
 }
 
-/** Signature, issuer, audience and claims; expiry only as far as the grace goes. @throws Problem 401 */
+/** Signature, issuer, audience and claims; expiry only as far as the grace goes. @throws Problem 401, 503 */
 async function check({ keyring, clock }: TokenPorts, token: string, trace: CallTrace) {
   if (token.length > LONGEST_TOKEN) throw forged()
   try {
@@ -116,17 +137,22 @@ async function check({ keyring, clock }: TokenPorts, token: string, trace: CallT
     return { viewer: { userId, sessionId: payload.sid }, expiresMs: (payload.exp ?? 0) * 1000 }
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw expired()
+    if (error instanceof Problem) throw error
     throw forged()
   }
 }
 
 /** Postgres knows; Redis keeps the sign-outs of the last hours. With both away there is no feed but the stale page. */
-async function isRevoked({ db, redis }: TokenPorts, { sessionId }: Viewer): Promise<boolean> {
+async function isRevoked(ports: TokenPorts, viewer: Viewer): Promise<boolean> {
   try {
-    const [row] = await db.query<{ revoked: boolean }>(sessionRevoked(sessionId))
+    const [row] = await ports.db.query<{ revoked: boolean }>(sessionRevoked(viewer.sessionId))
     return row?.revoked ?? false
   } catch {
-    const [marker] = await redis.pipeline([['GET', keys.revoked(sessionId)]]).catch(() => [null])
-    return marker !== null && marker !== undefined
+    return isMarkedRevoked(ports, viewer)
   }
+}
+
+async function isMarkedRevoked({ redis }: TokenPorts, { sessionId }: Viewer): Promise<boolean> {
+  const [marker] = await redis.pipeline([['GET', keys.revoked(sessionId)]]).catch(() => [null])
+  return marker !== null && marker !== undefined
 }

@@ -20,6 +20,8 @@ const DELTA_EVERY_MS = 1_000
 export interface IsolateOptions {
   /** Bytes for cached posts; 0 switches the cache off, which the bench does to measure a cold read. */
   postCacheBytes?: number
+  /** Told of each session that ended, as the delta brings it; repeatedly, since reads of it overlap. */
+  onSessionRevoked?: (sessionId: string) => void
 }
 
 export class FeedIsolate {
@@ -28,6 +30,7 @@ export class FeedIsolate {
   readonly users = new BoundedMap<Id, UserRecord>(CACHED_USERS)
   slate: SlateEntry[] = []
   trending: { id: Id; score: number }[] = []
+  private readonly onSessionRevoked: (sessionId: string) => void
   private sharedReadMs = 0
   private deltaSinceMs = 0
   /** When a delta was last asked for, and when one was last read: an outage must not pass for a series of reads. */
@@ -36,6 +39,7 @@ export class FeedIsolate {
 
   constructor(options: IsolateOptions = {}) {
     this.posts = new PostCache(options.postCacheBytes ?? POST_CACHE_BYTES)
+    this.onSessionRevoked = options.onSessionRevoked ?? (() => {})
   }
 
   /**
@@ -84,6 +88,9 @@ export class FeedIsolate {
       case 'user':
         this.users.delete(change.user)
         this.posts.deleteWhere((post: FeedPost) => post.authorId === change.user)
+        break
+      case 'session':
+        this.onSessionRevoked(change.session)
         break
     }
   }

@@ -55,6 +55,33 @@ describe('an access token', () => {
   })
 })
 
+describe('the access token of a session that ended', () => {
+  const mark = (sessionId: string) => services.redis.pipeline([['SET', keys.revoked(sessionId), 1, 'EX', 60]])
+
+  it('is refused by an isolate that sees it for the first time, and accepted while Redis is away', async () => {
+    const ann = await person()
+    const sessionId = crypto.randomUUID()
+    await mark(sessionId)
+    const token = await tokenOf(ann.id, { sessionId })
+    expect(await call('GET /v1/me', { token })).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
+    expect(await call('GET /v1/me', { token, env: away.redis })).toMatchObject({ status: 200 })
+  })
+
+  it('is refused by an isolate that remembers it once the delta said so; other sessions go on', async () => {
+    const ann = await person()
+    const [sessionId, other] = [crypto.randomUUID(), crypto.randomUUID()]
+    const tokens = [await tokenOf(ann.id, { sessionId }), await tokenOf(ann.id, { sessionId, expiresIn: 800 })]
+    const kept = await tokenOf(ann.id, { sessionId: other })
+    for (const token of [...tokens, kept]) expect((await call('GET /v1/me', { token })).status).toBe(200)
+    await mark(sessionId)
+    const now = services.clock()
+    services.feedIsolate.applyDelta([`s:${sessionId}`, now], now, now)
+    for (const token of tokens) expect((await call('GET /v1/me', { token })).status).toBe(401)
+    expect((await call('GET /v1/me', { token: kept })).status).toBe(200)
+    expect(services.tokens.remembered(kept, false)).toMatchObject({ userId: ann.id, sessionId: other })
+  })
+})
+
 describe('an expired token while refresh is unreachable', () => {
   it('still reads for an hour', async () => {
     const ann = await person()
@@ -110,6 +137,17 @@ describe('public keys', () => {
     expect(await call('GET /v1/me', { token, env: fromRedis })).toMatchObject({ status: 200 })
     const fromOrigin = { JWT_PUBLIC_JWKS: '', ...away.redis }
     expect(await call('GET /v1/me', { token, env: fromOrigin })).toMatchObject({ status: 200 })
+  })
+
+  it('that no source can tell make the service unavailable, not the token wrong', async () => {
+    const ann = await person()
+    const env = { JWT_PUBLIC_JWKS: '', ...away.redis, ...away.origin }
+    for (let i = 0; i < 2; i++) {
+      const answer = await call('GET /v1/me', { token: await tokenOf(ann.id), env })
+      expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+      expect(answer.headers.get('retry-after')).not.toBeNull()
+    }
+    expect(await call('GET /v1/me', { token: 'a.b.c', env })).toMatchObject({ status: 401 })
   })
 
   it('are published without their private half', async () => {

@@ -35,6 +35,7 @@ describe('accounts and sessions', () => {
     const { refreshToken, accessToken } = refreshed.body
     expect((await call('DELETE /v1/sessions', { token: accessToken, body: { refreshToken } })).status).toBe(204)
     expect((await call('POST /v1/sessions/refresh', { body: { refreshToken } })).status).toBe(401)
+    expect((await call('GET /v1/me', { token: accessToken })).status).toBe(401)
   })
 
   it('refuse a taken name or address, a wrong password and an unknown login alike', async () => {

@@ -1,9 +1,9 @@
 /** Accounts and sessions. The origin keeps passwords and signs tokens; the edge only carries. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { keys, TTL } from '#core/keys.ts'
+import { announce } from '#core/timeline/index.ts'
 import type { App } from '../context.ts'
 import { applyToRedis } from '../data/after-commit.ts'
-import { bearerToken } from '../middleware/authenticate.ts'
 import { body, empty, id, json, refusals } from './schemas.ts'
 
 export const RegisterRequest = z.strictObject({
@@ -101,13 +101,15 @@ export function registerAccounts(app: App): void {
   })
 
   app.openapi(signOut, async (c) => {
-    const { origin, tokens } = c.get('services')
+    const { origin, tokens, clock } = c.get('services')
     await origin.call('accounts.signOut', c.req.valid('json'), c.get('trace'))
-    const token = bearerToken(c.req.raw.headers.get('authorization'))
     const viewer = c.get('viewer')
-    if (token !== null && viewer !== null) {
-      tokens.forget(token)
-      await applyToRedis(c, [['SET', keys.revoked(viewer.sessionId), 1, 'EX', TTL.revoked]])
+    if (viewer !== null) {
+      tokens.revoke(viewer.sessionId)
+      await applyToRedis(c, [
+        ['SET', keys.revoked(viewer.sessionId), 1, 'EX', TTL.revoked],
+        ...announce([{ kind: 'session', session: viewer.sessionId }], clock()),
+      ])
     }
     return c.body(null, 204)
   })
