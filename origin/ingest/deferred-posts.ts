@@ -1,8 +1,10 @@
 /**
  * Posts that were accepted while Postgres was away. The idempotency key decides: whoever wrote first under it wins, and
- * the id promised with the 202 leads to that post (correctness 19).
+ * the id promised with the 202 leads to that post (correctness 19). A promised id that is somebody else's post by now is
+ * replaced by a new one (correctness 18).
  */
 import type { TidelineEvent } from '#core/events.ts'
+import { createIdFactory, type IdFactory, idShard } from '#core/ids.ts'
 import type { DeferredWrite } from '#core/origin-api.ts'
 import { problems } from '#core/problem.ts'
 import { type Database, sqlState, UNIQUE_VIOLATION, violatedConstraint } from '#drizzle/database.ts'
@@ -24,9 +26,16 @@ export interface DeferredPostsOptions {
   database: Database
   /** Brings a new post's event into the log at once; when it fails, the sweeper of the outbox does it. */
   publish(event: TidelineEvent): Promise<void>
+  /** Makes the ids that replace promised ones. */
+  ids?: IdFactory
 }
 
-export function createDeferredPosts({ database, publish }: DeferredPostsOptions): DeferredHandler {
+/** Ids collide once in a blue moon; three in a row are a fault. */
+const ID_TRIES = 3
+
+export function createDeferredPosts(options: DeferredPostsOptions): DeferredHandler {
+  const { database, publish, ids = createIdFactory(Date.now, Math.random) } = options
+
   async function earlier(write: DeferredPost): Promise<boolean> {
     const [row] = await database.query<IdempotencyRow>(
       findIdempotent({ userId: write.userId, key: write.idempotencyKey }),
@@ -51,11 +60,26 @@ export function createDeferredPosts({ database, publish }: DeferredPostsOptions)
     return created?.[0] as CreatedPostRow | undefined
   }
 
+  /** Under a new id, since the promised one is taken. An alias that a crash left out is made by the repetition (`earlier`). */
+  async function createElsewhere(write: DeferredPost): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const moved = { ...write, postId: ids.next(idShard(write.userId)) }
+      try {
+        const created = await create(moved)
+        if (created === undefined) return await explain(moved)
+        await database.query(insertPostAlias(write.postId, moved.postId, write.userId))
+        await publish(created.event).catch(() => {})
+        return
+      } catch (error) {
+        if (sqlState(error) !== UNIQUE_VIOLATION) throw error
+        if (violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT && (await earlier(write))) return
+        if (attempt === ID_TRIES) throw error
+      }
+    }
+  }
+
   /** Nothing was created: because it stands already, or because it cannot. */
   async function explain(write: DeferredPost): Promise<void> {
-    const [author] = await database.query<{ user_id: string }>(authorOfPost(write.postId))
-    if (author?.user_id === write.userId) return
-    if (author) throw new Unprocessable("the promised id is somebody else's post")
     const faults = await database.query<{ media_id: string; fault: string }>(
       unusableMedia(write.mediaIds, write.userId),
     )
@@ -76,7 +100,12 @@ export function createDeferredPosts({ database, publish }: DeferredPostsOptions)
       // Lost a race against the same key: the winner's row is there now.
       if (violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT && (await earlier(write))) return
     }
-    if (created) await publish(created.event).catch(() => {})
-    else await explain(write)
+    if (created) {
+      await publish(created.event).catch(() => {})
+      return
+    }
+    const [author] = await database.query<{ user_id: string }>(authorOfPost(write.postId))
+    if (author === undefined) await explain(write)
+    else if (author.user_id !== write.userId) await createElsewhere(write)
   }
 }

@@ -185,6 +185,24 @@ describe('deferred writes', () => {
     expect(await rows('SELECT alias_id, post_id FROM post_aliases')).toEqual([{ alias_id: '200', post_id: '100' }])
   })
 
+  it('keep a post whose promised id is somebody else’s under a new one, and lead the promised id there', async () => {
+    await pool.query(`INSERT INTO users (user_id, username, email) VALUES (2, 'bea', 'bea@example.org')`)
+    await send('deferred-writes', [post('100', { userId: '2' })])
+    for (let round = 0; round < 2; round++) {
+      expect(outcomes(await send('deferred-writes', [post('100')]))).toEqual(['done'])
+    }
+    const posts = await rows('SELECT post_id, user_id FROM posts ORDER BY post_id')
+    expect(posts).toEqual([
+      { post_id: '100', user_id: '2' },
+      { post_id: expect.any(String), user_id: '1' },
+    ])
+    const alias = { alias_id: '100', post_id: posts[1]!.post_id, user_id: '1' }
+    expect(await rows('SELECT alias_id, post_id, user_id FROM post_aliases')).toEqual([alias])
+    expect((await inLog()).length).toBe(2)
+    const unusable = post('100', { idempotencyKey: 'key-2', mediaIds: ['11'] })
+    expect(outcomes(await send('deferred-writes', [unusable]))).toEqual(['dead'])
+  })
+
   it('keep one of two that race under one key', async () => {
     const results = await send('deferred-writes', [post('100'), post('200'), post('300')])
     expect(outcomes(results)).toEqual(['done', 'done', 'done'])

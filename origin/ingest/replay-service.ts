@@ -1,14 +1,11 @@
 /** Gives dead letters another chance: by command, and by itself once the outage that killed them is over. */
 import { z } from 'zod'
 import { EVENT_TYPES, type Topic, topicOf } from '#core/events.ts'
-import type { IngestQueue } from '#core/origin-api.ts'
+import { type IngestQueue, RETRIES_EXHAUSTED } from '#core/origin-api.ts'
 import type { OperableEventLog } from '../event-log.ts'
 import type { RequestContext } from '../internal-api.ts'
 import type { DeadLetterStore, Letter } from './dead-letters.ts'
 import type { IngestService } from './service.ts'
-
-/** How the consumer of a dead-letter queue calls a message whose tries ran out, which only an outage does. */
-export const RETRIES_EXHAUSTED = 'retries exhausted'
 
 /** Times that recovery tries an exhausted message by itself; each counts as many tries as the queue had made. */
 const RECOVERY_ATTEMPTS = 1_000
