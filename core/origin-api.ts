@@ -158,6 +158,12 @@ export const ingestRequest = z.object({
 
 export type IngestQueue = z.infer<typeof ingestRequest>['queue']
 
+/**
+ * How the consumer of a dead-letter queue calls a message whose tries ran out, which only an outage does: the origin
+ * replays such letters by itself.
+ */
+export const RETRIES_EXHAUSTED = 'retries exhausted'
+
 export const ingestResponse = z.object({
   results: z.array(
     z.object({

@@ -3,7 +3,7 @@
  * acknowledged by the platform when the handler returns, so nothing here returns early.
  */
 import type { Random } from '#core/ids.ts'
-import type { IngestQueue } from '#core/origin-api.ts'
+import { type IngestQueue, RETRIES_EXHAUSTED } from '#core/origin-api.ts'
 import type { Origin } from './origin.ts'
 import { retryDelaySeconds } from './retry-delay.ts'
 
@@ -13,9 +13,6 @@ export interface DrainOptions {
   /** One line an incident, as JSON. */
   log(line: Record<string, unknown>): void
 }
-
-/** Why a message is dead whose tries ran out; the origin replays such letters by itself. */
-export const RETRIES_EXHAUSTED = 'retries exhausted'
 
 /** Hands a batch of events or deferred writes to the origin. */
 export async function drain(queue: IngestQueue, batch: MessageBatch, options: DrainOptions): Promise<void> {
