@@ -19,7 +19,7 @@ export interface Subscription<T extends Topic> {
   /**
    * Applies the effect of one event. The offset is committed after it resolves; when it throws, the event is retried with
    * growing delay and finally laid into the topic's dead letters with the reason. Throw `Unprocessable` to skip
-   * the retries, `Outage` to be retried for as long as it takes.
+   * the retries. What log/away.ts knows as an outage (Redis, the database) is retried for as long as it takes, uncounted.
    */
   handle(event: TidelineEvent<EventsOf<T>>, context: HandlerContext): Promise<void>
   /** Tries before the dead letter; the default is 8. */
@@ -73,6 +73,3 @@ export interface OperableEventLog extends EventLog {
    */
   rewind(sinceMs: number): Promise<void>
 }
-
-/** What the effect needs is away (Redis, the database): the event waits for it and no try is counted. */
-export class Outage extends Error {}

@@ -212,11 +212,6 @@ export function deleteHandled(before: Date, limit: number): SQL {
     RETURNING 1 AS deleted`
 }
 
-/** Forgets a group that no longer exists: its place would hold messages back for ever. */
-export function forgetGroup(group: string): SQL {
-  return sql`DELETE FROM log_offsets WHERE group_id = ${group}`
-}
-
 /** Gives deleted rows' space back for use, on an engine without autovacuum. Not in a transaction. */
 export const vacuumLog = (): SQL[] => [
   sql`VACUUM (ANALYZE) log_messages`,

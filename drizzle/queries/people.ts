@@ -40,8 +40,6 @@ function profileWhere(which: SQL, viewer: Id): SQL {
 /** The profile of a user name (folded), as a viewer may see it. One row of `ProfileRow`, none when blocked or gone. */
 export const profileByName = (username: string, viewer: Id): SQL => profileWhere(sql`u.username = ${username}`, viewer)
 
-export const profileById = (user: Id, viewer: Id): SQL => profileWhere(sql`u.user_id = ${user}::bigint`, viewer)
-
 /** One's own profile, with the address. One row of `ProfileRow`. */
 export function ownProfile(user: Id): SQL {
   return sql`SELECT ${profile}, u.email, NULL AS follow_state, false AS follows_viewer, false AS muted, true AS open

@@ -1,7 +1,7 @@
 import type { Consumer, EventLog } from '../event-log.ts'
 import type { GraphService } from './service.ts'
 
-/** How work arrives: changes of follows, blocks and mutes, and the second purges on a timer of their own. */
+/** How work arrives: changes of follows and blocks. The second purges come on a timer, in tiers.ts. */
 export function consumeGraph(log: EventLog, service: GraphService): Consumer {
   return log.subscribe({
     group: 'graph',

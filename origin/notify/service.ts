@@ -11,7 +11,7 @@ const ID_TRIES = 4
 type Told = Omit<NewNotification, 'notificationId' | 'createdMs'>
 
 /** Null for what nobody needs to know: one's own doing, and things taken back. */
-export function notificationOf(event: NotifyEvent): Told | null {
+function notificationOf(event: NotifyEvent): Told | null {
   const told = describe(event)
   return told === null || told.userId === told.actorId ? null : told
 }

@@ -8,7 +8,7 @@ import type { Command, RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import { engagedSince, type TrendingRow } from '#drizzle/queries/trending.ts'
 
-export const TRENDING = Object.freeze({
+const TRENDING = Object.freeze({
   /** Older posts do not trend, however much they are liked. */
   windowMs: 7 * 86_400_000,
   /** Read from the database, most engaged first; decay reorders them. */

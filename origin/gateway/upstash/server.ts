@@ -93,7 +93,7 @@ export async function startUpstashGateway(options: GatewayServerOptions): Promis
 }
 
 /** Reads the settings from environment variables. @throws {z.ZodError} naming each variable that is wrong */
-export function optionsFromEnvironment(variables: NodeJS.ProcessEnv, logger: GatewayLogger): GatewayServerOptions {
+function optionsFromEnvironment(variables: NodeJS.ProcessEnv, logger: GatewayLogger): GatewayServerOptions {
   const env = environment.parse(variables)
   const limits = {
     bodyBytes: env.UPSTASH_GATEWAY_BODY_BYTES,

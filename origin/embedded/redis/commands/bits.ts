@@ -15,7 +15,7 @@ export function byteAt(data: Data, index: number): number {
 }
 
 /** A bit offset; throws the server's error. */
-export function bitOffset(text: string): number {
+function bitOffset(text: string): number {
   const offset = integer(text)
   if (offset === undefined || offset < 0 || offset > MAX_BIT) {
     throw new ReplyError('ERR bit offset is not an integer or out of range')

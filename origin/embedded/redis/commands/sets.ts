@@ -96,7 +96,7 @@ function sintercard({ db }: Call, argv: readonly string[]): Reply {
 }
 
 /** `numkeys key … [LIMIT n]`, as SINTERCARD and ZINTERCARD take it. */
-export function cardinalityArgs(argv: readonly string[]): { keys: readonly string[]; limit: number } {
+function cardinalityArgs(argv: readonly string[]): { keys: readonly string[]; limit: number } {
   const count = integer(argv[1]!)
   if (count === undefined || count <= 0) throw new ReplyError('ERR numkeys should be greater than 0')
   if (count > argv.length - 2) throw new ReplyError("ERR Number of keys can't be greater than number of args")
