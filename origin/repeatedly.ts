@@ -1,9 +1,57 @@
 import type { Logger } from './observe/logger.ts'
 
+/** Work that comes in steps, one at a time: as many as find something to do, then a pause. */
+export interface Loop {
+  /** Steps now, or once more after the step under way. */
+  wake(): void
+  /** Resolves when no step is under way; none comes after it. */
+  stop(): Promise<void>
+}
+
+/**
+ * Makes a loop that begins when it is woken first. A step that fails is logged and counts as one that found nothing.
+ * @param pauseMs after a step that found nothing
+ * @param step answers whether there may be more to do
+ */
+export function wakeable(name: string, pauseMs: number, logger: Logger, step: () => Promise<boolean>): Loop {
+  let running: Promise<void> | null = null
+  let timer: NodeJS.Timeout | undefined
+  let isStopped = false
+  let isWoken = false
+
+  const run = async () => {
+    let found = true
+    while ((found || isWoken) && !isStopped) {
+      isWoken = false
+      found = await step().catch((error: unknown) => {
+        logger.warn({ err: error, work: name }, 'a repeated task failed')
+        return false
+      })
+    }
+  }
+  const wake = () => {
+    isWoken = true
+    if (running !== null || isStopped) return
+    clearTimeout(timer)
+    running = run().finally(() => {
+      running = null
+      if (!isStopped) timer = setTimeout(wake, pauseMs)
+    })
+  }
+  return {
+    wake,
+    async stop() {
+      isStopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+}
+
 /**
  * Runs work again and again, each round after the former has ended, until stopped. A round that fails is logged and the
  * next one comes all the same.
- * @param everyMs pause between rounds
+ * @param everyMs pause before the first round and between rounds
  * @returns stops, and resolves when no round is under way
  */
 export function repeatedly(
@@ -12,23 +60,13 @@ export function repeatedly(
   logger: Logger,
   work: () => Promise<unknown>,
 ): () => Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
-  let round: Promise<void> = Promise.resolve()
-  const plan = () => {
-    if (stopped) return
-    timer = setTimeout(() => {
-      round = work().then(
-        () => {},
-        (error: unknown) => logger.warn({ err: error, work: name }, 'a repeated task failed'),
-      )
-      void round.then(plan)
-    }, everyMs)
-  }
-  plan()
+  const loop = wakeable(name, everyMs, logger, async () => {
+    await work()
+    return false
+  })
+  const first = setTimeout(loop.wake, everyMs)
   return async () => {
-    stopped = true
-    clearTimeout(timer)
-    await round
+    clearTimeout(first)
+    await loop.stop()
   }
 }

@@ -9,6 +9,7 @@ import type { Consumer, EventLog } from '../event-log.ts'
 import type { OriginHandlers } from '../internal-api.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { wakeable } from '../repeatedly.ts'
 import { consumeMedia } from './consumer.ts'
 import { postgresMedia, postgresMediaJobs } from './postgres.ts'
 import { mediaService } from './service.ts'
@@ -54,8 +55,13 @@ export function createMedia(needs: MediaNeeds): MediaTier {
     owner: uuidv7(clock, random),
     onOutcome: (outcome: string) => outcomes.inc({ outcome }),
   }
-  const work = repeat(async () => (await workOnce(worker)) !== 'idle', MEDIA_JOBS.idleMs, logger)
-  const sweep = repeat(async () => (await service.sweep(SWEEP_LIMIT)) === SWEEP_LIMIT, SWEEP_EVERY_MS, logger)
+  const work = wakeable('media jobs', MEDIA_JOBS.idleMs, logger, async () => (await workOnce(worker)) !== 'idle')
+  const sweep = wakeable(
+    'media sweep',
+    SWEEP_EVERY_MS,
+    logger,
+    async () => (await service.sweep(SWEEP_LIMIT)) === SWEEP_LIMIT,
+  )
   let consumer: Consumer | null = null
 
   return {
@@ -80,40 +86,4 @@ function present(media: Media): OriginOutput<'media.get'> {
   const { mediaId, userId, key, state, width, height, blur, alt, failure } = media
   const type = media.contentType.startsWith('video/') ? 'video' : 'image'
   return { mediaId, userId, key, state, type, width, height, blur, alt, failure }
-}
-
-/** Repeats `step` while it finds something to do, then after a pause or when woken. One step at a time. */
-function repeat(step: () => Promise<boolean>, pauseMs: number, logger: Logger) {
-  let running: Promise<void> | null = null
-  let timer: NodeJS.Timeout | undefined
-  let isStopped = false
-  let isWoken = false
-
-  const run = async () => {
-    let found = true
-    while ((found || isWoken) && !isStopped) {
-      isWoken = false
-      found = await step().catch((error: unknown) => {
-        logger.warn({ err: error }, 'media work was put off')
-        return false
-      })
-    }
-  }
-  const wake = () => {
-    isWoken = true
-    if (running !== null || isStopped) return
-    clearTimeout(timer)
-    running = run().finally(() => {
-      running = null
-      if (!isStopped) timer = setTimeout(wake, pauseMs)
-    })
-  }
-  return {
-    wake,
-    async stop() {
-      isStopped = true
-      clearTimeout(timer)
-      await running
-    },
-  }
 }
