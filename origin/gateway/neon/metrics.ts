@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
+import { gauge, requestLatency } from '../prometheus.ts'
 
 /** Which door a request came through. */
 export type GatewayRoute = 'query' | 'batch' | 'health' | 'preflight' | 'refused'
@@ -18,13 +19,7 @@ export const noMetrics: GatewayMetrics = { answered() {}, tunnel() {}, levels() 
 /** The gateway's metrics in a prom-client registry, named `neon_gateway_*`. One gateway a registry. */
 export function promMetrics(registry: Registry): GatewayMetrics {
   const registers = [registry]
-  const latency = new Histogram({
-    name: 'neon_gateway_request_duration_seconds',
-    help: 'Time from request to answer, by route and HTTP status',
-    labelNames: ['route', 'status'] as const,
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30],
-    registers,
-  })
+  const latency = requestLatency(registry, 'neon_gateway')
   const tunnels = new Counter({
     name: 'neon_gateway_websockets_total',
     help: 'WebSocket connections, by outcome: open, or the SQLSTATE they were refused with',
@@ -40,15 +35,4 @@ export function promMetrics(registry: Registry): GatewayMetrics {
       gauge(registry, 'neon_gateway_websockets', 'Open WebSocket connections', read.tunnels)
     },
   }
-}
-
-function gauge(registry: Registry, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read())
-    },
-  })
 }

@@ -1,4 +1,7 @@
+import type { GatewayLogger } from '../logger.ts'
 import type { GatewayMetrics } from './metrics.ts'
+
+export type { GatewayLogger } from '../logger.ts'
 
 /** The Postgres behind the gateway. Clients never choose it. */
 export interface TargetSettings {
@@ -63,13 +66,6 @@ export const DEFAULT_LIMITS: Readonly<NeonGatewayLimits> = Object.freeze({
   tunnelBufferBytes: 1024 * 1024,
 })
 
-/** The part of pino's interface that the gateway uses. */
-export interface GatewayLogger {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
-
 export interface NeonGatewayOptions {
   target: TargetSettings
   credentials: Credentials
@@ -82,5 +78,3 @@ export interface NeonGatewayOptions {
   /** Monotonic milliseconds. */
   now?: () => number
 }
-
-export const silentLogger: GatewayLogger = { info() {}, warn() {}, error() {} }

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
+import { gauge, requestLatency } from '../prometheus.ts'
 
 /** Which door a request came through. */
 export type GatewayRoute = 'command' | 'pipeline' | 'multi-exec' | 'path' | 'stream' | 'health'
@@ -20,13 +21,7 @@ export const noMetrics: GatewayMetrics = { answered() {}, commands() {}, levels(
  */
 export function promMetrics(registry: Registry): GatewayMetrics {
   const registers = [registry]
-  const latency = new Histogram({
-    name: 'upstash_gateway_request_duration_seconds',
-    help: 'Time from request to answer, by route and HTTP status',
-    labelNames: ['route', 'status'] as const,
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-    registers,
-  })
+  const latency = requestLatency(registry, 'upstash_gateway')
   const commands = new Counter({
     name: 'upstash_gateway_commands_total',
     help: 'Redis commands answered, errors included',
@@ -59,15 +54,4 @@ export function promMetrics(registry: Registry): GatewayMetrics {
       gauge(registry, 'upstash_gateway_redis_up', '1 while Redis is connected', () => (connected() ? 1 : 0))
     },
   }
-}
-
-function gauge(registry: Registry, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read())
-    },
-  })
 }

@@ -1,5 +1,8 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
+import type { GatewayLogger } from '../logger.ts'
 import type { GatewayMetrics } from './metrics.ts'
+
+export type { GatewayLogger } from '../logger.ts'
 
 /** Where Redis or Valkey is, and how to sign in there. */
 export interface RedisSettings {
@@ -68,13 +71,6 @@ export const DEFAULT_LIMITS: Readonly<GatewayLimits> = Object.freeze({
   streamHeartbeatMs: 15_000,
 })
 
-/** The part of pino's interface that the gateway uses. */
-export interface GatewayLogger {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
-
 export interface UpstashGatewayOptions {
   redis: RedisSettings
   tokens: GatewayTokens
@@ -89,5 +85,3 @@ export interface UpstashGatewayOptions {
   /** Numbers in [0, 1), for the jitter between reconnects. */
   random?: () => number
 }
-
-export const silentLogger: GatewayLogger = { info() {}, warn() {}, error() {} }
