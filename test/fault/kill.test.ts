@@ -17,10 +17,11 @@ it(
 )
 
 const command = redisCommand()
-if (command === null) console.log('no redis-server on the PATH: the kill with a separate one is not tested')
+/** A run shows titles, not conditions. */
+const unlessThere = command === null ? ' (skipped: no redis-server on the PATH)' : ''
 
 it.skipIf(command === null)(
-  'no post is lost and none is doubled when the origin is killed, with a Redis that survives it',
+  `no post is lost and none is doubled when the origin is killed, with a Redis that survives it${unlessThere}`,
   async () => {
     const redis = await startSeparateRedis(command ?? '')
     try {

@@ -6,7 +6,6 @@ import { RawClient, type RawReply } from './testing/raw-client.ts'
 import { findRealServer, startRealServer } from './testing/real-server.ts'
 
 const command = findRealServer()
-if (!command) console.log('differential test skipped: no redis-server or valkey-server on the PATH to compare with')
 
 /** DIFFERENTIAL_RUNS=2500 compares some 100,000 commands. */
 const RUNS = Number(process.env.DIFFERENTIAL_RUNS ?? 1500)
@@ -70,7 +69,10 @@ function comparison(commands: readonly string[][], replies: readonly RawReply[])
   })
 }
 
-describe.skipIf(!command)('the embedded Redis beside a real one', () => {
+/** A run shows titles, not conditions. */
+const unlessThere = command ? '' : ' (skipped: no redis-server or valkey-server on the PATH)'
+
+describe.skipIf(!command)(`the embedded Redis beside a real one${unlessThere}`, () => {
   let real: Awaited<ReturnType<typeof startRealServer>>
   let embedded: EmbeddedRedis
   let clients: RawClient[] = []
