@@ -58,6 +58,13 @@ export function reserveIdempotent(request: KeyedRequest, reserved: unknown): SQL
     RETURNING key`
 }
 
+/** Replaces what a key was reserved with (an id that is somebody else's). A row `{ key }`, none when it holds something else by now. */
+export function reserveInstead({ userId, key }: KeyedRequest, former: unknown, reserved: unknown): SQL {
+  return sql`UPDATE idempotency_keys SET response = ${JSON.stringify(reserved)}::jsonb
+    WHERE user_id = ${userId}::bigint AND key = ${key} AND status = ${IN_FLIGHT}::int
+      AND response = ${JSON.stringify(former)}::jsonb RETURNING key`
+}
+
 /** Replaces a reservation by the answer. A row `{ key }`, none when another try has answered already. */
 export function settleIdempotent({ userId, key }: KeyedRequest, status: number, response: unknown): SQL {
   return sql`UPDATE idempotency_keys SET status = ${status}::int, response = ${JSON.stringify(response)}::jsonb

@@ -83,6 +83,7 @@ export function engagementService(parts: EngagementParts) {
       const parentId = await topOf(store, postId, input.parentId)
       const write = { postId, commentId, parentId, userId, body, createdMs: idMs(commentId) }
       const [{ added, comment }] = await Promise.all([store.addComment(write), mark(postId)])
+      // By the same author it is there already, whatever happened to the answer: a repetition counts nothing.
       if (comment.userId !== userId) throw problems.conflict('id-taken', 'This comment id is taken; use another one.')
       await count({ postId, likes: 0, comments: added ? 1 : 0 })
       await parts.publish([commentEvent(comment, authorId, origin(traceparent))])

@@ -122,6 +122,8 @@ test('completing twice, or twice at once, answers the same', async () => {
   const [a, b] = await Promise.all([complete(mediaId), complete(mediaId)])
   expect(a).toEqual(b)
   expect(await complete(mediaId)).toEqual(a)
+  const late = create(bytes.length, 'image/jpeg', null, mediaId)
+  await expect(late).rejects.toMatchObject({ status: 409, code: 'already-uploaded' })
 })
 
 test('nobody can change a picture after its check', async () => {

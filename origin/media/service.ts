@@ -48,6 +48,10 @@ export function mediaService(parts: MediaParts) {
       const contentType = CONTENT_TYPE[checkAnnounced(input.contentType, bytes)]
       const key = uploadKey(mediaId, parts.randomHex())
       const media = await store.create({ mediaId, userId, key, contentType, bytes, sha256, alt, nowMs: clock() })
+      if (media.userId === userId && media.state !== 'awaiting_upload') {
+        // A late repetition, not a collision: it must not become a second upload.
+        throw problems.conflict('already-uploaded', 'This upload has arrived; announce another one.')
+      }
       if (!isSameUpload(media, { userId, contentType, bytes, sha256 })) {
         throw problems.conflict('id-taken', 'This media id is taken; use another one.')
       }

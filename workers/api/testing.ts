@@ -68,6 +68,16 @@ export async function call<T = ProblemBody>(
 
 let counter = 0
 
+/** Makes the next id of this isolate one that is taken already: a collision, which nobody can wait for. */
+export function nextIdIs(id: Id): void {
+  const { ids } = services
+  const { next } = ids
+  ids.next = () => {
+    ids.next = next
+    return id
+  }
+}
+
 export interface TestPerson {
   id: Id
   username: string

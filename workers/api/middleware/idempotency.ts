@@ -9,6 +9,7 @@ import {
   type KeyedRequest,
   releaseIdempotent,
   reserveIdempotent,
+  reserveInstead,
   settleIdempotent,
 } from '#drizzle/queries/idempotency.ts'
 import type { AppContext } from '../context.ts'
@@ -50,10 +51,18 @@ export async function answeredBefore(services: Services, request: KeyedRequest):
   return row
 }
 
+/** Ids collide once in a blue moon; three in a row are a fault. */
+const ID_TRIES = 3
+
+const isIdTaken = (error: unknown) => error instanceof Problem && error.code === 'id-taken'
+
+/** Refused for what was asked: nothing happened. After a 5xx, or no answer at all, something may have. */
+const isRefusal = (error: unknown) => error instanceof Problem && error.status < 500
+
 /**
  * An effect outside Postgres under a key: the ids it needs are reserved first, so that whoever repeats it (after a crash,
- * or at the same time) repeats the very same effect.
- * @param fresh makes what has to be reserved
+ * after an answer that was lost, or at the same time) repeats the very same effect.
+ * @param fresh makes what has to be reserved; asked again when `run` answers that an id is taken (409 id-taken)
  * @param run makes the effect; must be repeatable with equal `reserved`
  */
 export async function once<R>(
@@ -63,30 +72,76 @@ export async function once<R>(
   run: (reserved: R) => Promise<Answer>,
 ): Promise<Answer> {
   const request = await keyedRequest(c, userId)
-  if (request === null) return run(fresh())
   const services = c.get('services')
-  let reserved: R
-  try {
-    // What was promised under this key while Postgres was away still holds.
-    const mine = (await reservedInRedis<R>(services, request)) ?? fresh()
-    const taken = (await services.db.query(reserveIdempotent(request, mine))).length > 0
-    if (taken) reserved = mine
-    else {
-      const row = await answeredBefore(services, request)
-      if (row !== null && row.status !== IN_FLIGHT) return replayed(c, row)
-      reserved = row === null ? mine : (row.response as R)
+  let held: Held<R> = request === null ? unkeyed(fresh()) : await reserve(services, request, fresh())
+  for (let attempt = 1; ; attempt++) {
+    if (held.answered !== null) return replayed(c, held.answered)
+    try {
+      const answer = await run(held.reserved)
+      return request !== null && held.inPostgres ? await settle(c, request, answer) : answer
+    } catch (error) {
+      if (isIdTaken(error) && attempt < ID_TRIES && (request === null || held.inPostgres)) {
+        held = request === null ? unkeyed(fresh()) : await reserveAnew(services, request, held, fresh())
+        continue
+      }
+      if (request !== null && held.isFirst && isRefusal(error)) await release(services, request, held.inPostgres)
+      throw error
     }
-  } catch (error) {
-    if (!(error instanceof DatabaseAwayError)) throw error
-    return run(await reserveInRedis(services, request, fresh()))
   }
+}
+
+interface Held<R> {
+  reserved: R
+  /** This try took the key. Only then does its refusal mean that nothing ever happened under the key. */
+  isFirst: boolean
+  /** False while Postgres is away: then Redis alone holds the key. */
+  inPostgres: boolean
+  /** What was answered under the key before. */
+  answered: IdempotencyRow | null
+}
+
+const unkeyed = <R>(reserved: R): Held<R> => ({ reserved, isFirst: true, inPostgres: false, answered: null })
+
+/**
+ * In Redis and in Postgres, so that a retry finds the same ids whichever of them is away by then. Ids hold the instant
+ * at which they were made, so they cannot be derived from the key; a try that met one store only, and a retry that meets
+ * the other only, are the one case in which an effect may be made twice.
+ * @throws Problem 422 when the key was used for another request
+ */
+async function reserve<R>(services: Services, request: KeyedRequest, mine: R): Promise<Held<R>> {
+  const claim = await claimInRedis(services, request, mine)
   try {
-    const answer = await run(reserved)
-    return await settle(c, request, answer)
+    const taken = (await services.db.query(reserveIdempotent(request, claim.reserved))).length > 0
+    if (taken) return { ...claim, inPostgres: true, answered: null }
+    return await heldInPostgres(services, request, claim.reserved)
   } catch (error) {
-    if (error instanceof Problem) await services.db.query(releaseIdempotent(request)).catch(() => [])
+    if (error instanceof DatabaseAwayError) return { ...claim, inPostgres: false, answered: null }
+    if (claim.isFirst) await forgetInRedis(services, request)
     throw error
   }
+}
+
+/** What an earlier or simultaneous try reserved or answered; Postgres is right where Redis differs. */
+async function heldInPostgres<R>(services: Services, request: KeyedRequest, inRedis: R): Promise<Held<R>> {
+  const row = await answeredBefore(services, request)
+  const answered = row === null || row.status === IN_FLIGHT ? null : row
+  const reserved = row === null || answered !== null ? inRedis : (row.response as R)
+  if (reserved !== inRedis) await keepInRedis(services, request, reserved)
+  return { reserved, isFirst: false, inPostgres: true, answered }
+}
+
+/** With other ids, since one of these is somebody else's. Of tries at the same time one decides for all. */
+async function reserveAnew<R>(services: Services, request: KeyedRequest, held: Held<R>, mine: R): Promise<Held<R>> {
+  const replaced = (await services.db.query(reserveInstead(request, held.reserved, mine))).length > 0
+  if (!replaced) return heldInPostgres(services, request, held.reserved)
+  await keepInRedis(services, request, mine)
+  return { ...held, reserved: mine }
+}
+
+/** The key is free again. What cannot be freed now only keeps its ids, or its answer 422 to another request. */
+async function release(services: Services, request: KeyedRequest, inPostgres: boolean): Promise<void> {
+  if (inPostgres) await services.db.query(releaseIdempotent(request)).catch(() => [])
+  await forgetInRedis(services, request)
 }
 
 function replayed(c: AppContext, row: IdempotencyRow): Answer {
@@ -112,31 +167,42 @@ interface Reservation<R> {
   reserved: R
 }
 
-/** What was reserved under this key in an outage, if anything. @throws Problem 422 for another request */
-async function reservedInRedis<R>({ redis }: Services, request: KeyedRequest): Promise<R | null> {
-  const [stored] = await redis.pipeline([['GET', keys.idempotency(request.userId, request.key)]]).catch(() => [null])
-  return typeof stored === 'string' ? checkedReservation<R>(request, stored) : null
-}
-
-function checkedReservation<R>(request: KeyedRequest, stored: string): R {
-  const { hash, reserved } = JSON.parse(stored) as Reservation<R>
-  checkSameRequest(request, hash)
-  return reserved
+const reservationText = <R>(request: KeyedRequest, reserved: R) => {
+  const reservation: Reservation<R> = { hash: request.requestHash, reserved }
+  return JSON.stringify(reservation)
 }
 
 /**
- * With Postgres away: the first to set idem:{u}:<key> decides (correctness 19). With Redis away too nobody can tell, and
- * the effect is kept under the ids made here.
+ * The first to set idem:{u}:<key> decides (correctness 19). With Redis away nobody can tell, and what was made here holds.
  * @throws Problem 422 when the key was used for another request
  */
-export async function reserveInRedis<R>({ redis }: Services, request: KeyedRequest, mine: R): Promise<R> {
+async function claimInRedis<R>({ redis }: Services, request: KeyedRequest, mine: R) {
   const key = keys.idempotency(request.userId, request.key)
-  const value = JSON.stringify({ hash: request.requestHash, reserved: mine })
-  const replies = await redis
+  const [set, stored] = await redis
     .pipeline([
-      ['SET', key, value, 'NX', 'EX', TTL.idempotency],
+      ['SET', key, reservationText(request, mine), 'NX', 'EX', TTL.idempotency],
       ['GET', key],
     ])
-    .catch(() => [null, null])
-  return typeof replies[1] === 'string' ? checkedReservation<R>(request, replies[1]) : mine
+    .catch(() => ['OK', null])
+  if (set !== null || typeof stored !== 'string') return { reserved: mine, isFirst: true }
+  const { hash, reserved } = JSON.parse(stored) as Reservation<R>
+  checkSameRequest(request, hash)
+  return { reserved, isFirst: false }
+}
+
+/**
+ * With Postgres away: what is reserved under this key, now or before.
+ * @throws Problem 422 when the key was used for another request
+ */
+export async function reserveInRedis<R>(services: Services, request: KeyedRequest, mine: R): Promise<R> {
+  return (await claimInRedis(services, request, mine)).reserved
+}
+
+async function keepInRedis<R>({ redis }: Services, request: KeyedRequest, reserved: R): Promise<void> {
+  const key = keys.idempotency(request.userId, request.key)
+  await redis.pipeline([['SET', key, reservationText(request, reserved), 'EX', TTL.idempotency]]).catch(() => [])
+}
+
+async function forgetInRedis({ redis }: Services, request: KeyedRequest): Promise<void> {
+  await redis.pipeline([['DEL', keys.idempotency(request.userId, request.key)]]).catch(() => [])
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { call, person, publish, type TestPerson } from '../testing.ts'
+import { call, nextIdIs, person, publish, type TestPerson } from '../testing.ts'
 
 interface BoardAnswer {
   id: string
@@ -52,6 +52,18 @@ describe('boards', () => {
     expect((await call(`PUT /v1/boards/123/posts/${post}`, { token: ann.token })).status).toBe(404)
     expect((await call(`PUT /v1/boards/${id}/posts/${post}`)).status).toBe(401)
     expect((await call<BoardAnswer>(`GET /v1/boards/${id}`)).body.postCount).toBe(0)
+  })
+
+  it('take a new id when the first is somebody else’s, with a key and without', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const taken = (await board(ann, { name: 'Hers' })).body.id
+    for (const headers of [{}, { 'idempotency-key': 'board-1' }]) {
+      nextIdIs(taken)
+      const made = await board(bob, { name: 'His' }, headers)
+      expect(made.status).toBe(201)
+      expect(made.body.id).not.toBe(taken)
+    }
+    expect((await call<BoardAnswer>(`GET /v1/boards/${taken}`)).body.name).toBe('Hers')
   })
 
   it('are made once under one key', async () => {

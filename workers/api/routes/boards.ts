@@ -1,6 +1,6 @@
 /** Boards: collections of posts that one keeps. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { idShard } from '#core/ids.ts'
+import { type Id, idShard } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import { sqlState, UNIQUE_VIOLATION, violatedConstraint } from '#drizzle/database.ts'
 import {
@@ -16,7 +16,7 @@ import {
 } from '#drizzle/queries/boards.ts'
 import { forgetExpired, IDEMPOTENCY_CONSTRAINT } from '#drizzle/queries/idempotency.ts'
 import { NOBODY } from '#drizzle/queries/visibility.ts'
-import { type App, requireViewer } from '../context.ts'
+import { type App, type AppContext, requireViewer } from '../context.ts'
 import { answeredBefore, keyedRequest } from '../middleware/idempotency.ts'
 import { presentPosts } from '../present/posts.ts'
 import { cutPage, positionOf } from './paging.ts'
@@ -105,25 +105,37 @@ const present = (row: BoardRow) => ({
   createdAt: new Date(Number(row.created_ms)).toISOString(),
 })
 
+/** Ids collide once in a blue moon; three in a row are a fault. */
+const ID_TRIES = 3
+
+/** Row and key in one batch; answers the board as stored, now or under this key before. */
+async function commit(c: AppContext, userId: Id, board: z.output<typeof NewBoard>): Promise<BoardRow> {
+  const services = c.get('services')
+  const request = await keyedRequest(c, userId)
+  for (let attempt = 1; ; attempt++) {
+    const boardId = services.ids.next(idShard(userId))
+    const insert = createBoard({ boardId, userId, ...board })
+    try {
+      if (request === null) return (await services.db.batch([insert]))[0]![0] as unknown as BoardRow
+      const results = await services.db.batch([forgetExpired(request), insert, rememberBoard(request, boardId)])
+      return results[1]![0] as unknown as BoardRow
+    } catch (error) {
+      if (sqlState(error) !== UNIQUE_VIOLATION) throw error
+      const isReplay = request !== null && violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT
+      const row = isReplay ? await answeredBefore(services, request) : null
+      if (row !== null) {
+        c.header('idempotency-replayed', 'true')
+        return row.response as BoardRow
+      }
+      if (attempt === ID_TRIES) throw error
+    }
+  }
+}
+
 export function registerBoards(app: App): void {
   app.openapi(create, async (c) => {
     const { userId } = requireViewer(c)
-    const { db, ids } = c.get('services')
-    const request = await keyedRequest(c, userId)
-    const boardId = ids.next(idShard(userId))
-    const insert = createBoard({ boardId, userId, ...c.req.valid('json') })
-    try {
-      const results = await db.batch(
-        request === null ? [insert] : [forgetExpired(request), insert, rememberBoard(request, boardId)],
-      )
-      return c.json(present(results[request === null ? 0 : 1]![0] as unknown as BoardRow), 201)
-    } catch (error) {
-      const lost = sqlState(error) === UNIQUE_VIOLATION && violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT
-      const row = lost && request !== null ? await answeredBefore(c.get('services'), request) : null
-      if (row === null) throw error
-      c.header('idempotency-replayed', 'true')
-      return c.json(present(row.response as BoardRow), 201)
-    }
+    return c.json(present(await commit(c, userId, c.req.valid('json'))), 201)
   })
 
   app.openapi(list, async (c) => {

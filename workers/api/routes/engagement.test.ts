@@ -1,6 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { keys } from '#core/keys.ts'
-import { type Answered, away, call, keptQueue, person, publish, services } from '../testing.ts'
+import { findIdempotent, IN_FLIGHT } from '#drizzle/queries/idempotency.ts'
+import {
+  type Answered,
+  away,
+  call,
+  keptQueue,
+  nextIdIs,
+  person,
+  publish,
+  services,
+  type TestPerson,
+} from '../testing.ts'
+
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 type Page<T> = { items: T[]; cursor: string | null }
 interface CommentAnswer {
@@ -92,6 +105,23 @@ describe('likes', () => {
   })
 })
 
+/** A post about which Postgres need not be asked: its author is known to the isolate or to Redis. */
+async function knownPost(author: TestPerson, reader: TestPerson): Promise<string> {
+  const id = await publish(author)
+  await call(`POST /v1/posts/${id}/like`, { token: reader.token })
+  await services.redis.pipeline([
+    ['SADD', keys.hidden(reader.id), '~'],
+    ['HSET', keys.user(author.id), 'username', author.username, 'is_private', 0],
+  ])
+  return id
+}
+
+const reservedUnder = async (user: TestPerson, key: string): Promise<string> => {
+  const rows = await services.db.query<{ response: string; status: number }>(findIdempotent({ userId: user.id, key }))
+  expect(rows).toMatchObject([{ status: IN_FLIGHT }])
+  return rows[0]!.response
+}
+
 describe('comments', () => {
   it('are written, listed with their authors, answered and deleted', async () => {
     const [ann, bob] = [await person(), await person()]
@@ -144,13 +174,7 @@ describe('comments', () => {
 
   it('keep the id that a key was promised while Postgres was away', async () => {
     const [ann, bob] = [await person(), await person()]
-    const id = await publish(ann)
-    // The author must be known to the isolate or to Redis: Postgres cannot be asked.
-    await call(`POST /v1/posts/${id}/like`, { token: bob.token })
-    await services.redis.pipeline([
-      ['SADD', keys.hidden(bob.id), '~'],
-      ['HSET', keys.user(ann.id), 'username', ann.username, 'is_private', 0],
-    ])
+    const id = await knownPost(ann, bob)
     const headers = { 'idempotency-key': crypto.randomUUID() }
     const { queue, messages } = keptQueue()
     const env = { ...away.postgres, ...away.origin, DEFERRED_WRITES: queue }
@@ -159,6 +183,58 @@ describe('comments', () => {
     expect(messages).toHaveLength(1)
     const back = await comment(bob.token, id, { body: 'once' }, { headers })
     expect(back).toMatchObject({ status: 201, body: { id: promised.body.id } })
+  })
+
+  it('are one comment when the answer was lost after the store had it, and the key is used again', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await publish(ann)
+    const key = crypto.randomUUID()
+    const headers = { 'idempotency-key': key }
+    const lost = { headers, env: { ...away.origin, ...away.deferred } }
+    expect((await comment(bob.token, id, { body: 'once' }, lost)).status).toBe(503)
+    const commentId = await reservedUnder(bob, key)
+    const input = { postId: id, commentId, userId: bob.id, authorId: ann.id, parentId: null, body: 'once' }
+    await services.origin.call('engagement.comment', input, { requestId: 'r', traceparent: TRACE })
+    // A refusal in between says nothing about the first try.
+    await call(`PUT /v1/users/${bob.id}/block`, { token: ann.token })
+    expect((await comment(bob.token, id, { body: 'once' }, { headers })).status).toBe(404)
+    await call(`DELETE /v1/users/${bob.id}/block`, { token: ann.token })
+    const retried = await comment(bob.token, id, { body: 'once' }, { headers })
+    expect(retried).toMatchObject({ status: 201, body: { id: commentId } })
+    expect((await call<Page<unknown>>(`GET /v1/posts/${id}/comments`)).body.items).toHaveLength(1)
+  })
+
+  it('keep the id of the first try when Postgres is away at the second', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await knownPost(ann, bob)
+    const key = crypto.randomUUID()
+    const headers = { 'idempotency-key': key }
+    const lost = { headers, env: { ...away.origin, ...away.deferred } }
+    expect((await comment(bob.token, id, { body: 'once' }, lost)).status).toBe(503)
+    const { queue } = keptQueue()
+    const env = { ...away.postgres, ...away.origin, DEFERRED_WRITES: queue }
+    const promised = await comment(bob.token, id, { body: 'once' }, { headers, env })
+    expect(promised).toMatchObject({ status: 202, body: { id: await reservedUnder(bob, key) } })
+  })
+
+  it('leave the key free when the first try was refused', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await publish(ann)
+    const more = { headers: { 'idempotency-key': crypto.randomUUID() } }
+    expect((await comment(bob.token, id, { body: 'reply', parentId: '123' }, more)).status).toBe(404)
+    expect((await comment(bob.token, id, { body: 'no reply' }, more)).status).toBe(201)
+  })
+
+  it('take a new id when the first is somebody else’s, and keep that one under their key', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await publish(ann)
+    const taken = (await comment(ann.token, id, { body: 'first' })).body.id
+    const more = { headers: { 'idempotency-key': crypto.randomUUID() } }
+    nextIdIs(taken)
+    const made = await comment(bob.token, id, { body: 'second' }, more)
+    expect(made).toMatchObject({ status: 201, body: { body: 'second', author: { id: bob.id } } })
+    expect((await comment(bob.token, id, { body: 'second' }, more)).body.id).toBe(made.body.id)
+    expect((await call<Page<unknown>>(`GET /v1/posts/${id}/comments`)).body.items).toHaveLength(2)
   })
 
   it('are kept in the queue under their final id while the origin is away', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { away, call, type PostAnswer, person, type TestPerson } from '../testing.ts'
+import { away, call, nextIdIs, type PostAnswer, person, type TestPerson } from '../testing.ts'
 
 interface UploadAnswer {
   id: string
@@ -51,6 +51,19 @@ describe('an upload', () => {
     const first = await begin(ann, announced, headers)
     expect((await begin(ann, announced, headers)).body.id).toBe(first.body.id)
     expect((await begin(ann, { ...announced, bytes: 5 }, headers)).status).toBe(422)
+  })
+
+  it('takes a new id when the first is somebody else’s, and keeps that one under its key', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const taken = (await begin(ann)).body.id
+    nextIdIs(taken)
+    const unkeyed = await begin(bob)
+    nextIdIs(taken)
+    const headers = { 'idempotency-key': 'upload-1' }
+    const [keyed, again] = [await begin(bob, announced, headers), await begin(bob, announced, headers)]
+    expect([unkeyed.status, keyed.status]).toEqual([201, 201])
+    expect(new Set([taken, unkeyed.body.id, keyed.body.id]).size).toBe(3)
+    expect(again.body).toEqual(keyed.body)
   })
 
   it.each([
