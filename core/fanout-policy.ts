@@ -30,7 +30,7 @@ export const FANOUT_POLICY: FanoutPolicy = Object.freeze({
   timelineTrimAt: 1_000,
   /** Readers who follow more are pulled from their most engaged authors; a push to them may be shed. */
   hotReaderFollows: 2_000,
-  /** More celebrities than this are read from Postgres when paging on: bounds the merge of one read. */
+  /** More celebrities than this are read from Postgres as one list: bounds the merge of one read. */
   celebritiesPerRead: 200,
   /** Redis may lose acknowledged writes in a failover: this much of post.created is fanned out again. */
   replayWindowMs: 120_000,

@@ -46,6 +46,20 @@ export function authorPosts(author: Id, limit: number, from: Id = '0', below: Id
      ORDER BY post_id DESC LIMIT ${limit}::int`
 }
 
+/** The newest visible posts of several authors, below an id (exclusive). Rows of `PostPlace`. */
+export function postsOfAuthors(authors: readonly Id[], limit: number, below: Id | null = null): SQL {
+  const bound = below === null ? sql`` : sql`AND ${posts.postId} < ${below}::bigint`
+  return sql`
+    SELECT newest.post_id, newest.user_id
+      FROM unnest(${idList(authors)}) AS author (author_id)
+     CROSS JOIN LATERAL (
+       SELECT post_id, user_id FROM ${posts}
+        WHERE ${posts.userId} = author.author_id AND ${posts.deletedAt} IS NULL AND ${posts.state} = 'visible' ${bound}
+        ORDER BY post_id DESC LIMIT ${limit}::int
+     ) newest
+     ORDER BY newest.post_id DESC LIMIT ${limit}::int`
+}
+
 export interface PostPlace {
   post_id: string
   user_id: string

@@ -6,13 +6,15 @@ import type { TidelineEvent } from '#core/events.ts'
 import type { Command } from '#core/redis.ts'
 import type { AppContext } from '../context.ts'
 
-/** Sends the commands and waits for them; a failure goes to the log. */
-export async function applyToRedis(c: AppContext, commands: readonly Command[]): Promise<void> {
-  if (commands.length === 0) return
+/** Sends the commands and waits for them; a failure goes to the log. Answers whether Redis took them. */
+export async function applyToRedis(c: AppContext, commands: readonly Command[]): Promise<boolean> {
+  if (commands.length === 0) return true
   try {
     await c.get('services').redis.pipeline(commands)
+    return true
   } catch (error) {
     logFault(c, 'redis-after-commit', error)
+    return false
   }
 }
 

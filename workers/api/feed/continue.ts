@@ -54,7 +54,9 @@ function viewer(user: Id, ports: FeedPorts): Promise<{ hidden: Hidden; read: Fee
       })
       riders.take(replies.slice(own.length))
       const read = parseFeed([null, null, null, ...replies.slice(0, own.length)], now, ports.policy)
-      const { hidden } = await pullUnknown(user, { ...read, celebrities: NOT_ASKED, timeline: NOT_ASKED }, ports)
+      const trusted = ports.isolate.trustsHidden(user, now) ? read.hidden : null
+      const known = { hidden: trusted, celebrities: NOT_ASKED, timeline: NOT_ASKED }
+      const { hidden } = await pullUnknown(user, known, ports)
       return { read, hidden }
     },
     async () => {
@@ -81,7 +83,7 @@ async function belowWarm(user: Id, bottom: Id, wanted: number, ports: FeedPorts)
   const read = parseFeed(replies.slice(0, FEED_BELOW_REPLIES), ports.clock(), ports.policy)
   if (read.timeline.floor === null) return fromPostgres(user, bottom, wanted, ports)
   const { celebrities } = await pullUnknown(user, { ...read, hidden: NOBODY }, ports)
-  const lists = await celebrityLists(celebrities, ports)
+  const lists = await celebrityLists(celebrities, ports, bottom)
   const skeleton = mergeFollowed(read.timeline, lists, wanted, bottom)
   return skeleton.candidates.length > 0 || skeleton.bottom === '0'
     ? skeleton

@@ -16,6 +16,9 @@ const POST_CACHE_BYTES = 32 * 1024 * 1024
 const CELEBRITY_LISTS = 400
 const CACHED_USERS = 20_000
 const DELTA_EVERY_MS = 1_000
+const DISTRUSTED_READERS = 1_000
+/** By then the event of the change has put Redis right, or Redis is away and Postgres is asked anyway. */
+const DISTRUST_MS = 60_000
 
 export interface IsolateOptions {
   /** Bytes for cached posts; 0 switches the cache off, which the bench does to measure a cold read. */
@@ -28,6 +31,8 @@ export class FeedIsolate {
   readonly posts: PostCache
   readonly celebrities = new BoundedMap<Id, AuthorList>(CELEBRITY_LISTS)
   readonly users = new BoundedMap<Id, UserRecord>(CACHED_USERS)
+  /** Readers whose hidden authors changed while Redis did not take it, and until when Postgres is asked instead. */
+  private readonly distrusted = new BoundedMap<Id, number>(DISTRUSTED_READERS)
   slate: SlateEntry[] = []
   trending: { id: Id; score: number }[] = []
   private readonly onSessionRevoked: (sessionId: string) => void
@@ -65,6 +70,15 @@ export class FeedIsolate {
   readsFailed(delta: boolean, shared: boolean): void {
     if (delta) this.deltaAskedMs = 0
     if (shared) this.sharedReadMs = 0
+  }
+
+  /** Redis may show what was hidden just now: for a while this reader's hidden authors come from Postgres. */
+  distrustHidden(reader: Id, nowMs: number): void {
+    this.distrusted.set(reader, nowMs + DISTRUST_MS)
+  }
+
+  trustsHidden(reader: Id, nowMs: number): boolean {
+    return (this.distrusted.get(reader) ?? 0) < nowMs
   }
 
   /** Once a minute: the slate and what is trending. */

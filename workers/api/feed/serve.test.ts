@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { compareIds } from '#core/ids.ts'
 import { keys, MARK, SENTINEL } from '#core/keys.ts'
@@ -7,6 +8,7 @@ import { FeedIsolate } from './isolate.ts'
 import {
   awayDb,
   celebrity,
+  db,
   follows,
   hideFrom,
   portsFor,
@@ -17,6 +19,7 @@ import {
   shown,
   warmUp,
 } from './testing.ts'
+import { celebrityLists } from './unknown.ts'
 
 /** A reader of two authors with posts each. */
 async function readerOf(each = 60) {
@@ -148,6 +151,20 @@ describe('hidden authors', () => {
   })
 })
 
+describe('a change that Redis did not take', () => {
+  it('is read from Postgres by this isolate, for a while, and put right in Redis', async () => {
+    const [{ reader, ann }, isolate] = [await readerOf(3), new FeedIsolate()]
+    await warmUp(reader.id, isolate)
+    await db.query(sql`INSERT INTO mutes (user_id, target_id) VALUES (${reader.id}::bigint, ${ann.id}::bigint)`)
+    const before = await serve(reader.id, portsFor({ isolate }))
+    expect(before.items.some((item) => item.post.authorId === ann.id)).toBe(true)
+    isolate.distrustHidden(reader.id, Date.now())
+    const after = await serve(reader.id, portsFor({ isolate }))
+    expect(after.items.some((item) => item.post.authorId === ann.id)).toBe(false)
+    expect(after.items.length).toBeGreaterThan(0)
+  })
+})
+
 describe('celebrities', () => {
   it('are merged at read time, each post once, also those that were pushed as well', async () => {
     const [{ reader, all }, star, isolate] = [await readerOf(3), await person(), new FeedIsolate()]
@@ -162,6 +179,22 @@ describe('celebrities', () => {
     const page = await serve(reader.id, portsFor({ isolate }), { mode: 'following' })
     expect(shown(page).sort(compareIds)).toEqual([...all, ...starred].sort(compareIds))
     expect(reasons(page).filter((reason) => reason === 'celebrity').length).toBeGreaterThanOrEqual(3)
+  })
+
+  it('beyond those that are merged one by one are read from Postgres as one list', async () => {
+    const star = await person()
+    const starred = await posts(star.id, 3)
+    // Ids below the star's, so that it is not among the first two hundred; none of them has posted.
+    const silent = Array.from({ length: 205 }, (_, i) => String(i + 1))
+    const ports = portsFor({ isolate: new FeedIsolate() })
+    const lists = await celebrityLists([...silent, star.id], ports)
+    expect(lists).toHaveLength(201)
+    expect(lists.flatMap((list) => list.entries.map((entry) => entry.id)).sort(compareIds)).toEqual(
+      [...starred].sort(compareIds),
+    )
+    const [, second] = [...starred].sort(compareIds)
+    const below = await celebrityLists([...silent, star.id], ports, second ?? '0')
+    expect(below.flatMap((list) => list.entries)).toHaveLength(1)
   })
 
   it('unknown are read from Postgres, with their lists, in one request each, and kept', async () => {

@@ -31,7 +31,8 @@ export async function gather(user: Id, ports: FeedPorts): Promise<Gathered> {
   const read = await readFirst(user, ports)
   const warm = read.timeline.floor !== null
   ports.count('timeline', warm ? 1 : 0, warm ? 0 : 1)
-  const pulled = await pullUnknown(user, { ...read, timeline: warm ? read.timeline : null }, ports)
+  const trusted = ports.isolate.trustsHidden(user, ports.clock()) ? read.hidden : null
+  const pulled = await pullUnknown(user, { ...read, hidden: trusted, timeline: warm ? read.timeline : null }, ports)
   const { hidden, celebrities } = pulled
   // A cold reader's own pull reads celebrities like everyone else.
   if (pulled.posts !== null) {

@@ -4,12 +4,13 @@
  */
 import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import type { FeedRead } from '#core/feed/index.ts'
-import type { Id } from '#core/ids.ts'
+import { compareIds, type Id } from '#core/ids.ts'
 import type { Command } from '#core/redis.ts'
 import {
   type AuthorList,
   closeRebuild,
   type FollowedPosts,
+  floorOf,
   graphVersion,
   type Hidden,
   hiddenEntry,
@@ -32,6 +33,7 @@ import {
   type HiddenRow,
   hiddenAuthors,
   type PostPlace,
+  postsOfAuthors,
 } from '#drizzle/queries/feed.ts'
 import type { FeedPorts } from './ports.ts'
 
@@ -52,7 +54,7 @@ export async function pullUnknown(user: Id, known: Known, ports: FeedPorts): Pro
   const isCold = known.timeline === null
   const needsCelebrities = known.celebrities === null && !isCold
   if (known.hidden !== null && !isCold && !needsCelebrities) {
-    return { hidden: known.hidden, celebrities: mergeable(known.celebrities?.authors), posts: null, authors: [] }
+    return { hidden: known.hidden, celebrities: inOrder(known.celebrities?.authors), posts: null, authors: [] }
   }
   // The placeholder lies and the graph is read before Postgres is: what changes from now on is not lost.
   const token = ports.token()
@@ -68,13 +70,14 @@ export async function pullUnknown(user: Id, known: Known, ports: FeedPorts): Pro
   ports.later(() => ports.redis.pipeline([...hidden.keep, ...celebrities.keep, ...close]))
   return {
     hidden: hidden.hidden,
-    celebrities: mergeable(celebrities.authors),
+    celebrities: inOrder(celebrities.authors),
     posts: timeline?.posts ?? null,
     authors: timeline?.authors ?? [],
   }
 }
 
-const mergeable = (authors: readonly Id[] = []) => authors.slice(0, FANOUT_POLICY.celebritiesPerRead)
+/** A set has no order; pages of one walk must agree on which authors are merged one by one. */
+const inOrder = (authors: readonly Id[] = []) => [...authors].sort(compareIds)
 
 async function pullHidden(user: Id, version: string, { db }: FeedPorts): Promise<{ hidden: Hidden; keep: Command[] }> {
   const rows = await db.query<HiddenRow>(hiddenAuthors(user))
@@ -101,8 +104,31 @@ async function pullTimeline(user: Id, { db }: FeedPorts): Promise<{ posts: Follo
   return { posts: followedPostsOf(rows, limit), authors: rows.map((row) => String(row.user_id)) }
 }
 
-/** Lists from the isolate, then from Redis in one pipeline, then from Postgres in one request. */
-export async function celebrityLists(authors: readonly Id[], ports: FeedPorts): Promise<AuthorList[]> {
+/**
+ * The lists to merge. A bounded number of authors one by one, from the isolate, then from Redis in one pipeline, then from
+ * Postgres in one request; whoever follows more celebrities than that reads the others from Postgres as one list.
+ */
+export async function celebrityLists(
+  authors: readonly Id[],
+  ports: FeedPorts,
+  below: Id | null = null,
+): Promise<AuthorList[]> {
+  const [lists, others] = await Promise.all([
+    listsOf(authors.slice(0, FANOUT_POLICY.celebritiesPerRead), ports),
+    othersInOne(authors.slice(FANOUT_POLICY.celebritiesPerRead), below, ports),
+  ])
+  return [...lists, ...others]
+}
+
+async function othersInOne(authors: readonly Id[], below: Id | null, { db, policy }: FeedPorts): Promise<AuthorList[]> {
+  const [first] = authors
+  if (first === undefined) return []
+  const limit = policy.windowSize
+  const posts = followedPostsOf(await db.query<PostPlace>(postsOfAuthors(authors, limit, below)), limit)
+  return [{ author: first, floor: floorOf(posts), entries: posts.entries }]
+}
+
+async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<AuthorList[]> {
   const { celebrities } = ports.isolate
   // Kept apart from the isolate's: bringing in the missing ones may push others out of there.
   const lists = new Map<Id, AuthorList>()

@@ -8,7 +8,7 @@ interface Page {
   cursor: string | null
 }
 /** A loaded machine is no outage: the Worker waits longer here than in production. */
-const patient = { REDIS_TIMEOUT_MS: '10000' }
+const patient: object = { REDIS_TIMEOUT_MS: '10000' }
 const feed = (reader: TestPerson, query = '', options: { env?: object; headers?: Record<string, string> } = {}) =>
   call<Page>(`GET /v1/feed${query}`, { token: reader.token, ...options, env: { ...patient, ...options.env } })
 

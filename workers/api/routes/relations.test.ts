@@ -130,8 +130,8 @@ describe('a block', () => {
     const { queue, messages } = keptQueue()
     const answer = await call(`PUT /v1/users/${bob.id}/block`, { token: ann.token, env: { EVENTS: queue } })
     expect(answer.status).toBe(204)
-    expect(await hiddenOf(ann)).toEqual([`b:${bob.id}`, '~'])
-    expect(await hiddenOf(bob)).toEqual([`b:${ann.id}`, '~'])
+    expect(await hiddenOf(ann)).toEqual([`b:${bob.id}`, `u:${bob.id}`, '~'])
+    expect(await hiddenOf(bob)).toEqual([`b:${ann.id}`, `u:${ann.id}`, '~'])
     const types = (messages as TidelineEvent[]).map((event) => event.type).sort()
     expect(types).toEqual(['block.changed', 'follow.changed', 'follow.changed'])
     const rows = await services.db.query<{ state: string }>(
@@ -148,10 +148,10 @@ describe('a block', () => {
     await call(`PUT /v1/users/${bob.id}/block`, { token: ann.token })
     await call(`PUT /v1/users/${ann.id}/block`, { token: bob.token })
     await call(`DELETE /v1/users/${bob.id}/block`, { token: ann.token })
-    expect(await hiddenOf(ann)).toEqual([`b:${bob.id}`, '~'])
+    expect(await hiddenOf(ann)).toEqual([`b:${bob.id}`, `u:${bob.id}`, '~'])
     expect((await call(`GET /v1/users/${bob.username}`, { token: ann.token })).status).toBe(404)
     await call(`DELETE /v1/users/${ann.id}/block`, { token: bob.token })
-    expect(await hiddenOf(ann)).toEqual(['~'])
+    expect(await hiddenOf(ann)).toEqual([`u:${bob.id}`, '~'])
     expect((await call(`GET /v1/users/${bob.username}`, { token: ann.token })).status).toBe(200)
   })
 

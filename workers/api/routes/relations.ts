@@ -83,7 +83,7 @@ export function registerRelations(app: App): void {
     const target = c.req.valid('param').id
     const [row] = await c.get('services').db.query<FollowRow>(unfollow(userId, target, c.get('trace').traceparent))
     if (row !== undefined) {
-      await applyToRedis(c, hide(userId, 'u', target))
+      await applyOrDistrust(c, hide(userId, 'u', target), userId)
       enqueue(c, [row.event])
     }
     return c.body(null, 204)
@@ -98,7 +98,9 @@ function registerMutes(app: App): void {
     const { userId } = requireViewer(c)
     const target = c.req.valid('param').id
     refuseSelf(userId, target, 'mute')
-    await change(c, [relate('mute', userId, target, true, c.get('trace').traceparent)], hide(userId, 'm', target))
+    await change(c, [relate('mute', userId, target, true, c.get('trace').traceparent)], hide(userId, 'm', target), [
+      userId,
+    ])
     return c.body(null, 204)
   })
 
@@ -106,7 +108,7 @@ function registerMutes(app: App): void {
     const { userId } = requireViewer(c)
     const target = c.req.valid('param').id
     const statements = [relate('mute', userId, target, false, c.get('trace').traceparent)]
-    await change(c, statements, unhide(userId, 'm', target), { lifted: true })
+    await change(c, statements, unhide(userId, 'm', target), [userId], { lifted: true })
     return c.body(null, 204)
   })
 }
@@ -126,11 +128,8 @@ function registerBlocks(app: App): void {
       [userId, target],
       [target, userId],
     ] as const
-    await change(
-      c,
-      statements,
-      sides.flatMap(([one, other]) => [...hide(one, 'b', other), ...hide(one, 'u', other)]),
-    )
+    const hidden = sides.flatMap(([one, other]) => [...hide(one, 'b', other), ...hide(one, 'u', other)])
+    await change(c, statements, hidden, [userId, target])
     return c.body(null, 204)
   })
 
@@ -139,7 +138,7 @@ function registerBlocks(app: App): void {
     const target = c.req.valid('param').id
     const statements = [relate('block', userId, target, false, c.get('trace').traceparent)]
     const both = [...unhide(userId, 'b', target), ...unhide(target, 'b', userId)]
-    await change(c, statements, both, { lifted: true, unlessReturned: [raiseGraph(userId)] })
+    await change(c, statements, both, [userId, target], { lifted: true, unlessReturned: [raiseGraph(userId)] })
     return c.body(null, 204)
   })
 }
@@ -151,11 +150,19 @@ interface ChangeOptions {
   unlessReturned?: Command[]
 }
 
+/** What was hidden must be so at the next read, also when Redis does not answer in time: then Postgres is asked there. */
+async function applyOrDistrust(c: AppContext, commands: readonly Command[], ...readers: readonly Id[]): Promise<void> {
+  if (await applyToRedis(c, commands)) return
+  const { feedIsolate, clock } = c.get('services')
+  for (const reader of readers) feedIsolate.distrustHidden(reader, clock())
+}
+
 /** One batch, then Redis, then the events. The first statement answers the relation. */
 async function change(
   c: AppContext,
   statements: SQL[],
   commands: readonly Command[],
+  people: readonly Id[],
   options: ChangeOptions = {},
 ): Promise<void> {
   const results = await c.get('services').db.batch(statements)
@@ -165,7 +172,7 @@ async function change(
     throw problems.notFound('person')
   }
   const keepHidden = options.unlessReturned !== undefined && relation.returned
-  await applyToRedis(c, keepHidden ? (options.unlessReturned ?? []) : commands)
+  await applyOrDistrust(c, keepHidden ? (options.unlessReturned ?? []) : commands, ...people)
   enqueue(
     c,
     results.flat().map((row) => row.event as TidelineEvent),
