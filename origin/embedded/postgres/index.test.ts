@@ -1,13 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectSocket, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { DataDirInUseError, type EmbeddedPostgres, startEmbeddedPostgres } from './index.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './index.ts'
 
 let server: EmbeddedPostgres
 const clients: pg.Client[] = []
@@ -205,46 +200,6 @@ describe('clients that misbehave', () => {
   })
 })
 
-describe('a transaction that holds the engine', () => {
-  const IDLE_MS = 1_000
-  let strict: EmbeddedPostgres
-  beforeAll(async () => {
-    strict = await startEmbeddedPostgres({ transactionIdleMs: IDLE_MS })
-  }, 30_000)
-  afterAll(() => strict.close())
-
-  it('is rolled back and cut off when its client stalls', async () => {
-    const [stalled, other] = await Promise.all([1, 2].map(() => connect({ connectionString: strict.url })))
-    await other!.query('CREATE TABLE rows_of_stalled (id int)')
-    const reported = once(stalled!, 'error')
-    await stalled!.query('BEGIN; INSERT INTO rows_of_stalled VALUES (1)')
-    expect(await column(other!, 'SELECT count(*)::int FROM rows_of_stalled')).toEqual([0])
-    expect((await reported)[0]).toMatchObject({ code: '25P03' })
-  })
-
-  it('may live longer than the limit while it works', async () => {
-    const client = await connect({ connectionString: strict.url })
-    await client.query('BEGIN')
-    for (let n = 0; n < 3; n++) await client.query('SELECT pg_sleep($1)', [(IDLE_MS * 0.4) / 1000])
-    await expect(client.query('COMMIT')).resolves.toMatchObject({ command: 'COMMIT' })
-  })
-
-  it('is not cut off for an earlier transaction of its connection, during which others waited', async () => {
-    const [client, other] = await Promise.all([1, 2].map(() => connect({ connectionString: strict.url })))
-    for (let n = 0; n < 6; n++) {
-      await client!.query('BEGIN')
-      const waiting = other!.query('SELECT 1')
-      await client!.query('SELECT pg_sleep($1)', [(IDLE_MS * 0.3) / 1000])
-      await client!.query('COMMIT')
-      await waiting
-    }
-    await client!.query('BEGIN')
-    // A fraction of the limit, in which nothing is sent.
-    await new Promise((resolve) => setTimeout(resolve, IDLE_MS * 0.5))
-    await expect(client!.query('COMMIT')).resolves.toMatchObject({ command: 'COMMIT' })
-  })
-})
-
 it('offers what search needs', async () => {
   const client = await connect()
   for (const name of ['vector', 'pg_trgm', 'unaccent', 'fuzzystrmatch', 'btree_gin', 'citext']) {
@@ -263,75 +218,3 @@ it('asks for the password when one is set', async () => {
   await expect(wrong.connect()).rejects.toMatchObject({ code: '28P01' })
   await guarded.close()
 }, 30_000)
-
-describe('on disk', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tideline-postgres-'))
-  const dataDir = join(folder, 'data')
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-  /** A process of its own that commits rows one by one and says each number when it is acknowledged. */
-  function spawnWriter(): ChildProcess {
-    const program = `
-      import pg from 'pg'
-      import { startEmbeddedPostgres } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)}
-      const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)} })
-      const client = new pg.Client({ connectionString: server.url })
-      await client.connect()
-      await client.query('CREATE TABLE IF NOT EXISTS acks (n int PRIMARY KEY, filler text)')
-      const { rows } = await client.query('SELECT coalesce(max(n), 0) AS last FROM acks')
-      for (let n = rows[0].last + 1; ; n++) {
-        await client.query('INSERT INTO acks VALUES ($1, $2)', [n, 'x'.repeat(500)])
-        process.stdout.write(n + '\\n')
-      }`
-    return spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
-      cwd: new URL('../../..', import.meta.url),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-  }
-
-  it('loses no acknowledged row when the process is killed, three times over', async () => {
-    let acknowledged = 0
-    for (let round = 0; round < 3; round++) {
-      const writer = spawnWriter()
-      const before = acknowledged
-      for await (const line of createInterface({ input: writer.stdout! })) {
-        acknowledged = Number(line)
-        if (acknowledged >= before + 60) writer.kill('SIGKILL')
-      }
-      if (writer.signalCode === null) await once(writer, 'exit')
-      const again = await startEmbeddedPostgres({ dataDir })
-      const client = new pg.Client({ connectionString: again.url })
-      await client.connect()
-      const { rows } = await client.query('SELECT count(*)::int AS rows, max(n) AS last FROM acks')
-      await client.end()
-      await again.close()
-      expect(acknowledged).toBeGreaterThanOrEqual(before + 60)
-      expect(rows[0].last).toBeGreaterThanOrEqual(acknowledged)
-      expect(rows[0].rows).toBe(rows[0].last)
-    }
-  }, 60_000)
-
-  it('starts the engine again when it breaks, with everything that was committed', async () => {
-    const causes: Error[] = []
-    const fragile = await startEmbeddedPostgres({ dataDir, stackMb: 4, onCrash: (cause) => causes.push(cause) })
-    const pool = new pg.Pool({ connectionString: fragile.url })
-    pool.on('error', () => {})
-    await pool.query('CREATE TABLE survivors (id int)')
-    await pool.query('INSERT INTO survivors VALUES (1)')
-    await expect(pool.query("SELECT repeat('[', 200000)::json")).rejects.toMatchObject({ code: '57P02' })
-    await vi.waitFor(async () => expect((await pool.query('SELECT id FROM survivors')).rows).toEqual([{ id: 1 }]), {
-      timeout: 10_000,
-      interval: 100,
-    })
-    expect(causes).toHaveLength(1)
-    await pool.end()
-    await fragile.close()
-  }, 30_000)
-
-  it('refuses a folder that is open already, and gives it back on close', async () => {
-    const first = await startEmbeddedPostgres({ dataDir })
-    await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(DataDirInUseError)
-    await first.close()
-    expect(existsSync(`${dataDir}.lock`)).toBe(false)
-  }, 30_000)
-})
