@@ -69,7 +69,14 @@ async function firstPage(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> 
   }
   const filled = await fillPage(query, walk, ordered, viewer, ports)
   const sponsored = await sponsoredItems(filled, slate, read, posts, ports)
-  return pageOf(insertSponsored(filled.items, sponsored, ports.policy), filled)
+  return cutTo(query.limit, insertSponsored(filled.items, sponsored, ports.policy), filled)
+}
+
+/** Sponsored posts stand in a page, not on top of it: what they push out is the first of the next page. */
+function cutTo(limit: number, items: readonly HydratedItem[], filled: Filled): FeedPage {
+  const pushedOut = items.slice(limit).filter(({ candidate }) => candidate.reason !== 'sponsored')
+  const rest = [...pushedOut.map((item) => item.candidate), ...filled.position.rest]
+  return pageOf(items.slice(0, limit), { ...filled, position: { ...filled.position, rest } })
 }
 
 /** With Redis away the candidates come from Postgres: slower, complete, and marked as degraded. */

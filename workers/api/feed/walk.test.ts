@@ -228,6 +228,17 @@ describe('sponsored posts', () => {
     expect(slots(await serve(reader.id, portsFor({ isolate }), { mode: 'following' }))).toEqual([])
   })
 
+  it('count towards the limit; what they push out begins the next page', async () => {
+    const { reader, isolate } = await readerWithSlate(3)
+    const first = await serve(reader.id, portsFor({ isolate }), { limit: 20 })
+    expect(first.items).toHaveLength(20)
+    expect(slots(first)).toHaveLength(2)
+    const second = await serve(reader.id, portsFor({ isolate }), { limit: 100, cursor: first.cursor })
+    const organic = [first, second].flatMap((page) => page.items.filter((i) => i.candidate.reason !== 'sponsored'))
+    expect(new Set(organic.map((item) => item.post.id)).size).toBe(40)
+    expect(organic).toHaveLength(40)
+  })
+
   it('come first when they fit the page', async () => {
     const { reader, isolate, ads } = await readerWithSlate(30, { hashtags: ['boats'] })
     expect(slots(await serve(reader.id, portsFor({ isolate })))[0]).toEqual([4, ads[29]])
