@@ -1,146 +1,17 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Redis } from '@upstash/redis'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type RunningRedis, redisEngines } from '../../redis/test-engines.ts'
-import { type GatewayServer, startUpstashGateway } from './server.ts'
-
-/** An answer: one entry, or a pipeline's entries by place. */
-interface Body {
-  result: string
-  error: string
-  [place: number]: { result: number | string | string[] }
-}
-
-const tokens = { readWrite: ['write-token'], readOnly: ['read-token'] }
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { redisEngines } from '../../redis/test-engines.ts'
+import { type Body, type Call, type OpenGateway, openGateway, tokens } from './testing.ts'
 
 describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
-  let server: RunningRedis
-  let gateway: GatewayServer
-
+  let open: OpenGateway
   beforeAll(async () => {
-    server = await engine.start()
-    gateway = await startUpstashGateway({ redis: { url: server.url }, tokens, limits: { bodyBytes: 100_000 } })
-    await vi.waitFor(async () => expect((await fetch(`${gateway.url}/health`)).status).toBe(200))
+    open = await openGateway(engine)
   })
-  afterAll(async () => {
-    await gateway.close()
-    await server.close()
-  })
-  beforeEach(() => call('/', ['FLUSHALL']))
-
-  /** One request without the SDK. */
-  async function call(path: string, body?: unknown, headers: Record<string, string> = {}, method = 'POST') {
-    const response = await fetch(gateway.url + path, {
-      method,
-      headers: { authorization: 'Bearer write-token', ...headers },
-      ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
-    } as RequestInit)
-    return { status: response.status, body: (await response.json()) as Body, headers: response.headers }
-  }
-  const sdk = (options = {}): Redis =>
-    new Redis({ url: gateway.url, token: 'write-token', enableTelemetry: false, ...options })
-
-  describe('with the SDK', () => {
-    const variants = [
-      { variant: 'as it comes', options: {} },
-      { variant: 'plain and raw', options: { automaticDeserialization: false, responseEncoding: false as const } },
-      { variant: 'without auto-pipelining', options: { enableAutoPipelining: false } },
-    ]
-
-    it.each(variants)('keeps strings, hashes, sets and sorted sets ($variant)', async ({ options }) => {
-      const redis = sdk(options)
-      await redis.set('text', 'naïve "café" \\ \n 🌊')
-      await redis.set('ok', 'OK')
-      await redis.hset('post', { caption: 'sun "and" sea', likes: 'a12' })
-      await redis.sadd('hidden', 'u1')
-      await redis.zadd(
-        'timeline',
-        { score: 1_790_000_000_001, member: 'p1' },
-        { score: 1_790_000_000_002, member: 'p2' },
-      )
-      const [text, ok, hash, hidden, timeline, missing] = await Promise.all([
-        redis.get('text'),
-        redis.get('ok'),
-        redis.hget('post', 'caption'),
-        redis.smembers('hidden'),
-        redis.zrange('timeline', 0, -1, { rev: true }),
-        redis.get('missing'),
-      ])
-      expect([text, ok, hash, hidden, timeline, missing]).toEqual([
-        'naïve "café" \\ \n 🌊',
-        'OK',
-        'sun "and" sea',
-        ['u1'],
-        ['p2', 'p1'],
-        null,
-      ])
-    })
-
-    it('builds objects from HGETALL and JSON values', async () => {
-      const redis = sdk()
-      await redis.hset('h', { a: 'x', b: { deep: [1, 'two'] } })
-      expect(await redis.hgetall('h')).toEqual({ a: 'x', b: { deep: [1, 'two'] } })
-      expect(await redis.set('k', { n: 1 })).toBe('OK')
-      expect(await redis.get('k')).toEqual({ n: 1 })
-    })
-
-    it('runs a pipeline in order, one bad command not stopping the rest', async () => {
-      const pipeline = sdk().pipeline()
-      pipeline.set('n', 'text').incr('n').set('m', 1).get('m')
-      const results = await pipeline.exec({ keepErrors: true })
-      expect(results.map(({ error }) => error)).toEqual([
-        undefined,
-        'ERR value is not an integer or out of range',
-        undefined,
-        undefined,
-      ])
-      expect(results.map(({ result }) => result)).toEqual(['OK', undefined, 'OK', 1])
-    })
-
-    it('runs a transaction, and none of it when a command is not one', async () => {
-      const redis = sdk()
-      expect(await redis.multi().set('a', 1).incr('a').get('a').exec()).toEqual(['OK', 2, 2])
-      const bad = await call('/multi-exec', [['SET', 'a', '9'], ['NOSUCHCOMMAND']])
-      expect(bad.status).toBe(400)
-      expect(bad.body.error).toMatch(/unknown command/i)
-      expect(await redis.get('a')).toBe(2)
-    })
-
-    it('falls back from EVALSHA to EVAL by the text of NOSCRIPT', async () => {
-      const script = sdk().createScript<string[]>('return {KEYS[1], ARGV[1]}')
-      expect(await script.exec(['k'], ['v'])).toEqual(['k', 'v'])
-      expect((await call('/', ['EVALSHA', '0'.repeat(40), '0'])).body.error).toMatch(/^NOSCRIPT /)
-    })
-
-    it('delivers messages of a channel until the subscriber leaves', async () => {
-      const redis = sdk()
-      const subscriber = redis.subscribe<{ id: number }>('news')
-      const received: unknown[] = []
-      subscriber.on('message', ({ channel, message }) => received.push([channel, message]))
-      await new Promise<void>((resolve) => subscriber.on('subscribe', () => resolve()))
-      await redis.publish('news', { id: 1 })
-      await redis.publish('other', { id: 2 })
-      await redis.publish('news', { id: 3 })
-      await expect.poll(() => received.length).toBe(2)
-      expect(received).toEqual([
-        ['news', { id: 1 }],
-        ['news', { id: 3 }],
-      ])
-      await subscriber.unsubscribe()
-    })
-
-    it('delivers messages of a pattern', async () => {
-      const redis = sdk()
-      const subscriber = redis.psubscribe<string>('user:*')
-      const received: unknown[] = []
-      subscriber.on('pmessage', (message) => received.push(message))
-      await new Promise<void>((resolve) => subscriber.on('psubscribe', () => resolve()))
-      await redis.publish('user:7', '{"a":"x,y"}')
-      await expect.poll(() => received).toEqual([{ pattern: 'user:*', channel: 'user:7', message: { a: 'x,y' } }])
-      await subscriber.unsubscribe()
-    })
-  })
+  afterAll(() => open.close())
+  beforeEach(() => open.call('/', ['FLUSHALL']))
+  const call: Call = (...request) => open.call(...request)
 
   describe('encoding', () => {
     const base64 = { 'upstash-encoding': 'base64' }
@@ -178,7 +49,7 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
 
     it('carries numbers as they were written', async () => {
       const send = async (body: string) =>
-        (await fetch(gateway.url, { method: 'POST', headers: { authorization: 'Bearer write-token' }, body })).text()
+        (await fetch(open.url, { method: 'POST', headers: { authorization: 'Bearer write-token' }, body })).text()
       await send('["SET","big",12345678901234567890]')
       expect(await send('["GET","big"]')).toBe('{"result":"12345678901234567890"}')
       await send('["SET","big",9223372036854775806]')
@@ -197,9 +68,9 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
     })
 
     it('takes the token from the query', async () => {
-      const answer = await fetch(`${gateway.url}/ping?_token=write-token`)
+      const answer = await fetch(`${open.url}/ping?_token=write-token`)
       expect(await answer.json()).toEqual({ result: 'PONG' })
-      expect((await fetch(`${gateway.url}/ping?_token=wrong`)).status).toBe(401)
+      expect((await fetch(`${open.url}/ping?_token=wrong`)).status).toBe(401)
     })
 
     it('refuses broken encodings and other methods', async () => {
@@ -210,7 +81,7 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
 
   describe('tokens', () => {
     it.each([{}, { authorization: '' }, { authorization: 'Bearer nobody' }])('refuses %o', async (headers) => {
-      const response = await fetch(gateway.url, { method: 'POST', headers, body: '["GET","k"]' } as RequestInit)
+      const response = await fetch(open.url, { method: 'POST', headers, body: '["GET","k"]' } as RequestInit)
       expect(response.status).toBe(401)
       expect(response.headers.get('upstash-sync-token')).toBeTruthy()
       expect(((await response.json()) as Body).error).toMatch(/^WRONGPASS /)
@@ -304,7 +175,7 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
       ['/pipeline', '[[]]'],
       ['/multi-exec', 'null'],
     ])('answers 400 to %s with %s', async (path, body) => {
-      const response = await fetch(gateway.url + path, {
+      const response = await fetch(open.url + path, {
         method: 'POST',
         headers: { authorization: 'Bearer write-token' },
         body,

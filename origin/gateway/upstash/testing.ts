@@ -1,0 +1,50 @@
+/** A gateway in front of one kind of Redis, for tests. */
+import { expect, vi } from 'vitest'
+import type { RedisEngine } from '../../redis/test-engines.ts'
+import { startUpstashGateway } from './server.ts'
+
+/** An answer: one entry, or a pipeline's entries by place. */
+export interface Body {
+  result: string
+  error: string
+  [place: number]: { result: number | string | string[] }
+}
+
+export const tokens = { readWrite: ['write-token'], readOnly: ['read-token'] }
+
+/** One request without the SDK. */
+export type Call = (
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+  method?: string,
+) => Promise<{ status: number; body: Body; headers: Headers }>
+
+export interface OpenGateway {
+  url: string
+  call: Call
+  close(): Promise<void>
+}
+
+/** Starts Redis and the gateway, and resolves when they have met. */
+export async function openGateway(engine: RedisEngine): Promise<OpenGateway> {
+  const server = await engine.start()
+  const gateway = await startUpstashGateway({ redis: { url: server.url }, tokens, limits: { bodyBytes: 100_000 } })
+  const { url } = gateway
+  await vi.waitFor(async () => expect((await fetch(`${url}/health`)).status).toBe(200))
+  return {
+    url,
+    async call(path, body, headers = {}, method = 'POST') {
+      const response = await fetch(url + path, {
+        method,
+        headers: { authorization: 'Bearer write-token', ...headers },
+        ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
+      } as RequestInit)
+      return { status: response.status, body: (await response.json()) as Body, headers: response.headers }
+    },
+    async close() {
+      await gateway.close()
+      await server.close()
+    },
+  }
+}
