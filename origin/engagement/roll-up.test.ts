@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Id } from '#core/ids.ts'
+import { keys } from '#core/keys.ts'
+import { strings } from '#core/redis.ts'
+import { eventually } from '../../test/contract/engines.ts'
+import { createRollUp, ROLL_UP } from './roll-up.ts'
+import { newId, openStage, type Stage } from './testing.ts'
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await openStage()
+}, 60_000)
+afterAll(() => stage.close())
+
+test('likes reach the rolled-up counts, the delta and the row at the next roll', async () => {
+  const { post, author } = await stage.begin()
+  for (let i = 0; i < 3; i++) await stage.like(post, newId(), author)
+  expect(await stage.roll.tick()).toMatchObject({ recounted: 1 })
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('3:0')
+  expect(strings(await stage.one(['ZRANGE', keys.delta(), 0, -1]))).toEqual([`c:${post}:3:0`])
+  expect(await stage.rowCounts(post)).toEqual({ like_count: 3, comment_count: 0 })
+})
+
+test('the next roll replaces the former counts in the delta', async () => {
+  const { post, author } = await stage.begin()
+  await stage.like(post, newId(), author)
+  await stage.roll.tick()
+  stage.now += 1_000
+  await stage.like(post, newId(), author)
+  expect(await stage.roll.tick()).toEqual({ rolled: 1, recounted: 0 })
+  expect(strings(await stage.one(['ZRANGE', keys.delta(), 0, -1]))).toEqual([`c:${post}:2:0`])
+})
+
+test('a repeated like counts once, and its event keeps its id', async () => {
+  const { post, author } = await stage.begin()
+  const user = newId()
+  expect(await stage.like(post, user, author)).toMatchObject({ result: 'added' })
+  expect(await stage.like(post, user, author)).toMatchObject({ result: 'already' })
+  await stage.roll.tick()
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('1:0')
+  const sent = await stage.pool.query(
+    "select distinct value ->> 'id' as id from log_messages where topic = 'post.liked' and key = $1",
+    [post],
+  )
+  expect(sent.rows).toHaveLength(1)
+})
+
+test('a quiet post is recounted from the store, then costs nothing more', async () => {
+  const { post, author } = await stage.begin()
+  await stage.like(post, newId(), author)
+  await stage.roll.tick()
+  await stage.engine.pipeline([['INCRBY', keys.likeShard(post, 0), 40]])
+  stage.now += ROLL_UP.quietMs
+  expect(await stage.roll.tick()).toMatchObject({ recounted: 1 })
+  expect(stage.drift).toBe(40)
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('1:0')
+  stage.now += 1_000
+  expect(await stage.roll.tick()).toEqual({ rolled: 0, recounted: 0 })
+  expect(await stage.one(['ZCARD', keys.dirtyCounts()])).toBe(0)
+})
+
+test('a post that moves while it is recounted stays dirty', async () => {
+  const { post, author } = await stage.begin()
+  await stage.like(post, newId(), author)
+  stage.now += ROLL_UP.quietMs
+  const counting = stage.store()
+  const slow = createRollUp({
+    redis: stage.redis,
+    store: {
+      ...counting,
+      count: async (postId) => {
+        const counted = await counting.count(postId)
+        await stage.like(post, newId(), author)
+        return counted
+      },
+    },
+    posts: stage.database,
+    clock: () => stage.now,
+    owner: 'test',
+  })
+  await slow.tick()
+  expect(await stage.one(['ZCARD', keys.dirtyCounts()])).toBe(1)
+  stage.now += ROLL_UP.quietMs
+  await stage.roll.tick()
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('2:0')
+})
+
+test('counts that Redis has lost are counted again, not begun at zero', async () => {
+  const { post, author } = await stage.begin()
+  for (let i = 0; i < 3; i++) await stage.like(post, newId(), author)
+  await stage.roll.tick()
+  await stage.engine.pipeline([['FLUSHALL']])
+  stage.now += 1_000
+  await stage.like(post, newId(), author)
+  await stage.roll.tick()
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('4:0')
+})
+
+test('a post that is never quiet is recounted now and then', async () => {
+  const { post, author } = await stage.begin()
+  await stage.like(post, newId(), author)
+  await stage.roll.tick()
+  await stage.engine.pipeline([['INCRBY', keys.likeShard(post, 0), 7]])
+  let recounted = 0
+  for (let ms = 0; ms <= ROLL_UP.hotRecountMs; ms += 4_000) {
+    stage.now += 4_000
+    await stage.like(post, newId(), author)
+    recounted += (await stage.roll.tick()).recounted
+  }
+  expect(recounted).toBe(1)
+  expect(stage.drift).toBe(7)
+})
+
+test('one process rolls at a time, and another takes over when it is gone', async () => {
+  const { post, author } = await stage.begin()
+  const other = stage.rollUp('other')
+  await stage.roll.tick()
+  await stage.like(post, newId(), author)
+  expect(await other.tick()).toEqual({ rolled: 0, recounted: 0 })
+  await stage.engine.pipeline([['DEL', keys.lease('counts')]])
+  expect(await other.tick()).toEqual({ rolled: 0, recounted: 1 })
+})
+
+test('a like that Redis did not hear of is counted after all, by its event', async () => {
+  const { post, author } = await stage.begin()
+  stage.isRedisAway = true
+  expect(await stage.like(post, newId(), author)).toMatchObject({ result: 'added' })
+  stage.isRedisAway = false
+  const started = stage.open()
+  started.start()
+  await eventually(async () => (await stage.one(['ZSCORE', keys.dirtyCounts(), post])) !== null || rowIs(post, 1))
+  stage.now += ROLL_UP.quietMs
+  // The one under test rolls by itself, this one when asked: either of them may be first.
+  await eventually(async () => {
+    await stage.roll.tick()
+    return rowIs(post, 1)
+  })
+  await started.close()
+})
+
+const rowIs = async (post: Id, likes: number) => (await stage.rowCounts(post)).like_count === likes
