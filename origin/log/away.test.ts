@@ -1,0 +1,38 @@
+import { createServer } from 'node:net'
+import pg from 'pg'
+import { expect, it } from 'vitest'
+import { startEmbeddedPostgres } from '../embedded/postgres/index.ts'
+import { isAway, isDataFault } from './away.ts'
+
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+it('knows a Postgres that takes connections and says nothing as an outage', async () => {
+  const silent = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1')
+  await new Promise((resolve) => silent.once('listening', resolve))
+  const { port } = silent.address() as { port: number }
+  const pool = new pg.Pool({ host: '127.0.0.1', port, connectionTimeoutMillis: 50 })
+  expect(isAway(await failureOf(pool.query('select 1')))).toBe(true)
+  await pool.end()
+  silent.close()
+})
+
+it('knows a statement without an answer, and a pool without a free connection, as outages; a fault of the data is none', async () => {
+  const server = await startEmbeddedPostgres()
+  const pool = new pg.Pool({ connectionString: server.url, max: 1, connectionTimeoutMillis: 50 })
+  const holder = await pool.connect()
+  expect(isAway(await failureOf(pool.query('select 1')))).toBe(true)
+  const late = await failureOf(holder.query({ text: 'select pg_sleep(0.5)', query_timeout: 50 } as pg.QueryConfig))
+  expect(isAway(late)).toBe(true)
+  holder.release(true)
+  const other = new pg.Client({ connectionString: server.url })
+  await other.connect()
+  const fault = await failureOf(other.query("select '\\u0000'::jsonb"))
+  expect([isAway(fault), isDataFault(fault)]).toEqual([false, true])
+  await other.end()
+  await pool.end()
+  await server.close()
+}, 30_000)
