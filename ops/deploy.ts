@@ -25,11 +25,11 @@ try {
   })
   const dryRun = values['dry-run']
   const environment = readEnvironment(values.env, !dryRun)
-  await buildWeb({ outDir: join(ROOT, 'web/dist'), minify: true })
+  const directory = join(ROOT, 'dist', values.env)
+  await buildWeb({ outDir: join(directory, 'web'), minify: true })
   if (!dryRun) run('node', ['ops/migrate.ts'])
   for (const worker of ORDER) {
     console.log(`\n— ${WORKERS[worker]} (${values.env})`)
-    const directory = join(ROOT, 'dist', values.env)
     const config = writeDeployConfig(worker, environment, directory)
     const dry = dryRun ? ['--dry-run', '--outdir', join(directory, worker)] : []
     run('wrangler', ['deploy', '-c', config, ...dry])

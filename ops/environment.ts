@@ -69,7 +69,7 @@ export function writeDeployConfig(
     })),
     ...(rawConfig.assets?.directory === undefined
       ? {}
-      : { assets: { ...rawConfig.assets, directory: resolve(folder, rawConfig.assets.directory) } }),
+      : { assets: { ...rawConfig.assets, directory: join(directory, 'web') } }),
   }
   mkdirSync(directory, { recursive: true })
   const file = join(directory, `${worker}.json`)

@@ -2,8 +2,8 @@
  * `npm start`: the whole of Tideline on this machine. The origin with its engines runs in this process, the three Workers
  * in workerd beside it; demo people and photos are there after the first start. Ctrl-C stops all, state stays.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,6 +13,7 @@ import { DEMO_PASSWORD, demoPeople, seedDemo } from '../origin/demo/index.ts'
 import { type Origin, startOrigin } from '../origin/main.ts'
 import { createLogger } from '../origin/observe/logger.ts'
 import { buildWeb } from '../web/build.ts'
+import { endLeftBehind, untilGone } from './left-behind.ts'
 import { say, sayProgress } from './terminal.ts'
 import { writeWorkerConfigs } from './workers.ts'
 
@@ -28,10 +29,19 @@ interface Running {
   url: string
 }
 
-async function start(): Promise<Running> {
-  const config = readConfig({ ...DEMO_THRESHOLDS, ...process.env })
+/** The settings, or one sentence and the end. */
+function settings(): Config {
+  try {
+    return readConfig({ ...DEMO_THRESHOLDS, ...process.env })
+  } catch (error) {
+    say(`Tideline did not start. ${error instanceof Error ? error.message : String(error)}`)
+    return process.exit(1)
+  }
+}
+
+async function start(config: Config): Promise<Running> {
   const apiPort = Number(process.env.API_PORT ?? 8787)
-  endLeftOvers(config.stateDir)
+  await untilGone(endLeftBehind(config.stateDir))
   await refuseBusyPorts({ ...config.embeddedPorts, origin: config.port, gateway: config.gatewayPort, page: apiPort })
   const url = `http://127.0.0.1:${apiPort}`
   const logs = join(config.stateDir, 'logs')
@@ -55,7 +65,7 @@ async function start(): Promise<Running> {
   })
   for (const [port, engine] of Object.entries(origin.engines.described)) say(`  ${port.padEnd(9)} ${engine}`)
   await buildWeb({
-    outDir: join(ROOT, 'web/dist'),
+    outDir: join(config.stateDir, 'web'),
     minify: true,
     demo: { people: await demoPeople(origin.engines.database), password: DEMO_PASSWORD },
   })
@@ -73,6 +83,7 @@ function startWorkers(config: Config, origin: Origin, publicUrl: string, port: n
     region: config.objects.region,
     secrets: config.secrets,
     publicUrl,
+    page: join(config.stateDir, 'web'),
   })
   const args = [
     ...['dev', ...configs.flatMap((file) => ['-c', file])],
@@ -91,17 +102,6 @@ function startWorkers(config: Config, origin: Origin, publicUrl: string, port: n
   workers.stdout.pipe(file, { end: false })
   workers.stderr.pipe(file, { end: false })
   return workers
-}
-
-/** Ends Workers that an earlier start, killed before it could, has left behind in the same state folder. */
-function endLeftOvers(stateDir: string): void {
-  const file = join(stateDir, 'workers', 'pid')
-  if (!existsSync(file)) return
-  const pid = readFileSync(file, 'utf8').trim()
-  rmSync(file)
-  // The number may be somebody else's by now: only a wrangler of this very folder is ended.
-  const { stdout } = spawnSync('ps', ['-o', 'command=', '-p', pid], { encoding: 'utf8' })
-  if (stdout?.includes('wrangler') && stdout.includes(stateDir)) process.kill(-Number(pid), 'SIGKILL')
 }
 
 /** A port in use is said by name before anything is started. */
@@ -165,27 +165,36 @@ async function stop({ origin, workers }: Running): Promise<void> {
   await origin.close()
 }
 
-try {
-  const running = await start()
-  let isStopping = false
-  const end = (code: number) => {
-    if (isStopping) process.exit(1)
-    isStopping = true
-    say('\nStopping …')
-    stop(running).then(
-      () => process.exit(code),
-      () => process.exit(1),
-    )
+const config = settings()
+let running: Running | null = null
+let isStopping = false
+
+function end(code: number): void {
+  // Asked twice, or while starting: at once, but leaving nothing behind.
+  if (isStopping || running === null) {
+    endLeftBehind(config.stateDir)
+    process.exit(1)
   }
-  process.on('SIGINT', () => end(0))
-  process.on('SIGTERM', () => end(0))
+  isStopping = true
+  say('\nStopping …')
+  stop(running).then(
+    () => process.exit(code),
+    () => process.exit(1),
+  )
+}
+
+process.on('SIGINT', () => end(0))
+process.on('SIGTERM', () => end(0))
+try {
+  running = await start(config)
   running.workers.on('exit', () => {
     if (isStopping) return
-    say('The Workers ended; .tideline/logs/workers.log says why.')
+    say(`The Workers ended; ${join(config.stateDir, 'logs/workers.log')} says why.`)
     end(1)
   })
   await introduce(running)
 } catch (error) {
   say(`\nTideline did not start. ${error instanceof Error ? error.message : String(error)}`)
+  endLeftBehind(config.stateDir)
   process.exit(1)
 }

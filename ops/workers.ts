@@ -27,6 +27,8 @@ export interface OriginAddress {
   secrets: Secrets
   /** Origin of the page and of image addresses, for example http://127.0.0.1:8787. */
   publicUrl: string
+  /** Folder of the built page; web/dist when left out. */
+  page?: string
 }
 
 /** What the Workers read from their environment. */
@@ -78,7 +80,7 @@ export function writeWorkerConfigs(directory: string, address: OriginAddress): s
       vars: { ...rawConfig.vars, ...vars[name] },
       ...(assets?.directory === undefined
         ? {}
-        : { assets: { ...assets, directory: resolve(folder, assets.directory) } }),
+        : { assets: { ...assets, directory: address.page ?? resolve(folder, assets.directory) } }),
     }
     writeFileSync(file, JSON.stringify(local, null, 2))
     chmodSync(file, 0o600)

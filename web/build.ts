@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
+const THIS_MACHINE = ['http://127.0.0.1:*', 'http://localhost:*']
 const STATIC = ['index.html', 'favicon.svg']
 
 /** What the sign-in view offers to somebody who only wants to look around. */
@@ -41,7 +42,8 @@ export async function buildWeb({ outDir, minify, demo, connect = [] }: BuildWebO
     logLevel: 'warning',
   })
   await Promise.all(STATIC.map((file) => copyFile(join(HERE, file), join(outDir, file))))
-  await writeFile(join(outDir, '_headers'), headers(connect))
+  // The demo runs on one machine, whichever of its names the address bar shows.
+  await writeFile(join(outDir, '_headers'), headers([...connect, ...(demo === undefined ? [] : THIS_MACHINE)]))
   if (demo === undefined) await rm(join(outDir, 'demo.json'), { force: true })
   else await writeFile(join(outDir, 'demo.json'), JSON.stringify(demo))
 }
@@ -52,7 +54,7 @@ function headers(connect: readonly string[]): string {
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    "img-src 'self' data: blob: https:",
+    ["img-src 'self' data: blob: https:", ...connect].join(' '),
     ["connect-src 'self' https: http://127.0.0.1:*", ...connect].join(' '),
     "base-uri 'none'",
     "form-action 'self'",
