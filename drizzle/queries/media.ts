@@ -181,3 +181,10 @@ function writeBack(mediaId: Id): SQL {
     UPDATE posts p SET media_urls = w.media_urls, version = p.version + 1 FROM written w
     WHERE p.post_id = w.post_id AND p.media_urls IS DISTINCT FROM w.media_urls AND p.deleted_at IS NULL`
 }
+
+/** The media of a deleted post. Rows of `{ media_id }`; none while the post stands. */
+export function mediaOfDeletedPost(postId: Id): SQL {
+  return sql`
+    SELECT m.media_id FROM media m JOIN posts p ON p.post_id = m.post_id
+     WHERE m.post_id = ${postId}::bigint AND p.deleted_at IS NOT NULL`
+}

@@ -11,6 +11,7 @@ import type { ObjectStore } from '../objects/index.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { wakeable } from '../repeatedly.ts'
 import { consumeMedia } from './consumer.ts'
+import { consumeDeletions } from './deletion.ts'
 import { postgresMedia, postgresMediaJobs } from './postgres.ts'
 import { mediaService } from './service.ts'
 import type { Media } from './store.ts'
@@ -62,7 +63,7 @@ export function createMedia(needs: MediaNeeds): MediaTier {
     logger,
     async () => (await service.sweep(SWEEP_LIMIT)) === SWEEP_LIMIT,
   )
-  let consumer: Consumer | null = null
+  let consumers: Consumer[] = []
 
   return {
     handlers: {
@@ -71,12 +72,12 @@ export function createMedia(needs: MediaNeeds): MediaTier {
       'media.get': async ({ mediaId }) => present(await service.get(mediaId)),
     },
     start() {
-      consumer = consumeMedia(log, jobs, clock, work.wake)
+      consumers = [consumeMedia(log, jobs, clock, work.wake), consumeDeletions(log, store, objects)]
       work.wake()
       sweep.wake()
     },
     async close() {
-      await consumer?.stop()
+      await Promise.all(consumers.map((consumer) => consumer.stop()))
       await Promise.all([work.stop(), sweep.stop()])
     },
   }

@@ -26,6 +26,10 @@ export function postgresMedia(database: Database): MediaStore {
       const rows = await database.query<{ key: string }>(queries.expireUploads(beforeMs, limit))
       return rows.map((row) => row.key)
     },
+    async ofDeletedPost(postId) {
+      const rows = await database.query<{ media_id: string }>(queries.mediaOfDeletedPost(postId))
+      return rows.map((row) => String(row.media_id))
+    },
     async published(eventId) {
       await database.query(markPublished([eventId]))
     },

@@ -29,6 +29,8 @@ export interface MediaStore {
   refuse(mediaId: Id, failure: string): Promise<void>
   /** Fails uploads that were never completed and answers their keys. */
   expire(beforeMs: number, limit: number): Promise<string[]>
+  /** The media of a post that is deleted; none while it stands. */
+  ofDeletedPost(postId: Id): Promise<Id[]>
   /** The log has the event. */
   published(eventId: string): Promise<void>
 }

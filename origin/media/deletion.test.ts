@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { deleteMediaOf } from './deletion.ts'
+import { postgresMedia } from './postgres.ts'
+import { jpeg, newId, openStage, type Stage } from './testing.ts'
+import { workOnce } from './worker.ts'
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await openStage()
+}, 60_000)
+afterAll(() => stage.close())
+beforeEach(() => stage.begin())
+
+async function postWithPicture() {
+  const [postId, media] = [newId(), await stage.upload(await jpeg())]
+  await stage.worker().jobs.add(media.mediaId, stage.now)
+  expect(await workOnce(stage.worker())).toBe('done')
+  await stage.pool.query("insert into posts (post_id, user_id, media_urls) values ($1, $2, '[]')", [postId, stage.user])
+  await stage.pool.query('update media set post_id = $1 where media_id = $2', [postId, media.mediaId])
+  return { postId, prefix: `media/${media.mediaId}/` }
+}
+
+test('a deleted post takes its original and variants along, and only its own', async () => {
+  const store = postgresMedia(stage.database)
+  const [gone, kept] = [await postWithPicture(), await postWithPicture()]
+  await deleteMediaOf(gone.postId, store, stage.objects)
+  expect((await stage.objects.list(gone.prefix)).items.length).toBeGreaterThan(1)
+  await stage.pool.query('update posts set deleted_at = now() where post_id = $1', [gone.postId])
+  for (let i = 0; i < 2; i++) await deleteMediaOf(gone.postId, store, stage.objects)
+  expect((await stage.objects.list(gone.prefix)).items).toEqual([])
+  expect((await stage.objects.list(kept.prefix)).items.length).toBeGreaterThan(1)
+})
