@@ -1,8 +1,7 @@
 import { createConnection, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { RedisAwayError, RedisCommandError } from '#core/redis.ts'
-import { createRedisPort, type OriginRedis, RedisReplyError, type ServerChange } from './index.ts'
-import { sameServer, serverIdentity } from './server-identity.ts'
+import { createRedisPort, type OriginRedis, RedisReplyError } from './index.ts'
 import { redisEngines } from './test-engines.ts'
 
 const cleanups: (() => Promise<unknown> | unknown)[] = []
@@ -57,37 +56,28 @@ describe.each(redisEngines())('the Redis port on $name', (engine) => {
     expect(await redis.pipeline([['GET', 'after']])).toEqual(['1'])
   })
 
-  it('refuses at once while the server is away, and tells when another process answers after it', async () => {
+  it('refuses at once while the server is away, and goes on with the process that answers after it', async () => {
     const first = await engine.start()
     const redis = await open(first.url)
-    const changes: ServerChange[] = []
-    redis.onServerChange((change) => changes.push(change))
     await redis.pipeline([['SET', 'k', 'v']])
     await first.close()
     await expect.poll(() => redis.pipeline([['GET', 'k']]).catch((error) => error)).toBeInstanceOf(RedisAwayError)
 
     const second = await engine.start(first.port)
     cleanups.push(() => second.close())
-    await expect.poll(() => changes.length).toBe(1)
-    expect(await redis.pipeline([['GET', 'k']])).toEqual([null])
-    const [{ previous, current }] = changes as [ServerChange]
-    expect(previous?.runId).toMatch(/^\w+$/)
-    expect(current?.runId).not.toBe(previous?.runId)
+    await expect.poll(() => redis.pipeline([['GET', 'k']]).catch((error) => error)).toEqual([null])
   })
 
-  it('stays silent when the same server answers after a reconnect', async () => {
+  it('goes on when its connection was cut', async () => {
     const server = await engine.start()
     cleanups.push(() => server.close())
     const line = await cuttableLine(server.port)
     const redis = await open(line.url)
-    const changes: ServerChange[] = []
-    redis.onServerChange((change) => changes.push(change))
     const clientId = async (): Promise<unknown> => (await redis.pipeline([['CLIENT', 'ID']]))[0]
     const before = await clientId()
     line.cut()
     await expect.poll(() => clientId().catch(() => before)).not.toBe(before)
-    await redis.pipeline([['INFO', 'server']])
-    expect(changes).toEqual([])
+    expect(await redis.pipeline([['PING']])).toEqual(['PONG'])
   })
 })
 
@@ -131,22 +121,5 @@ describe('the Redis port on a server that hangs', () => {
     const address = server.address()
     const redis = await open(`redis://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, 50)
     await expect(redis.pipeline([['GET', 'k']])).rejects.toBeInstanceOf(RedisAwayError)
-  })
-})
-
-describe('server identity', () => {
-  const info = (runId: string, role: string): string => `# Server\r\nrun_id:${runId}\r\n\r\nrole:${role}\r\n`
-
-  it('is the run id and the role', () => {
-    expect(serverIdentity(info('ab12', 'master'))).toEqual({ runId: 'ab12', role: 'master' })
-    expect(serverIdentity('# Server\r\n')).toBeUndefined()
-  })
-
-  it('is the same only when both are, and never when unknown', () => {
-    const primary = serverIdentity(info('a', 'master'))
-    expect(sameServer(primary, serverIdentity(info('a', 'master')))).toBe(true)
-    expect(sameServer(primary, serverIdentity(info('b', 'master')))).toBe(false)
-    expect(sameServer(primary, serverIdentity(info('a', 'slave')))).toBe(false)
-    expect(sameServer(undefined, undefined)).toBe(false)
   })
 })

@@ -1,8 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { type Command, RedisAwayError, RedisCommandError, type RedisPort, type Reply } from '#core/redis.ts'
-import { type ServerIdentity, sameServer, serverIdentity } from './server-identity.ts'
-
-export type { ServerIdentity } from './server-identity.ts'
 
 /** A command of a pipeline was answered with an error. The others of the pipeline were executed all the same. */
 export class RedisReplyError extends RedisCommandError {
@@ -16,23 +13,9 @@ export class RedisReplyError extends RedisCommandError {
   }
 }
 
-/** Redis may have lost acknowledged writes: another process answers now, or the same one in another role. */
-export interface ServerChange {
-  /** Undefined where the server does not say who it is. */
-  previous: ServerIdentity | undefined
-  current: ServerIdentity | undefined
-}
-
 export interface OriginRedis extends RedisPort {
   /** Resolves once the server has answered for the first time. */
   ready(): Promise<void>
-  /**
-   * Calls back when, after a reconnect, the server's run id or role is not what it was (correctness.md 14), also when
-   * the server does not tell either. Commands may already flow by then.
-   *
-   * @returns a function that ends the subscription
-   */
-  onServerChange(callback: (change: ServerChange) => void): () => void
   close(): Promise<void>
 }
 
@@ -58,7 +41,6 @@ export function createRedisPort(url: string, options: RedisPortOptions = {}): Or
   const timeoutMs = options.commandTimeoutMs ?? 2_000
   const redis = new Redis(url, connectionOptions(options, timeoutMs))
   redis.on('error', (error: Error) => options.onError?.(error))
-  const changes = watchServer(redis, options.onError)
 
   return {
     ready: () =>
@@ -72,7 +54,6 @@ export function createRedisPort(url: string, options: RedisPortOptions = {}): Or
         throw commandError(outcome.reason, commands[index]!, index)
       })
     },
-    onServerChange: changes.subscribe,
     async close() {
       redis.disconnect()
       // Not ioredis' own `end`: it is not emitted when the client was between two attempts to reconnect.
@@ -131,34 +112,4 @@ function commandError(reason: unknown, command: Command, index: number): Error {
   const error = reason instanceof Error ? reason : new Error(String(reason))
   if (error.name === 'ReplyError') return new RedisReplyError(String(command[0]), error.message, index)
   return new RedisAwayError(error.message, { cause: error })
-}
-
-interface ServerWatch {
-  subscribe(callback: (change: ServerChange) => void): () => void
-}
-
-/** Asks who the server is after every connect, and reports when that differs from the last time. */
-function watchServer(redis: Redis, onError: RedisPortOptions['onError']): ServerWatch {
-  const callbacks = new Set<(change: ServerChange) => void>()
-  let known: { identity: ServerIdentity | undefined } | undefined
-
-  async function check(): Promise<void> {
-    const [server, replication] = await Promise.all([redis.info('server'), redis.info('replication')])
-    const current = serverIdentity(`${server}\n${replication}`)
-    const previous = known
-    known = { identity: current }
-    if (previous === undefined || sameServer(previous.identity, current)) return
-    for (const callback of callbacks) callback({ previous: previous.identity, current })
-  }
-
-  redis.on('ready', () => {
-    // When the connection breaks again before the answer, the next `ready` asks again and compares with the same past.
-    check().catch((error: Error) => onError?.(error))
-  })
-  return {
-    subscribe(callback) {
-      callbacks.add(callback)
-      return () => callbacks.delete(callback)
-    },
-  }
 }
