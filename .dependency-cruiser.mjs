@@ -35,7 +35,7 @@ export default {
       name: 'origin-stays-home',
       comment: 'The origin is what others start; it starts none of them.',
       severity: 'error',
-      from: { path: '^origin/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^origin/', pathNot: '(\\.test\\.ts|/testing\\.ts)$' },
       to: { path: '^(workers|web|jobs|bench|ops|test)/' },
     },
     {
