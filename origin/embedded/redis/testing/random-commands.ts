@@ -77,7 +77,7 @@ const hashes = [
   cmd(one('HGETALL', 'HKEYS', 'HVALS', 'HLEN'), keyOf.h),
   cmd('HINCRBY', keyOf.h, member, int),
   cmd('HINCRBYFLOAT', keyOf.h, member, amount),
-  cmd('HSCAN', keyOf.h, one('0', 'x'), some(cmd('MATCH', one('*', 'a*', '?')), cmd('COUNT', int))),
+  cmd('HSCAN', keyOf.h, one('0', 'x'), some(cmd('MATCH', one('*', 'a*', '?')), cmd('COUNT', one('1000', '0', 'x')))),
   cmd('HRANDFIELD', keyOf.h, maybe(one('100', '0', '-3', 'x'), maybe(one('WITHVALUES', 'OOPS')))),
 ]
 
@@ -120,7 +120,7 @@ const zsets = [
   cmd(one('ZUNION', 'ZINTER', 'ZDIFF'), sources, combine),
   cmd(one('ZUNIONSTORE', 'ZINTERSTORE', 'ZDIFFSTORE'), keyOf.z, sources, combine),
   cmd('ZINTERCARD', sources, maybe('LIMIT', int)),
-  cmd('ZSCAN', keyOf.z, '0', some(cmd('MATCH', one('*', 'a*')), cmd('COUNT', int))),
+  cmd('ZSCAN', keyOf.z, '0', some(cmd('MATCH', one('*', 'a*')), cmd('COUNT', one('1000', '0', 'x')))),
   cmd('ZRANDMEMBER', keyOf.z, maybe(one('100', '0', '-3', 'x'), maybe('WITHSCORES'))),
   // By member only where all scores are equal, as the documentation demands: a key of its own.
   cmd('ZADD', 'lex', pairs(one('0'), member)),
