@@ -74,13 +74,14 @@ export function writeWorkerConfigs(directory: string, address: OriginAddress): s
     const folder = dirname(source)
     const { assets, secrets: _declared, build: _build, ...config } = rawConfig
     const file = join(directory, `${name}.json`)
+    const page = assets?.directory === undefined ? undefined : (address.page ?? resolve(folder, assets.directory))
+    // A run without the page, as a test's or a bench's, has an empty folder.
+    if (page !== undefined) mkdirSync(page, { recursive: true })
     const local = {
       ...config,
       main: resolve(folder, rawConfig.main ?? 'index.ts'),
       vars: { ...rawConfig.vars, ...vars[name] },
-      ...(assets?.directory === undefined
-        ? {}
-        : { assets: { ...assets, directory: address.page ?? resolve(folder, assets.directory) } }),
+      ...(page === undefined ? {} : { assets: { ...assets, directory: page } }),
     }
     writeFileSync(file, JSON.stringify(local, null, 2))
     chmodSync(file, 0o600)
