@@ -9,7 +9,6 @@ export interface FanoutPolicy {
   readonly hotReaderFollows: number
   readonly celebritiesPerRead: number
   readonly replayWindowMs: number
-  readonly rebuildTries: number
   readonly celebsMaxAgeMs: number
   readonly unfollowedForMs: number
   readonly authorLength: number
@@ -32,10 +31,8 @@ export const FANOUT_POLICY: FanoutPolicy = Object.freeze({
   hotReaderFollows: 2_000,
   /** More celebrities than this are read from Postgres as one list: bounds the merge of one read. */
   celebritiesPerRead: 200,
-  /** Redis may lose acknowledged writes in a failover: this much of post.created is fanned out again. */
+  /** Redis may lose acknowledged writes in a failover: events from so long before its last heartbeat are published again. */
   replayWindowMs: 120_000,
-  /** A rebuild whose graph moved starts over at most this often; the reader has its page already. */
-  rebuildTries: 2,
   /** celebs:{u} is rebuilt when older, which is how demoted authors leave it. */
   celebsMaxAgeMs: 3_600_000,
   /** A hidden entry of an unfollow outlives pushes that were on their way. */

@@ -110,12 +110,3 @@ export async function beginRebuild(
   const close = async () => (await ports.redis.pipeline([closeRebuild(ticket, posts)]))[0] === 1
   return { posts, close }
 }
-
-/** Rebuilds until it holds, at most `tries` times; a graph that moves faster leaves the timeline cold, which is safe. */
-export async function rebuildTimeline(user: Id, ports: RebuildPorts, tries: number): Promise<boolean> {
-  for (let attempt = 0; attempt < tries; attempt++) {
-    const { close } = await beginRebuild(user, ports)
-    if (await close()) return true
-  }
-  return false
-}
