@@ -3,13 +3,13 @@
  * the log, then the tiers, then what serves them.
  */
 import { pathToFileURL } from 'node:url'
-import { type Config, type Role, readConfig } from './config.ts'
+import { type Config, readConfig } from './config.ts'
 import { type Engines, openEngines } from './engines.ts'
 import { type Gateways, serveGateways } from './gateways.ts'
-import { createInternalApi, type RunningServer, serveApi } from './http.ts'
-import { postgresLog } from './log/index.ts'
+import { createInternalApi, type InternalApi, type RunningServer, serveApi } from './http.ts'
+import { type PostgresLog, postgresLog } from './log/index.ts'
 import { createLogger, type Logger } from './observe/logger.ts'
-import { createMetrics } from './observe/metrics.ts'
+import { createMetrics, type Metrics } from './observe/metrics.ts'
 import { publicJwks } from './secrets.ts'
 import { createTiers, type Tiers } from './tiers.ts'
 
@@ -37,15 +37,7 @@ export async function startOrigin({
 }: OriginOptions): Promise<Origin> {
   const metrics = createMetrics({ processMetrics: true })
   const engines = await openEngines(config, logger)
-  const log = postgresLog({
-    database: engines.database,
-    listenUrl: engines.databaseUrl,
-    clock: Date.now,
-    random: Math.random,
-    logger,
-    metrics,
-    vacuum: engines.needsVacuum,
-  })
+  const log = openLog(engines, logger, metrics)
   let tiers: Tiers | null = null
   let gateways: Gateways | null = null
   let api: RunningServer | null = null
@@ -58,33 +50,48 @@ export async function startOrigin({
     await engines.close()
   }
   try {
-    const has = (role: Role) => config.roles.has(role)
     if (config.databaseUrl === null) await log.buryMembers()
     if (engines.redisLostSince !== null) await log.rewind(engines.redisLostSince)
     tiers = await createTiers({ config, engines, log, logger, metrics })
     await prepare?.(engines, tiers)
-    if (has('gateway')) gateways = await serveGateways(config, engines, logger)
+    if (config.roles.has('gateway')) gateways = await serveGateways(config, engines, logger)
     tiers.start()
-    const app = createInternalApi({
-      serviceTokens: [config.secrets.SERVICE_TOKEN],
-      methods: tiers.methods,
-      endpoints: tiers.endpoints,
-      health: {
-        postgres: () => engines.pool.query('select 1'),
-        redis: () => engines.redis.pipeline([['PING']]),
-      },
-      clock: Date.now,
-      random: Math.random,
-      logger,
-      metrics,
-    })
-    app.get('/.well-known/jwks.json', (c) => c.json(publicJwks(config.secrets)))
-    api = await serveApi(app, config)
+    api = await serveApi(internalApi(config, engines, tiers, logger, metrics), config)
     return { config, engines, tiers, port: api.port, gatewayPort: gateways?.port ?? null, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function openLog(engines: Engines, logger: Logger, metrics: Metrics): PostgresLog {
+  return postgresLog({
+    database: engines.database,
+    listenUrl: engines.databaseUrl,
+    clock: Date.now,
+    random: Math.random,
+    logger,
+    metrics,
+    vacuum: engines.needsVacuum,
+  })
+}
+
+function internalApi(config: Config, engines: Engines, tiers: Tiers, logger: Logger, metrics: Metrics): InternalApi {
+  const app = createInternalApi({
+    serviceTokens: [config.secrets.SERVICE_TOKEN],
+    methods: tiers.methods,
+    endpoints: tiers.endpoints,
+    health: {
+      postgres: () => engines.pool.query('select 1'),
+      redis: () => engines.redis.pipeline([['PING']]),
+    },
+    clock: Date.now,
+    random: Math.random,
+    logger,
+    metrics,
+  })
+  app.get('/.well-known/jwks.json', (c) => c.json(publicJwks(config.secrets)))
+  return app
 }
 
 /** Supervisors kill after 30 s without a word (Kubernetes' default): the log says before that what happened. */

@@ -46,15 +46,42 @@ const RECOVER_EVERY_MS = 30_000
 const HEARTBEAT_EVERY_MS = 1_000
 /** The embedded engine has no autovacuum: dead rows and stale statistics are ours to clear. */
 const VACUUM_EVERY_MS = 1_800_000
+const MEASURE_LAG_EVERY_MS = 2_000
 /** Fan-out is behind from this many waiting posts on: readers who follow thousands then pull for themselves. */
 const LOADED_LAG = 2_000
 
-export async function createTiers({ config, engines, log, logger, metrics }: TierNeeds): Promise<Tiers> {
+export async function createTiers(needs: TierNeeds): Promise<Tiers> {
+  const tiers = await wireTiers(needs)
+  // The log was rewound to the loss, so what was posted since comes again by itself; the registry does not.
+  if (needs.engines.redisLostSince !== null) await tiers.fanout.crossing.restoreRegistry()
+  const work: Work = { consumers: [], stops: [] }
+  return {
+    methods: tiers.methods,
+    endpoints: needs.config.roles.has('ingest') ? tiers.ingest.endpoints : {},
+    reindex: () => tiers.search.reindex(),
+    start: () => startTiers(needs, tiers, work),
+    async close() {
+      const { engagement, recommend, media, search, notify } = tiers
+      await Promise.all(work.stops.map((stop) => stop()))
+      await Promise.all(work.consumers.map((consumer) => consumer.stop()))
+      await Promise.all([engagement, recommend, media, search, notify].map((tier) => tier.close()))
+    },
+  }
+}
+
+/** What runs from the start on, to be stopped at the close. */
+interface Work {
+  consumers: Consumer[]
+  stops: (() => Promise<void>)[]
+}
+
+type WiredTiers = Awaited<ReturnType<typeof wireTiers>>
+
+/** Makes every tier and hands each what it needs of the others. Nothing runs yet. */
+async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const { database, redis, objects } = engines
-  const clock = Date.now
-  const random = Math.random
-  const common = { database, redis, log, logger, metrics, clock, random }
-  const has = (role: Role) => config.roles.has(role)
+  const common = { database, redis, log, logger, metrics, clock: Date.now, random: Math.random }
+  const backlog = { posts: 0 }
 
   const deadLetters = postgresDeadLetters(database)
   const outbox = createOutbox({
@@ -67,7 +94,7 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
   const fanout = createFanout({
     ...common,
     policy: config.policy,
-    underLoad: () => fanoutLag > LOADED_LAG,
+    underLoad: () => backlog.posts > LOADED_LAG,
     observe: fanoutMetrics(metrics),
     flushOutbox: async () => void (await outbox.sweep(0)),
   })
@@ -80,12 +107,7 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
   const media = createMedia({ ...common, objects })
   const search = createSearch({ store: postgresSearch(database), log, rows: database })
   const notify = createNotify({ ...common, store: postgresNotifications(database) })
-  const methods: OriginHandlers = {
-    ...(has('accounts') ? accounts.handlers : {}),
-    ...(has('engagement') ? engagement.handlers : {}),
-    ...(has('media') ? media.handlers : {}),
-    ...(has('search') ? search.handlers : {}),
-  }
+  const methods = methodsOf(config.roles, { accounts, engagement, media, search })
   const ingest = createIngest({
     ...common,
     outbox,
@@ -95,64 +117,72 @@ export async function createTiers({ config, engines, log, logger, metrics }: Tie
       'post.create': createDeferredPosts({ database, publish: (event) => log.publish([event]) }),
     },
   })
+  return { outbox, accounts, engagement, fanout, backlog, graph, recommend, media, search, notify, methods, ingest }
+}
 
-  let fanoutLag = 0
-  const consumers: Consumer[] = []
-  const stops: (() => Promise<void>)[] = []
-  /** What follows from committed events is derived again; what is older than the outbox keeps is derived from nothing. */
+/** What the edge may call here: the methods of the tiers that this process has the roles for. */
+function methodsOf(
+  roles: Config['roles'],
+  tiers: Record<'accounts' | 'engagement' | 'media' | 'search', { handlers: OriginHandlers }>,
+): OriginHandlers {
+  return {
+    ...(roles.has('accounts') ? tiers.accounts.handlers : {}),
+    ...(roles.has('engagement') ? tiers.engagement.handlers : {}),
+    ...(roles.has('media') ? tiers.media.handlers : {}),
+    ...(roles.has('search') ? tiers.search.handlers : {}),
+  }
+}
+
+/** Starts what the roles ask for: consumers, and work on timers. */
+function startTiers(needs: TierNeeds, tiers: WiredTiers, { consumers, stops }: Work): void {
+  const { config, engines, logger } = needs
+  const has = (role: Role) => config.roles.has(role)
+  const every = (ms: number, name: string, work: () => Promise<unknown>) =>
+    stops.push(repeatedly(name, ms, logger, work))
+
+  if (has('fanout')) every(HEARTBEAT_EVERY_MS, 'heartbeat of redis', redisLossGuard(needs, tiers))
+  if (engines.needsVacuum) every(VACUUM_EVERY_MS, 'vacuum', () => engines.pool.query('VACUUM ANALYZE'))
+  if (has('ingest')) {
+    tiers.outbox.start()
+    stops.push(() => tiers.outbox.stop())
+    every(RECOVER_EVERY_MS, 'dead letters', () => tiers.ingest.recover())
+  }
+  if (has('graph')) {
+    consumers.push(tiers.graph.consume())
+    every(PURGE_EVERY_MS, 'second purges', () => tiers.graph.service.purgeDue())
+  }
+  if (has('fanout')) {
+    const own = tiers.fanout.consume()
+    consumers.push(...own)
+    every(MEASURE_LAG_EVERY_MS, 'fan-out lag', async () => {
+      tiers.backlog.posts = await totalLag(own)
+    })
+  }
+  if (has('engagement')) tiers.engagement.start()
+  if (has('recommend')) tiers.recommend.start()
+  if (has('media')) tiers.media.start()
+  if (has('search')) tiers.search.start()
+  if (has('notify')) tiers.notify.start()
+}
+
+/** One at a time: each asks Postgres, and nobody waits for the sum. */
+async function totalLag(consumers: readonly Consumer[]): Promise<number> {
+  let lag = 0
+  for (const consumer of consumers) lag += await consumer.lag()
+  return lag
+}
+
+/** What follows from committed events is derived again; what is older than the outbox keeps is derived from nothing. */
+function redisLossGuard({ config, engines, log, logger }: TierNeeds, { fanout, accounts }: WiredTiers) {
+  const { database, redis } = engines
+  const clock = Date.now
   async function restore(sinceMs: number | null): Promise<void> {
     logger.warn({ since: sinceMs }, 'redis may have lost writes: deriving again what was committed since')
     if (sinceMs !== null && clock() - sinceMs > REPLAYABLE_MS) await forgetDerived(redis)
     await Promise.all([fanout.crossing.restoreRegistry(), accounts.publishKeys()])
     if (sinceMs !== null) await replayCommitted(database, log, sinceMs)
   }
-  const look = lossGuard({ redis, clock, marginMs: config.policy.replayWindowMs, restore })
-
-  // The log was rewound to the loss, so what was posted since comes again by itself; the registry does not.
-  if (engines.redisLostSince !== null) await fanout.crossing.restoreRegistry()
-
-  function startFanout(): void {
-    const own = fanout.consume()
-    consumers.push(...own)
-    stops.push(
-      repeatedly('fan-out lag', 2_000, logger, async () => {
-        fanoutLag = await own.reduce(async (sum, consumer) => (await sum) + (await consumer.lag()), Promise.resolve(0))
-      }),
-    )
-  }
-
-  return {
-    methods,
-    endpoints: has('ingest') ? ingest.endpoints : {},
-    reindex: () => search.reindex(),
-    start() {
-      if (has('fanout')) stops.push(repeatedly('heartbeat of redis', HEARTBEAT_EVERY_MS, logger, look))
-      if (engines.needsVacuum)
-        stops.push(repeatedly('vacuum', VACUUM_EVERY_MS, logger, () => engines.pool.query('VACUUM ANALYZE')))
-      if (has('ingest')) {
-        outbox.start()
-        stops.push(
-          () => outbox.stop(),
-          repeatedly('dead letters', RECOVER_EVERY_MS, logger, () => ingest.recover()),
-        )
-      }
-      if (has('graph')) {
-        consumers.push(graph.consume())
-        stops.push(repeatedly('second purges', PURGE_EVERY_MS, logger, () => graph.service.purgeDue()))
-      }
-      if (has('fanout')) startFanout()
-      if (has('engagement')) engagement.start()
-      if (has('recommend')) recommend.start()
-      if (has('media')) media.start()
-      if (has('search')) search.start()
-      if (has('notify')) notify.start()
-    },
-    async close() {
-      await Promise.all(stops.map((stop) => stop()))
-      await Promise.all(consumers.map((consumer) => consumer.stop()))
-      await Promise.all([engagement, recommend, media, search, notify].map((tier) => tier.close()))
-    },
-  }
+  return lossGuard({ redis, clock, marginMs: config.policy.replayWindowMs, restore })
 }
 
 const signingKeys = (config: Config): SigningKeys => ({
