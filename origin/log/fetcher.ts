@@ -33,42 +33,103 @@ interface FetcherOptions {
   logger: Logger
 }
 
-export function createFetcher({ database, registry, poll, arrived, logger }: FetcherOptions): Fetcher {
-  let running: Promise<void> | null = null
-  let stopped = false
-  let timer: NodeJS.Timeout | null = null
-  let pauseMs = poll.minMs
-  // A new turn begins where the last ended, so that many busy partitions are all served.
-  let turn = 0
-  let failed = false
+/** One stretch of a partition to be read, and those who stand at its beginning. */
+interface SharedWindow extends Window {
+  readers: HeldPartition[]
+}
 
-  function choose(): HeldPartition[] {
-    const ready = [...registry.all()].filter((held) => held.behind && held.queue.length < QUEUE_LOW)
+export function createFetcher(options: FetcherOptions): Fetcher {
+  return new PollingFetcher(options)
+}
+
+class PollingFetcher implements Fetcher {
+  readonly #options: FetcherOptions
+  #running: Promise<void> | null = null
+  #isStopped = false
+  #timer: NodeJS.Timeout | null = null
+  #pauseMs: number
+  /** A new turn begins where the last ended, so that many busy partitions are all served. */
+  #turn = 0
+  #hasFailed = false
+
+  constructor(options: FetcherOptions) {
+    this.#options = options
+    this.#pauseMs = options.poll.minMs
+  }
+
+  wake(places?: Iterable<string>): void {
+    const { registry } = this.#options
+    if (places === undefined) for (const held of registry.all()) held.behind = true
+    else for (const place of places) for (const held of registry.at(place)) held.behind = true
+    this.#start()
+  }
+
+  resume(held: HeldPartition): void {
+    if (held.behind && held.queue.length < QUEUE_LOW) this.#start()
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    if (this.#timer) clearTimeout(this.#timer)
+    await this.#running
+  }
+
+  #start(): void {
+    if (this.#running || this.#isStopped) return
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+    this.#running = this.#run().finally(() => {
+      this.#running = null
+      // Woken between the last look and here.
+      if (!this.#hasFailed && this.#choose().length > 0) this.#start()
+    })
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isStopped) return
+    this.#timer = setTimeout(() => {
+      this.#timer = null
+      this.wake()
+    }, ms)
+  }
+
+  async #run(): Promise<void> {
+    const { poll, logger } = this.#options
+    try {
+      for (let chosen = this.#choose(); chosen.length > 0 && !this.#isStopped; chosen = this.#choose()) {
+        if ((await this.#fetch(chosen)) > 0) this.#pauseMs = poll.minMs
+      }
+      this.#hasFailed = false
+      this.#schedule(this.#pauseMs)
+      this.#pauseMs = Math.min(poll.maxMs, this.#pauseMs * 2)
+    } catch (error) {
+      logger.warn({ err: error }, 'the log could not be read; trying again')
+      this.#hasFailed = true
+      this.#schedule(RETRY_MS)
+    }
+  }
+
+  #choose(): HeldPartition[] {
+    const ready = [...this.#options.registry.all()].filter((held) => held.behind && held.queue.length < QUEUE_LOW)
     if (ready.length <= WINDOWS_PER_FETCH) return ready
-    const first = turn % ready.length
-    turn = first + WINDOWS_PER_FETCH
+    const first = this.#turn % ready.length
+    this.#turn = first + WINDOWS_PER_FETCH
     return [...ready.slice(first), ...ready.slice(0, first)].slice(0, WINDOWS_PER_FETCH)
   }
 
-  async function fetch(chosen: readonly HeldPartition[]): Promise<number> {
-    const windows = new Map<string, Window & { readers: HeldPartition[] }>()
-    for (const held of chosen) {
-      // Cleared before the statement: an append during it says so again.
-      held.behind = false
-      const { topic, partition, position: from } = held
-      const key = `${placeName(topic, partition)}/${from}`
-      const window = windows.get(key) ?? { topic, partition, from, readers: [] }
-      window.readers.push(held)
-      windows.set(key, window)
-    }
-    const limit = Math.max(8, Math.min(MESSAGES_PER_WINDOW, Math.floor(MESSAGES_PER_FETCH / windows.size)))
-    const asked = [...windows.values()].map(({ topic, partition, from }) => ({ topic, partition, from }))
+  /** Answers how many messages came. */
+  async #fetch(chosen: readonly HeldPartition[]): Promise<number> {
+    // Cleared before the statement: an append during it says so again.
+    for (const held of chosen) held.behind = false
+    const windows = windowsOf(chosen)
+    const limit = Math.max(8, Math.min(MESSAGES_PER_WINDOW, Math.floor(MESSAGES_PER_FETCH / windows.length)))
+    const asked = windows.map(({ topic, partition, from }) => ({ topic, partition, from }))
     try {
-      const rows = await database.query<MessageRow>(readMessages(asked, limit))
+      const rows = await this.#options.database.query<MessageRow>(readMessages(asked, limit))
       const byPlace = Map.groupBy(rows, (row) => placeName(row.topic, row.partition))
-      for (const window of windows.values()) {
-        const here = byPlace.get(placeName(window.topic, window.partition)) ?? []
-        for (const held of window.readers) deliver(held, here, limit)
+      for (const { topic, partition, readers } of windows) {
+        const here = byPlace.get(placeName(topic, partition)) ?? []
+        for (const held of readers) this.#deliver(held, here, limit)
       }
       return rows.length
     } catch (error) {
@@ -77,62 +138,19 @@ export function createFetcher({ database, registry, poll, arrived, logger }: Fet
     }
   }
 
-  function deliver(held: HeldPartition, rows: readonly MessageRow[], limit: number): void {
+  #deliver(held: HeldPartition, rows: readonly MessageRow[], limit: number): void {
     if (rows.length >= limit) held.behind = true
     if (rows.length === 0 || held.over.signal.aborted) return
     enqueue(held, rows)
-    arrived(held)
+    this.#options.arrived(held)
   }
+}
 
-  async function run(): Promise<void> {
-    try {
-      for (let chosen = choose(); chosen.length > 0 && !stopped; chosen = choose()) {
-        if ((await fetch(chosen)) > 0) pauseMs = poll.minMs
-      }
-      failed = false
-      schedule(pauseMs)
-      pauseMs = Math.min(poll.maxMs, pauseMs * 2)
-    } catch (error) {
-      logger.warn({ err: error }, 'the log could not be read; trying again')
-      failed = true
-      schedule(RETRY_MS)
-    }
-  }
-
-  function start(): void {
-    if (running || stopped) return
-    if (timer) clearTimeout(timer)
-    timer = null
-    running = run().finally(() => {
-      running = null
-      // Woken between the last look and here.
-      if (!failed && choose().length > 0) start()
-    })
-  }
-
-  function schedule(ms: number): void {
-    if (stopped) return
-    timer = setTimeout(() => {
-      timer = null
-      wake()
-    }, ms)
-  }
-
-  function wake(places?: Iterable<string>): void {
-    if (places === undefined) for (const held of registry.all()) held.behind = true
-    else for (const place of places) for (const held of registry.at(place)) held.behind = true
-    start()
-  }
-
-  return {
-    wake,
-    resume(held) {
-      if (held.behind && held.queue.length < QUEUE_LOW) start()
-    },
-    async stop() {
-      stopped = true
-      if (timer) clearTimeout(timer)
-      await running
-    },
-  }
+/** Groups that stand at the same place of a partition share one window. */
+function windowsOf(chosen: readonly HeldPartition[]): SharedWindow[] {
+  const byStart = Map.groupBy(chosen, (held) => `${placeName(held.topic, held.partition)}/${held.position}`)
+  return [...byStart.values()].map((readers) => {
+    const { topic, partition, position } = readers[0]!
+    return { topic, partition, from: position, readers }
+  })
 }

@@ -30,6 +30,9 @@ export interface HeldPartition {
 }
 
 export const placeName = (topic: string, partition: number) => `${topic}/${partition}`
+/** A member at a place. */
+export const readerName = (member: string, topic: string, partition: number) =>
+  `${member} ${placeName(topic, partition)}`
 
 export function holdPartition(
   place: { member: string; group: string; topic: string; partition: number },

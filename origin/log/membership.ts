@@ -14,9 +14,9 @@ import {
   takePartitions,
 } from '#drizzle/queries/log.ts'
 import type { Logger } from '../observe/logger.ts'
-import { planAssignment } from './assignment.ts'
+import { planMember, type Take } from './assignment.ts'
 import type { Committer } from './committer.ts'
-import { type HeldPartition, holdPartition, placeName } from './held-partition.ts'
+import { type HeldPartition, holdPartition, readerName } from './held-partition.ts'
 import type { HeldRegistry } from './registry.ts'
 
 export interface Membership {
@@ -43,29 +43,141 @@ interface MembershipOptions {
 /** A race for free partitions was lost, or the database did not answer: look again soon. */
 const SOON_MS = 250
 
-type Take = { member: string; group: string; topic: string; partition: number; expected: string | null }
-
 export function createMembership(options: MembershipOptions): Membership {
-  const { database, registry, committer, leaseMs, clock, logger } = options
-  const joined = new Map<string, MemberRow>()
-  const unregistered = new Set<MemberRow>()
-  const releasing = new Set<string>()
-  let renewedMs = clock()
-  let timer: NodeJS.Timeout | null = null
-  let beating: Promise<void> | null = null
-  let stopped = false
+  return new LeasedMembership(options)
+}
 
-  function drop(held: HeldPartition): void {
+/** Beats three times a lease: renews, looks who has what, gives what is too much and takes what is free. */
+class LeasedMembership implements Membership {
+  readonly #options: MembershipOptions
+  readonly #joined = new Map<string, MemberRow>()
+  /** Joined, and the places of their groups may not stand in the table yet. */
+  readonly #unregistered = new Set<MemberRow>()
+  /** What is being given up: no longer in the registry, still ours in the table. */
+  readonly #releasing = new Set<string>()
+  #renewedMs: number
+  #timer: NodeJS.Timeout | null = null
+  #beating: Promise<void> | null = null
+  #isStopped = false
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+    this.#renewedMs = options.clock()
+  }
+
+  join(member: MemberRow): void {
+    this.#joined.set(member.member, member)
+    this.#unregistered.add(member)
+    this.#beatNow()
+  }
+
+  async leave(members: readonly string[]): Promise<void> {
+    const { database, registry, logger } = this.#options
+    for (const member of members) this.#joined.delete(member)
+    await this.#beating
+    try {
+      await this.#release(members.flatMap((member) => registry.of(member)))
+      await database.query(removeMembers(members))
+    } catch (error) {
+      // Whoever comes next takes over when the lease ends, from the last commit that went through.
+      logger.warn({ err: error }, 'partitions could not be handed over')
+    }
+  }
+
+  drop(held: HeldPartition): void {
     if (held.over.signal.aborted) return
+    const { registry, logger } = this.#options
     held.over.abort()
     registry.remove(held)
     logger.info({ group: held.group, topic: held.topic, partition: held.partition }, 'a partition was taken over')
   }
 
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    if (this.#timer) clearTimeout(this.#timer)
+    await this.#beating
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isStopped || this.#timer) return
+    this.#timer = setTimeout(() => this.#beatNow(), ms)
+  }
+
+  #beatNow(): void {
+    if (this.#beating || this.#isStopped) return
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+    let nextMs = this.#options.leaseMs / 3
+    this.#beating = Promise.resolve()
+      .then(() => this.#beat())
+      .catch((error: unknown) => {
+        this.#options.logger.warn({ err: error }, 'membership could not be renewed; trying again')
+        nextMs = Math.min(nextMs, SOON_MS)
+      })
+      .finally(() => {
+        this.#beating = null
+        this.#schedule(this.#unregistered.size > 0 ? 0 : nextMs)
+      })
+  }
+
+  async #beat(): Promise<void> {
+    const { registry, leaseMs, clock, logger } = this.#options
+    // Longer silent than the lease: others may read already. What is held counts no more.
+    if (clock() - this.#renewedMs > leaseMs) for (const held of [...registry.all()]) this.drop(held)
+    await this.#register()
+    const members = [...this.#joined.values()]
+    if (members.length === 0) return
+    const rows = await this.#renew(members)
+    const plans = members
+      .filter(({ member }) => this.#joined.has(member))
+      .map((member) => planMember(member, rows, registry.of(member.member), this.#releasing))
+    for (const held of plans.flatMap((plan) => plan.lost)) this.drop(held)
+    const given = plans.flatMap((plan) => plan.given)
+    if (given.length > 0) {
+      this.#release(given).catch((error: unknown) => logger.warn({ err: error }, 'could not release'))
+    }
+    await this.#take(plans.flatMap((plan) => plan.takes))
+  }
+
+  async #register(): Promise<void> {
+    const { database, partitions } = this.#options
+    for (const member of this.#unregistered) {
+      await database.query(registerGroup(member.group, member.topics, partitions))
+      this.#unregistered.delete(member)
+    }
+  }
+
+  /** Prolongs the members' leases and answers how their groups stand. */
+  async #renew(members: readonly MemberRow[]): Promise<StandingRow[]> {
+    const { database, leaseMs, clock } = this.#options
+    // From the question on, and not from its answer: so ours is never over later than the database's.
+    const askedMs = clock()
+    await database.query(renewMembers(members, leaseMs))
+    this.#renewedMs = askedMs
+    return database.query<StandingRow>(standings([...new Set(members.map((member) => member.group))]))
+  }
+
+  async #take(takes: readonly Take[]): Promise<void> {
+    if (takes.length === 0) return
+    const { database, registry } = this.#options
+    const rows = await database.query<{ member: string; topic: string; partition: number; offset: string }>(
+      takePartitions(takes),
+    )
+    for (const row of rows) {
+      const member = this.#joined.get(row.member)
+      if (!member) continue
+      const { topic, partition } = row
+      registry.add(holdPartition({ member: row.member, group: member.group, topic, partition }, Number(row.offset)))
+    }
+    if (rows.length > 0) this.#options.taken()
+    if (rows.length < takes.length) this.#schedule(SOON_MS)
+  }
+
   /** Ends the work on partitions, commits it, and frees them in the same statement. */
-  async function release(given: readonly HeldPartition[]): Promise<void> {
-    const names = given.map((held) => `${held.member} ${placeName(held.topic, held.partition)}`)
-    for (const name of names) releasing.add(name)
+  async #release(given: readonly HeldPartition[]): Promise<void> {
+    const { registry, committer } = this.#options
+    const names = given.map((held) => readerName(held.member, held.topic, held.partition))
+    for (const name of names) this.#releasing.add(name)
     for (const held of given) {
       held.over.abort()
       registry.remove(held)
@@ -74,115 +186,7 @@ export function createMembership(options: MembershipOptions): Membership {
       await Promise.all(given.map((held) => held.working))
       await committer.flush(given)
     } finally {
-      for (const name of names) releasing.delete(name)
+      for (const name of names) this.#releasing.delete(name)
     }
-  }
-
-  function planMember(member: MemberRow, rows: readonly StandingRow[]): { takes: Take[]; given: HeldPartition[] } {
-    const takes: Take[] = []
-    const given: HeldPartition[] = []
-    const held = registry.of(member.member)
-    for (const topic of member.topics) {
-      const here = rows.filter((row) => row.group === member.group && row.topic === topic)
-      const plan = planAssignment(here, member.member)
-      const mine = new Map(held.filter((h) => h.topic === topic).map((h) => [h.partition, h]))
-      for (const [partition, h] of mine) if (!plan.owned.includes(partition)) drop(h)
-      for (const partition of plan.release) {
-        const h = mine.get(partition)
-        if (h) given.push(h)
-      }
-      // Ours in the table but not in memory: the answer to the take was lost, or its release failed.
-      const orphans = plan.owned.filter(
-        (partition) => !mine.has(partition) && !releasing.has(`${member.member} ${placeName(topic, partition)}`),
-      )
-      const base = { member: member.member, group: member.group, topic }
-      for (const partition of orphans) takes.push({ ...base, partition, expected: member.member })
-      for (const take of plan.take) takes.push({ ...base, ...take })
-      const free = here.find((row) => row.owner === null)
-      if (free) free.partitions = free.partitions.filter(([p]) => !plan.take.some((t) => t.partition === p))
-    }
-    return { takes, given }
-  }
-
-  async function take(takes: readonly Take[]): Promise<void> {
-    if (takes.length === 0) return
-    const rows = await database.query<{ member: string; topic: string; partition: number; offset: string }>(
-      takePartitions(takes),
-    )
-    for (const row of rows) {
-      const member = joined.get(row.member)
-      if (!member) continue
-      const { topic, partition } = row
-      registry.add(holdPartition({ member: row.member, group: member.group, topic, partition }, Number(row.offset)))
-    }
-    if (rows.length > 0) options.taken()
-    if (rows.length < takes.length) schedule(SOON_MS)
-  }
-
-  async function beat(): Promise<void> {
-    // Longer silent than the lease: others may read already. What is held counts no more.
-    if (clock() - renewedMs > leaseMs) for (const held of [...registry.all()]) drop(held)
-    for (const member of unregistered) {
-      await database.query(registerGroup(member.group, member.topics, options.partitions))
-      unregistered.delete(member)
-    }
-    const members = [...joined.values()]
-    if (members.length === 0) return
-    const askedMs = clock()
-    await database.query(renewMembers(members, leaseMs))
-    renewedMs = askedMs
-    const groups = [...new Set(members.map((member) => member.group))]
-    const rows = await database.query<StandingRow>(standings(groups))
-    const plans = members.filter((m) => joined.has(m.member)).map((member) => planMember(member, rows))
-    const given = plans.flatMap((plan) => plan.given)
-    if (given.length > 0) release(given).catch((error: unknown) => logger.warn({ err: error }, 'could not release'))
-    await take(plans.flatMap((plan) => plan.takes))
-  }
-
-  function beatNow(): void {
-    if (beating || stopped) return
-    if (timer) clearTimeout(timer)
-    timer = null
-    let nextMs = leaseMs / 3
-    beating = Promise.resolve()
-      .then(beat)
-      .catch((error: unknown) => {
-        logger.warn({ err: error }, 'membership could not be renewed; trying again')
-        nextMs = Math.min(nextMs, SOON_MS)
-      })
-      .finally(() => {
-        beating = null
-        schedule(unregistered.size > 0 ? 0 : nextMs)
-      })
-  }
-
-  function schedule(ms: number): void {
-    if (stopped || timer) return
-    timer = setTimeout(beatNow, ms)
-  }
-
-  return {
-    join(member) {
-      joined.set(member.member, member)
-      unregistered.add(member)
-      beatNow()
-    },
-    async leave(members) {
-      for (const member of members) joined.delete(member)
-      await beating
-      try {
-        await release(members.flatMap((member) => registry.of(member)))
-        await database.query(removeMembers(members))
-      } catch (error) {
-        // Whoever comes next takes over when the lease ends, from the last commit that went through.
-        logger.warn({ err: error }, 'partitions could not be handed over')
-      }
-    },
-    drop,
-    async stop() {
-      stopped = true
-      if (timer) clearTimeout(timer)
-      await beating
-    },
   }
 }
