@@ -48,7 +48,6 @@ export const keys = {
   delta: () => 'delta',
   trend: (kind: 'posts' | 'hashtags') => `trend:${kind}`,
   adsSlate: () => 'ads:slate',
-  registry: () => 'celebs:registry',
   /** zset, score = ms of the last move: posts whose counts may differ from the store. Survives a kill of the counters' process. */
   dirtyCounts: () => 'counts:dirty',
   /** `<ms>:<run id>`, written every second: how far Redis remembers. */

@@ -52,8 +52,6 @@ const LOADED_LAG = 2_000
 
 export async function createTiers(needs: TierNeeds): Promise<Tiers> {
   const tiers = await wireTiers(needs)
-  // The log was rewound to the loss, so what was posted since comes again by itself; the registry does not.
-  if (needs.engines.redisLostSince !== null) await tiers.fanout.crossing.restoreRegistry()
   const work: Work = { consumers: [], stops: [] }
   return {
     methods: tiers.methods,
@@ -173,13 +171,13 @@ async function totalLag(consumers: readonly Consumer[]): Promise<number> {
 }
 
 /** What follows from committed events is derived again; what is older than the outbox keeps is derived from nothing. */
-function redisLossGuard({ config, engines, log, logger }: TierNeeds, { fanout, accounts }: WiredTiers) {
+function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts }: WiredTiers) {
   const { database, redis } = engines
   const clock = Date.now
   async function restore(sinceMs: number | null): Promise<void> {
     logger.warn({ since: sinceMs }, 'redis may have lost writes: deriving again what was committed since')
     if (sinceMs !== null && clock() - sinceMs > REPLAYABLE_MS) await forgetDerived(redis)
-    await Promise.all([fanout.crossing.restoreRegistry(), accounts.publishKeys()])
+    await accounts.publishKeys()
     if (sinceMs !== null) await replayCommitted(database, log, sinceMs)
   }
   return lossGuard({ redis, clock, marginMs: config.policy.replayWindowMs, restore })

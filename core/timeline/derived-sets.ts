@@ -51,7 +51,7 @@ export function parseCelebrities(reply: Reply | undefined, nowMs: number, maxAge
   const authors: Id[] = []
   for (const member of strings(reply)) {
     if (member === SENTINEL) continue
-    if (member.startsWith(SENTINEL)) builtAt = Math.max(builtAt, Number(member.slice(member.indexOf(':') + 1)))
+    if (member.startsWith(SENTINEL)) builtAt = Math.max(builtAt, Number(member.slice(SENTINEL.length)) || 0)
     else authors.push(member)
   }
   return builtAt < 0 || nowMs - builtAt > maxAgeMs ? null : { authors, builtAt }
@@ -155,25 +155,18 @@ export const hiddenEntry = ({ reason, author }: HiddenEntry): string => hiddenMe
 export const replaceHidden = (user: Id, version: string, entries: readonly HiddenEntry[]): Command =>
   replaceSet(user, keys.hidden(user), version, entries.map(hiddenEntry))
 
-export interface FollowedCelebrities {
-  authors: Id[]
-  registryVersion: number
-}
-
-/** Writes celebs:{u} in the same way. */
-export function replaceCelebrities(user: Id, version: string, nowMs: number, known: FollowedCelebrities): Command {
-  const members = [`${SENTINEL}${known.registryVersion}:${nowMs}`, ...known.authors]
-  return replaceSet(user, keys.celebs(user), version, members)
-}
+/** Writes celebs:{u} in the same way, with the instant of its making. */
+export const replaceCelebrities = (user: Id, version: string, nowMs: number, authors: readonly Id[]): Command =>
+  replaceSet(user, keys.celebs(user), version, [SENTINEL + nowMs, ...authors])
 
 /** Rebuilds celebs:{u} from the authors followed whose mode is not push, as the primary knows them. */
 export async function rebuildCelebrities(
   user: Id,
   nowMs: number,
-  ports: { redis: RedisPort; followedCelebrities(user: Id): Promise<FollowedCelebrities> },
+  ports: { redis: RedisPort; followedCelebrities(user: Id): Promise<Id[]> },
 ): Promise<Celebrities> {
   const [version] = await ports.redis.pipeline([readGraph(user)])
-  const known = await ports.followedCelebrities(user)
-  await ports.redis.pipeline([replaceCelebrities(user, graphVersion(version), nowMs, known)])
-  return { authors: known.authors, builtAt: nowMs }
+  const authors = await ports.followedCelebrities(user)
+  await ports.redis.pipeline([replaceCelebrities(user, graphVersion(version), nowMs, authors)])
+  return { authors, builtAt: nowMs }
 }

@@ -18,7 +18,6 @@ import {
   parseDelta,
   parseHidden,
   parsePost,
-  parseRegistry,
   parseTimeline,
   parseUser,
   pushPost,
@@ -27,7 +26,6 @@ import {
   readDelta,
   readHidden,
   readPost,
-  readRegistry,
   readTimeline,
   readTimelineBelow,
   readUser,
@@ -36,7 +34,6 @@ import {
   rebuildHidden,
   rebuildTicket,
   reflectHidden,
-  setMode,
   shedPush,
   trimTimeline,
   unhide,
@@ -210,16 +207,10 @@ test('a consumer changes a hidden entry only while the graph stands still', asyn
 test('celebrities are unknown when never built, or too long ago', async () => {
   const known = (age: number) => parseCelebrities(run([readCelebrities(u)])[0], 1_000 + age, 3_600_000)
   expect(known(0)).toBeNull()
-  const followedCelebrities = async () => ({ authors: ['9'], registryVersion: 4 })
+  const followedCelebrities = async () => ['9']
   await rebuildCelebrities(u, 1_000, { redis, followedCelebrities })
   expect(known(3_600_000)).toEqual({ authors: ['9'], builtAt: 1_000 })
   expect(known(3_600_001)).toBeNull()
-})
-
-test('the registry is unknown until somebody wrote it', () => {
-  expect(parseRegistry(run([readRegistry()])[0])).toBeNull()
-  run([setMode('9', 'both'), setMode('8', 'pull'), setMode('9', 'push')])
-  expect(parseRegistry(run([readRegistry()])[0])).toEqual({ version: 3, authors: new Map([['8', 'pull']]) })
 })
 
 test('the delta says which sessions ended', () => {

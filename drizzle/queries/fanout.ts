@@ -99,11 +99,6 @@ export function authorMode(author: Id): SQL {
   return sql`SELECT mode, applied_mode, version, applied_version FROM ${authorModes} WHERE author_id = ${author}::bigint`
 }
 
-/** Every author whose mode is not push. Rows of `{ author_id, mode }`. */
-export function celebrityModes(): SQL {
-  return sql`SELECT author_id, mode FROM ${authorModes} WHERE mode <> 'push'`
-}
-
 /**
  * Moves an author's mode from one to the next by compare-and-set, and lays the event into the outbox with the new
  * version. Answers one row `{ body }`, or none when somebody else was first.

@@ -98,21 +98,16 @@ export interface HiddenRow {
 }
 
 /**
- * The authors a reader follows whose posts are pulled, and the registry's version. One who has come down stays for an
- * hour: a post that was seen by pulling may still be on its way into timelines. Rows of `CelebrityRow`.
+ * The authors a reader follows whose posts are pulled. One who has come down stays for an hour: a post that was seen by
+ * pulling may still be on its way into timelines. Rows of `{ author }`.
  */
 export function followedCelebrities(user: Id): SQL {
   return sql`
-    SELECT ${authorModes.authorId} AS author, ${authorModes.version} AS version
+    SELECT ${authorModes.authorId} AS author
       FROM ${authorModes}
       JOIN ${follows} ON ${follows.followeeId} = ${authorModes.authorId}
      WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'active'
        AND (${authorModes.mode} <> 'push' OR ${authorModes.updatedAt} > now() - interval '1 hour')`
-}
-
-export interface CelebrityRow {
-  author: string
-  version: number
 }
 
 /** Which of these authors a reader follows. Rows of `{ followee_id }`. */

@@ -7,7 +7,6 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { keys } from '#core/keys.ts'
-import { parseRegistry, readRegistry } from '#core/timeline/index.ts'
 import { type Database, nodeDatabase } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import { type EmbeddedObjects, startEmbeddedObjects } from '../embedded/objects/index.ts'
@@ -108,8 +107,8 @@ describe('seeding the demo', { timeout: 30_000 }, () => {
       expect(key).toMatch(/^media\/\d+\/[0-9a-f]{32}\.jpg$/)
       expect(await objects.head(key)).toMatchObject({ size: Number(bytes), contentType: 'image/jpeg' })
     }
-    const [registry] = await redis.pipeline([readRegistry()])
-    expect(parseRegistry(registry)?.authors.size).toBe(summary.celebrities)
+    const { rows: modes } = await pool.query("SELECT author_id FROM author_modes WHERE mode = 'pull'")
+    expect(modes).toHaveLength(summary.celebrities)
     const { rows: people } = await pool.query<{ user_id: string }>('SELECT user_id FROM users')
     const replies = await redis.pipeline(people.map(({ user_id }) => ['ZSCORE', keys.rec(String(user_id)), '~']))
     expect(new Set(replies)).toEqual(new Set(['0']))

@@ -1,7 +1,7 @@
 /**
  * The demo: about two hundred people who follow, post, like and comment, so that the first look at Tideline is at
  * something alive. Rows are written as every tier would have left them; what Redis holds is rebuilt on the first read,
- * but for the registry of celebrities and the first recommendations.
+ * but for the first recommendations.
  */
 import { fileURLToPath } from 'node:url'
 import { hash } from '@node-rs/argon2'
@@ -9,7 +9,6 @@ import { sql } from 'drizzle-orm'
 import { type Clock, idMs } from '#core/ids.ts'
 import { imageUrl } from '#core/image/index.ts'
 import type { RedisPort } from '#core/redis.ts'
-import { setMode } from '#core/timeline/index.ts'
 import type { Database } from '#drizzle/database.ts'
 import { ARGON2 } from '../accounts/index.ts'
 import type { ObjectStore } from '../objects/index.ts'
@@ -113,13 +112,8 @@ async function storeStory(
   }
   await search?.reindex()
 
-  const celebrities = story.people.filter((person) => (story.followers.get(person.userId) ?? 0) >= celebrityAt)
-  await redis.pipeline([
-    ...celebrities.map((person) => setMode(person.userId, 'pull')),
-    ...[...recommend(story.people, story.follows, story.likes)].flatMap(([person, posts]) =>
-      writeRecommendations(person, posts),
-    ),
-  ])
+  const recommended = [...recommend(story.people, story.follows, story.likes)]
+  await redis.pipeline(recommended.flatMap(([person, posts]) => writeRecommendations(person, posts)))
 }
 
 /** One hash for all: two hundred would take seconds, and the password is no secret. */

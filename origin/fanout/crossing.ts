@@ -1,6 +1,6 @@
 /**
  * Crossing the celebrity line (docs/correctness.md, rule 12): push → both → pull, and back pull → both → push. In *both*
- * posts are pushed and pulled, and readers see each once. The order is what keeps every post in sight: the registry says
+ * posts are pushed and pulled, and readers see each once. The order is what keeps every post in sight: the registry (`author_modes`) says
  * *both*; an event among the author's own posts says so; when fan-out has consumed it, every post made before has been
  * handled the old way, and the repair starts; then the registry and a second event say the new mode.
  */
@@ -18,7 +18,6 @@ import {
   raiseGraph,
   readFloor,
   rebuildAuthorList,
-  setMode,
   timelinesExist,
 } from '#core/timeline/index.ts'
 import { forEachPage } from './pages.ts'
@@ -39,8 +38,6 @@ export interface Crossing {
   consider(author: Id, followerCount: number): Promise<void>
   /** Consumes a change of mode from the author's own partition. */
   modeChanged(change: EventData<'celebrity.changed'>): Promise<void>
-  /** Writes the registry in Redis anew from Postgres, when Redis has lost it. */
-  restoreRegistry(): Promise<void>
 }
 
 export function crossing(needs: CrossingNeeds): Crossing {
@@ -50,11 +47,10 @@ export function crossing(needs: CrossingNeeds): Crossing {
     const data = { userId: author, mode: to, up, version: 0 }
     const event = makeEvent({ type: 'celebrity.changed', key: author, actor: null, data }, clock, random)
     if (!(await store.changeMode(author, from, to, event))) return
-    await redis.pipeline([setMode(author, to)])
     await needs.flushOutbox()
   }
 
-  /** Upwards: every follower's celebs set names the author. A set that is not known is rebuilt with the registry. */
+  /** Upwards: every follower's celebs set names the author. A set that is not known is rebuilt from the registry. */
   async function mergeForFollowers(author: Id): Promise<void> {
     await rebuildAuthorList(author, { redis, authorPosts: (a) => store.authorPosts(a, policy.authorLength) })
     await forEachPage(needs, author, async (followers) => {
@@ -103,17 +99,10 @@ export function crossing(needs: CrossingNeeds): Crossing {
     async modeChanged({ userId, mode, up, version }) {
       await store.applyMode(userId, mode, version)
       const now = await store.mode(userId)
-      // Whoever changed the mode may have died before Redis was told.
-      await redis.pipeline([setMode(userId, now.mode)])
       if (mode !== 'both' || now.version !== version) return
       if (up) await mergeForFollowers(userId)
       else await pushToFollowers(userId)
       await change(userId, 'both', up ? 'pull' : 'push', up)
-    },
-
-    async restoreRegistry() {
-      const celebrities = await store.celebrities()
-      await redis.pipeline(celebrities.map(({ author, mode }) => setMode(author, mode)))
     },
   }
 }

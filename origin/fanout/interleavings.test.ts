@@ -39,7 +39,7 @@ const RULES: [rule: string, from: number][] = [
   ['own-post', 0],
   ['publish-after-commit', 0],
   ['raise-after-inverse', 470],
-  ['inverse-before-backfill', 320],
+  ['inverse-before-backfill', 6_500],
   ['crossing-through-both', 0],
   ['shed-unmarks', 0],
 ]

@@ -35,10 +35,6 @@ export function postgresFanout(database: Database): FanoutStore {
       if (row === undefined) return { mode: 'push', appliedMode: 'push', version: 0 }
       return { mode: row.mode, appliedMode: row.applied_mode, version: row.version }
     },
-    async celebrities() {
-      const rows = await database.query<{ author_id: string; mode: 'both' | 'pull' }>(queries.celebrityModes())
-      return rows.map((row) => ({ author: String(row.author_id), mode: row.mode }))
-    },
     async changeMode(author, from, to, event) {
       const rows = await database.query(queries.changeMode(author, from, to, { id: event.id, body: event }))
       return rows.length > 0

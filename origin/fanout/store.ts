@@ -7,7 +7,7 @@ export interface FanoutTarget {
   post: PostRecord
   deleted: boolean
   followerCount: number
-  /** What fan-out has consumed from the author's own partition, not what the registry says by now. */
+  /** What fan-out has consumed from the author's own partition, not what `author_modes.mode` says by now. */
   appliedMode: AuthorMode
   /** Has ever been a celebrity: isolates may still keep a list of the author's posts, which must stay whole. */
   hasCrossed: boolean
@@ -30,8 +30,6 @@ export interface FanoutStore {
   hotReaders(readers: readonly Id[], limit: number): Promise<ReadonlySet<Id>>
   authorPosts(author: Id, limit: number): Promise<FollowedPosts>
   mode(author: Id): Promise<AuthorModeState>
-  /** Every author that is not pushed. */
-  celebrities(): Promise<{ author: Id; mode: AuthorMode }[]>
   /** Compare-and-set, together with the event in the outbox. False when somebody else was first. */
   changeMode(author: Id, from: AuthorMode, to: AuthorMode, event: TidelineEvent<'celebrity.changed'>): Promise<boolean>
   /** Notes that a change of mode was consumed. Newer wins. */

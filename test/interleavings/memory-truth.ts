@@ -115,8 +115,6 @@ export function memoryTruth(clock: Clock): Truth {
         ),
       authorPosts: async (author, limit) => newest((post) => post.author === author, limit),
       mode: async (author) => ({ ...modeOf(author) }),
-      celebrities: async () =>
-        [...modes].filter(([, { mode }]) => mode !== 'push').map(([author, { mode }]) => ({ author, mode })),
       async changeMode(author, from, to, event) {
         const former = modeOf(author)
         if (former.mode !== from) return false
@@ -182,7 +180,7 @@ export function memoryTruth(clock: Clock): Truth {
       const followed = [...modes].filter(
         ([author, { mode }]) => isFollowing(reader, author) && (mode !== 'push' || !isAged),
       )
-      return { authors: followed.map(([author]) => author), registryVersion: 1 }
+      return followed.map(([author]) => author)
     },
     authorPosts: async (author, limit) => newest((post) => post.author === author, limit),
     postsById: async (ids) => ids.flatMap((id) => posts.get(id) ?? []),

@@ -25,7 +25,7 @@ export interface Truth {
   /** The edge's reads, from the primary. */
   followedPosts(reader: Id, limit: number, below: Id | null): Promise<FollowedPosts>
   hiddenAuthors(reader: Id): Promise<{ reason: HiddenReason; author: Id }[]>
-  followedCelebrities(reader: Id): Promise<{ authors: Id[]; registryVersion: number }>
+  followedCelebrities(reader: Id): Promise<Id[]>
   authorPosts(author: Id, limit: number): Promise<FollowedPosts>
   postsById(posts: readonly Id[]): Promise<{ id: Id; author: Id; deleted: boolean }[]>
   /** Takes the events that wait in the outbox. */

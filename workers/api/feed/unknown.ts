@@ -26,7 +26,6 @@ import {
 } from '#core/timeline/index.ts'
 import {
   authorPosts,
-  type CelebrityRow,
   followedCelebrities,
   followedPosts,
   followedPostsOf,
@@ -73,7 +72,7 @@ export async function pullUnknown(user: Id, known: Known, ports: FeedPorts): Pro
   const hidden =
     known.hidden === null ? pulledHidden(user, version, rowsOf<HiddenRow>()) : { hidden: known.hidden, keep: [] }
   const celebrities = needsCelebrities
-    ? pulledCelebrities(user, version, ports.clock(), rowsOf<CelebrityRow>())
+    ? pulledCelebrities(user, version, ports.clock(), rowsOf<{ author: string }>())
     : { authors: known.celebrities?.authors, keep: [] }
   const timeline = isCold ? pulledTimeline(rowsOf<PostPlace>(), limit) : null
   const close = timeline === null ? [] : [closeRebuild(rebuildTicket(user, token, replies), timeline.posts)]
@@ -98,11 +97,10 @@ function pulledCelebrities(
   user: Id,
   version: string,
   nowMs: number,
-  rows: readonly CelebrityRow[],
+  rows: readonly { author: string }[],
 ): { authors: Id[]; keep: Command[] } {
   const authors = rows.map((row) => String(row.author))
-  const registryVersion = Math.max(0, ...rows.map((row) => row.version))
-  return { authors, keep: [replaceCelebrities(user, version, nowMs, { authors, registryVersion })] }
+  return { authors, keep: [replaceCelebrities(user, version, nowMs, authors)] }
 }
 
 /** A cold reader pulls for itself and gets a whole page now; the timeline is marked after the answer. */
