@@ -1,4 +1,7 @@
-/** Keys of originals in the object store: `media/<mediaId>/<hash>.<ext>` for everyone, `private/…` with a signature. */
+/**
+ * Keys of originals in the object store: `media/<mediaId>/<name>.<ext>` for everyone, `private/…` with a signature. The name
+ * is of the content's hash, and of the move that brought it here: no key ever comes to stand for a picture twice.
+ */
 import { refusals } from './refusal.ts'
 
 export type ImageType = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif'
@@ -47,6 +50,12 @@ export function parseImageKey(text: string): ImageKey {
   if (!declaredType) throw refusals.unsupported(`Files of type .${match[2]} are not served as images.`)
   return { key: text, private: match[1] === 'private', declaredType }
 }
+
+/** Whether the picture under this key is shown to those only whom the api Worker signs an address for. */
+export const isPrivateKey = (key: string): boolean => key.startsWith('private/')
+
+/** What purges name: one tag for all that caches hold of a media's public pictures (developers.cloudflare.com/cache, purge by tags). */
+export const mediaTag = (mediaId: string): string => `media:${mediaId}`
 
 /**
  * Where the media tier keeps the 1080 px variant of an original: what the Worker resizes from when the original needs

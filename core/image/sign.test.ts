@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Problem } from '../problem.ts'
-import { parseSigningKeys, type SigningKey, signImagePath, verifyImageRequest } from './sign.ts'
+import { parseSigningKeys, presetSigner, type SigningKey, signImagePath, verifyImageRequest } from './sign.ts'
 import { formatImageUrl, imageUrl, parseImageUrl } from './url.ts'
 
 const OLD: SigningKey = { id: 'old', secret: 'an-old-secret-of-at-least-32-characters' }
@@ -103,6 +103,20 @@ describe('signed image addresses', () => {
     expect(signed).toMatch(/^\/img\/medium\/private\//)
     expect(await outcome(signed)).toBe(200)
     await expect(signImagePath(PRIVATE, 'medium', NEW)).rejects.toThrow('needs an expiry')
+  })
+
+  it('of a private picture hold for all of its presets, in both forms, and for nothing else', async () => {
+    const query = await presetSigner(NEW)(PRIVATE, NOW + 60)
+    for (const preset of ['thumb', 'medium', '640', 'w=1080']) {
+      expect(await outcome(`/img/${preset}/${PRIVATE}?${query}`), preset).toBe(200)
+    }
+    expect(await outcome(`/cdn-cgi/image/width=320,dpr=2/${PRIVATE}?${query}`)).toBe(200)
+    expect(await outcome(`/img/w=641/${PRIVATE}?${query}`)).toBe(403)
+    expect(await outcome(`/img/medium/${PRIVATE.replace('7261', '7262')}?${query}`)).toBe(403)
+    expect(await outcome(`/img/medium/${PRIVATE}?${query}`, [NEW], NOW + 60)).toBe(403)
+    expect(await outcome(`/img/medium/${PRIVATE}?${query.replace(/exp=\d+/, `exp=${NOW + 61}`)}`)).toBe(403)
+    expect(await outcome(`/img/medium/${PRIVATE}?${query}`, [OLD])).toBe(403)
+    expect(`/img/thumb/${PRIVATE}?${query}`).toBe(await signImagePath(PRIVATE, 'thumb', NEW, NOW + 60))
   })
 
   it('are refused where the signature of another picture is pasted in', async () => {

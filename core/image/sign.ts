@@ -5,7 +5,7 @@
 
 import { parseImageKey } from './key.ts'
 import { IMAGE_LIMITS } from './limits.ts'
-import { parseOptions } from './options.ts'
+import { parseOptions, presetNameOf } from './options.ts'
 import { refusals } from './refusal.ts'
 import { formatImageUrl, type ImageRequest, imagePath, needsSignature } from './url.ts'
 
@@ -33,10 +33,10 @@ export function parseSigningKeys(text: string): SigningKey[] {
 
 const encoder = new TextEncoder()
 
-async function mac(secret: string, text: string): Promise<string> {
-  const key = await crypto.subtle.importKey('raw', encoder.encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
-    'sign',
-  ])
+const importSecret = (secret: string): Promise<CryptoKey> =>
+  crypto.subtle.importKey('raw', encoder.encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+
+async function mac(key: CryptoKey, text: string): Promise<string> {
   const bytes = new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text)))
   return btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')
@@ -48,6 +48,18 @@ async function mac(secret: string, text: string): Promise<string> {
 function signedText(path: string, keyId: string, expires: number | undefined): string {
   return `tideline-image-v1\n${keyId}\n${expires ?? ''}\n${path}`
 }
+
+/**
+ * The path that a signature is for. The presets of a private picture share one: who may see it may see it in every size,
+ * and a page of a feed signs a quarter as often.
+ */
+function signedPath({ source, options }: Pick<ImageRequest, 'source' | 'options'>): string {
+  if (source.private && presetNameOf(options) !== undefined) return presetsPath(source.key)
+  return imagePath(source.key, options)
+}
+
+/** No address has this path: a star is in no preset's name and no option. */
+const presetsPath = (key: string) => `/img/*/${key}`
 
 /** Compares over hashes of equal length, every byte of them, so that time tells nothing about the expected value. */
 async function equalInConstantTime(a: string, b: string): Promise<boolean> {
@@ -74,9 +86,23 @@ export async function signImagePath(
   const source = parseImageKey(key)
   if (source.private && expires === undefined) throw new Error('a private image needs an expiry')
   const parsed = parseOptions(options)
-  const value = await mac(signingKey.secret, signedText(imagePath(key, parsed), signingKey.id, expires))
+  const path = signedPath({ source, options: parsed })
+  const value = await mac(await importSecret(signingKey.secret), signedText(path, signingKey.id, expires))
   const signature = { value, keyId: signingKey.id, ...(expires === undefined ? {} : { expires }) }
   return formatImageUrl({ source, options: parsed, signature })
+}
+
+/**
+ * Makes a signer of private pictures: of a key and an expiry (seconds since 1970), the query that opens the picture in
+ * every preset until then. `imageUrl(base, key, preset)` goes before it, with a question mark between.
+ */
+export function presetSigner({ id, secret }: SigningKey): (key: string, expires: number) => Promise<string> {
+  let imported: CryptoKey | undefined
+  return async (key, expires) => {
+    imported ??= await importSecret(secret)
+    const value = await mac(imported, signedText(presetsPath(key), id, expires))
+    return `s=${value}&kid=${id}&exp=${expires}`
+  }
 }
 
 /**
@@ -89,7 +115,7 @@ export async function verifyImageRequest(
   keys: readonly SigningKey[],
   now: number,
 ): Promise<void> {
-  const { signature, source, options } = request
+  const { signature, source } = request
   if (!signature) {
     if (!needsSignature(request)) return
     throw refusals.unsigned(
@@ -98,11 +124,11 @@ export async function verifyImageRequest(
         : 'Only the preset sizes are free: other options must be signed.',
     )
   }
-  const path = imagePath(source.key, options)
+  const path = signedPath(request)
   const candidates = keys.filter((key) => signature.keyId === undefined || key.id === signature.keyId)
   let valid = false
   for (const key of candidates) {
-    const expected = await mac(key.secret, signedText(path, key.id, signature.expires))
+    const expected = await mac(await importSecret(key.secret), signedText(path, key.id, signature.expires))
     if (await equalInConstantTime(expected, signature.value)) valid = true
   }
   if (!valid) throw refusals.badSignature('The signature does not belong to this address.')

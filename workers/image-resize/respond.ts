@@ -1,5 +1,6 @@
 /** The headers of every answer: how long it may be kept and by whom, and what a browser may do with it. */
 
+import { mediaTag } from '#core/image/key.ts'
 import type { ImageRequest } from '#core/image/url.ts'
 import type { Problem } from '#core/problem.ts'
 
@@ -42,7 +43,7 @@ export function secureHeaders(headers: Headers): void {
 }
 
 /** One tag for all variants of an original, so that a deletion is one purge. */
-export const cacheTag = ({ source }: ImageRequest) => `media:${source.key.split('/')[1]}`
+export const cacheTag = ({ source }: ImageRequest) => mediaTag(source.key.split('/')[1] ?? '')
 
 export function variantHeaders(
   request: ImageRequest,
