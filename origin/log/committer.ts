@@ -30,21 +30,11 @@ export function createCommitter({ database, gatherMs, lost, logger }: CommitterO
     const chosen = [...new Set([...dirty, ...released])]
     if (chosen.length === 0) return
     dirty.clear()
-    const commits = chosen.map((held) => ({
-      group: held.group,
-      topic: held.topic,
-      partition: held.partition,
-      member: held.member,
-      offset: held.handled,
-      release: released.includes(held),
-    }))
-    const id = (row: { group: string; topic: string; partition: number }) =>
-      `${row.group} ${placeName(row.topic, row.partition)}`
+    const commits = chosen.map((held) => commitOf(held, released.includes(held)))
     try {
-      const rows = await database.query<{ group: string; topic: string; partition: number }>(commitOffsets(commits))
-      const kept = new Set(rows.map(id))
+      const kept = new Set((await database.query<GroupPlace>(commitOffsets(commits))).map(groupPlaceName))
       for (const [index, held] of chosen.entries()) {
-        if (kept.has(id(held))) held.committed = Math.max(held.committed, commits[index]!.offset)
+        if (kept.has(groupPlaceName(held))) held.committed = Math.max(held.committed, commits[index]!.offset)
         else if (!held.over.signal.aborted) lost(held)
       }
     } catch (error) {
@@ -80,4 +70,13 @@ export function createCommitter({ database, gatherMs, lost, logger }: CommitterO
       timer = null
     },
   }
+}
+
+type GroupPlace = Pick<HeldPartition, 'group' | 'topic' | 'partition'>
+
+const groupPlaceName = ({ group, topic, partition }: GroupPlace) => `${group} ${placeName(topic, partition)}`
+
+function commitOf(held: HeldPartition, release: boolean) {
+  const { group, topic, partition, member, handled } = held
+  return { group, topic, partition, member, offset: handled, release }
 }

@@ -18,19 +18,15 @@ import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { isDataFault } from './away.ts'
 import type { BackoffPolicy } from './backoff.ts'
-import { createCommitter } from './committer.ts'
 import { readDeadLetters, replayAll } from './dead-letters.ts'
-import { createFetcher } from './fetcher.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { type HeldPartition, type LogRecord, placeName } from './held-partition.ts'
 import { logMetrics } from './log-metrics.ts'
-import { createMembership } from './membership.ts'
 import { listenForAppends } from './notifications.ts'
 import { partitionOf } from './partitioner.ts'
-import type { GivenUp, Processor } from './processor.ts'
-import { createHeldRegistry } from './registry.ts'
+import type { GivenUp } from './processor.ts'
+import { createReaders } from './readers.ts'
 import { createRetention } from './retention.ts'
-import { createSubscriber } from './subscriber.ts'
 
 export interface PostgresLogOptions {
   database: Database
@@ -81,55 +77,34 @@ const DEFAULTS = {
 
 /** Opens the log over a database that has the schema. Nothing is read before the first subscription. */
 export function postgresLog(options: PostgresLogOptions): PostgresLog {
-  const settings = { ...DEFAULTS, ...options }
-  const { database, clock, random, partitions } = settings
-  const logger = settings.logger.child({ part: 'log' })
-  const metrics = logMetrics(settings.metrics)
-  const notifier = settings.listenUrl === undefined ? null : uuidv7(clock, random)
-  const registry = createHeldRegistry()
-  const processors = new Map<string, Processor>()
-  const kick = (held: HeldPartition) => processors.get(held.member)?.kick(held)
-
-  const fetcher = createFetcher({ database, registry, poll: settings.poll, arrived: kick, logger })
-  const appended = (heads: readonly Head[]) => fetcher.wake(heads.map((head) => placeName(head.topic, head.partition)))
+  const settings = { ...DEFAULTS, ...options, logger: options.logger.child({ part: 'log' }) }
+  const { database, clock, random, partitions, logger, listenUrl } = settings
+  const metrics = logMetrics(options.metrics)
+  const notifier = listenUrl === undefined ? null : uuidv7(clock, random)
+  const appended = (heads: readonly Head[]) => readers.wake(heads.map((head) => placeName(head.topic, head.partition)))
   const groupCommit = createGroupCommit(
     (messages) => database.query<Head>(appendMessages(messages, notifier)),
     appended,
     isDataFault,
   )
-  const committer = createCommitter({
-    database,
-    gatherMs: settings.commitMs,
-    lost: (held) => membership.drop(held),
-    logger,
-  })
-  const membership = createMembership({
-    ...{ database, registry, committer, clock, logger, partitions },
-    leaseMs: settings.leaseMs,
-    taken: () => fetcher.wake(),
-  })
-  const retention = createRetention({ ...settings, metrics, logger })
-  const heard = (place?: string) => fetcher.wake(place === undefined ? undefined : [place])
-  const listener =
-    settings.listenUrl === undefined || notifier === null
-      ? null
-      : listenForAppends(settings.listenUrl, notifier, heard, { logger, random })
-
-  async function publish(events: readonly TidelineEvent[]): Promise<void> {
-    await groupCommit.append(events.map((event) => newMessage(event, partitions)))
-    for (const event of events) metrics.published.inc({ topic: topicOf(event.type) })
-  }
-
   const bury = (held: HeldPartition, record: LogRecord, why: GivenUp) =>
     groupCommit.append([letter(held, record, why, clock())])
-
-  const subscribe = createSubscriber({ ...settings, committer, fetcher, membership, processors, bury, logger, metrics })
+  const readers = createReaders({ ...settings, metrics, bury })
+  const retention = createRetention({ ...settings, metrics })
+  const heard = (place?: string) => readers.wake(place === undefined ? undefined : [place])
+  const listener =
+    listenUrl === undefined || notifier === null
+      ? null
+      : listenForAppends(listenUrl, notifier, heard, { logger, random })
 
   return {
-    publish,
+    async publish(events) {
+      await groupCommit.append(events.map((event) => newMessage(event, partitions)))
+      for (const event of events) metrics.published.inc({ topic: topicOf(event.type) })
+    },
     subscribe(subscription) {
       retention.watch(subscription.group)
-      return subscribe(subscription)
+      return readers.subscribe(subscription)
     },
     deadLetters: (topic, limit = 100) => readDeadLetters(database, topic, limit),
     replayDeadLetters: (topic, group) => replayAll(database, topic, group ?? null, notifier, appended),
@@ -143,12 +118,8 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
     async close() {
       retention.stop()
       await listener?.close()
-      await membership.stop()
-      await membership.leave([...processors.keys()])
-      processors.clear()
-      await fetcher.stop()
+      await readers.close()
       await groupCommit.idle()
-      committer.close()
     },
   }
 }

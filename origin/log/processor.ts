@@ -10,7 +10,7 @@ import { isAway } from './away.ts'
 import { type BackoffPolicy, backoffMs, pause } from './backoff.ts'
 import type { HeldPartition, LogRecord } from './held-partition.ts'
 import type { LogMetrics } from './log-metrics.ts'
-import { createSlots } from './slots.ts'
+import { createSlots, type Slots } from './slots.ts'
 
 export const DEFAULT_MAX_ATTEMPTS = 8
 
@@ -43,44 +43,71 @@ export interface Processor {
 const REPLAY_FOR = 'replayFor'
 
 export function createProcessor<T extends Topic>(options: ProcessorOptions<T>): Processor {
-  const { subscription, backoff, bury, advanced, clock, random, metrics } = options
-  const { group } = subscription
-  const slots = createSlots(options.concurrency)
+  return new SubscriptionProcessor(options)
+}
+
+class SubscriptionProcessor<T extends Topic> implements Processor {
+  readonly #options: ProcessorOptions<T>
+  readonly #slots: Slots
+
+  constructor(options: ProcessorOptions<T>) {
+    this.#options = options
+    this.#slots = createSlots(options.concurrency)
+  }
+
+  kick(held: HeldPartition): void {
+    if (held.working || held.queue.length === 0 || held.over.signal.aborted) return
+    held.working = this.#work(held).finally(() => {
+      held.working = null
+      this.kick(held)
+    })
+  }
+
+  async #work(held: HeldPartition): Promise<void> {
+    for (let record = held.queue[0]; record && !held.over.signal.aborted; record = held.queue[0]) {
+      if (!(await this.#settle(held, record))) return
+      held.queue.shift()
+      held.handled = record.offset + 1
+      this.#options.advanced(held)
+    }
+  }
 
   /** True when the event needs no more work; false when the partition was given up first. */
-  async function settle(held: HeldPartition, record: LogRecord): Promise<boolean> {
+  async #settle(held: HeldPartition, record: LogRecord): Promise<boolean> {
+    const { subscription, backoff, random } = this.#options
     const replayFor = record.headers?.[REPLAY_FOR]
-    if (replayFor !== undefined && replayFor !== group) return true
+    if (replayFor !== undefined && replayFor !== subscription.group) return true
     let event: TidelineEvent<EventsOf<T>>
     try {
       event = parseEvent(record.value) as TidelineEvent<EventsOf<T>>
     } catch (error) {
-      return giveUp(held, record, { reason: `not an event we know: ${sentence(error)}`, attempts: 1 })
+      return this.#giveUp(held, record, { reason: `not an event we know: ${sentence(error)}`, attempts: 1 })
     }
     let faults = 0
     for (let attempt = 1; !held.over.signal.aborted; attempt++) {
-      const failure = await attemptOnce(held, record, event, attempt)
+      const failure = await this.#attempt(held, record, event, attempt)
       if (failure === null) return true
       if (held.over.signal.aborted) return false
       // An outage says nothing about the event: it waits in its partition for as long as that takes.
       if (!isAway(failure.error)) faults++
       const final =
         failure.error instanceof Unprocessable || faults >= (subscription.maxAttempts ?? DEFAULT_MAX_ATTEMPTS)
-      if (final) return giveUp(held, record, { reason: sentence(failure.error), attempts: attempt })
+      if (final) return this.#giveUp(held, record, { reason: sentence(failure.error), attempts: attempt })
       await pause(backoffMs(attempt, backoff, random), held.over.signal)
     }
     return false
   }
 
-  async function attemptOnce(
+  #attempt(
     held: HeldPartition,
-    record: LogRecord,
+    { offset }: LogRecord,
     event: TidelineEvent<EventsOf<T>>,
     attempt: number,
   ): Promise<{ error: unknown } | null> {
+    const { subscription, clock, metrics, logger } = this.#options
+    const { group } = subscription
     const { topic, partition } = held
-    const { offset } = record
-    return slots.run(async () => {
+    return this.#slots.run(async () => {
       const startedMs = clock()
       metrics.delay.observe({ group, topic }, Math.max(0, startedMs - event.time) / 1000)
       try {
@@ -91,7 +118,7 @@ export function createProcessor<T extends Topic>(options: ProcessorOptions<T>): 
       } catch (error) {
         metrics.handled.inc({ group, topic, outcome: 'failed' })
         const where = { group, topic, partition, offset, attempt, eventId: event.id, traceparent: event.traceparent }
-        options.logger.warn({ err: error, ...where }, 'an event could not be handled')
+        logger.warn({ err: error, ...where }, 'an event could not be handled')
         return { error }
       } finally {
         metrics.seconds.observe({ group, topic }, (clock() - startedMs) / 1000)
@@ -99,43 +126,24 @@ export function createProcessor<T extends Topic>(options: ProcessorOptions<T>): 
     })
   }
 
-  async function giveUp(held: HeldPartition, record: LogRecord, why: GivenUp): Promise<boolean> {
+  /** Buries the event, however many tries that takes: without its letter it would be lost. Answers as settling does. */
+  async #giveUp(held: HeldPartition, record: LogRecord, why: GivenUp): Promise<boolean> {
+    const { subscription, backoff, bury, random, metrics, logger } = this.#options
+    const { group } = subscription
+    const { topic, partition } = held
     for (let attempt = 1; !held.over.signal.aborted; attempt++) {
       try {
         await bury(held, record, why)
-        metrics.handled.inc({ group, topic: held.topic, outcome: 'dead' })
-        const { topic, partition } = held
-        options.logger.error(
-          { group, topic, partition, offset: record.offset, ...why },
-          'an event became a dead letter',
-        )
+        metrics.handled.inc({ group, topic, outcome: 'dead' })
+        logger.error({ group, topic, partition, offset: record.offset, ...why }, 'an event became a dead letter')
         return true
       } catch (error) {
-        options.logger.warn({ err: error, group, topic: held.topic }, 'a dead letter could not be stored; trying again')
+        logger.warn({ err: error, group, topic }, 'a dead letter could not be stored; trying again')
         await pause(backoffMs(attempt, backoff, random), held.over.signal)
       }
     }
     return false
   }
-
-  async function work(held: HeldPartition): Promise<void> {
-    for (let record = held.queue[0]; record && !held.over.signal.aborted; record = held.queue[0]) {
-      if (!(await settle(held, record))) return
-      held.queue.shift()
-      held.handled = record.offset + 1
-      advanced(held)
-    }
-  }
-
-  function kick(held: HeldPartition): void {
-    if (held.working || held.queue.length === 0 || held.over.signal.aborted) return
-    held.working = work(held).finally(() => {
-      held.working = null
-      kick(held)
-    })
-  }
-
-  return { kick }
 }
 
 /** The first line of what went wrong, short enough for a header. */
