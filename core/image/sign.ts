@@ -33,10 +33,13 @@ export function parseSigningKeys(text: string): SigningKey[] {
 
 const encoder = new TextEncoder()
 
-const importSecret = (secret: string): Promise<CryptoKey> =>
+/** CryptoKey, which Node's types and the Workers' name differently. */
+type ImportedKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>
+
+const importSecret = (secret: string): Promise<ImportedKey> =>
   crypto.subtle.importKey('raw', encoder.encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
 
-async function mac(key: CryptoKey, text: string): Promise<string> {
+async function mac(key: ImportedKey, text: string): Promise<string> {
   const bytes = new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text)))
   return btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')
@@ -97,7 +100,7 @@ export async function signImagePath(
  * every preset until then. `imageUrl(base, key, preset)` goes before it, with a question mark between.
  */
 export function presetSigner({ id, secret }: SigningKey): (key: string, expires: number) => Promise<string> {
-  let imported: CryptoKey | undefined
+  let imported: ImportedKey | undefined
   return async (key, expires) => {
     imported ??= await importSecret(secret)
     const value = await mac(imported, signedText(presetsPath(key), id, expires))
