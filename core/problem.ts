@@ -86,6 +86,14 @@ export const problems = {
   forbidden: (detail: string) => new Problem({ status: 403, code: 'forbidden', title: 'Not allowed', detail }),
   notFound: (what: string) =>
     new Problem({ status: 404, code: 'not-found', title: 'Not found', detail: `There is no such ${what}.` }),
+  methodNotAllowed: (method: string, allowed: readonly string[]) =>
+    new Problem({
+      status: 405,
+      code: 'method-not-allowed',
+      title: 'Method not allowed',
+      detail: `This address does not take ${method}, but ${allowed.join(', ')}.`,
+      headers: { allow: allowed.join(', ') },
+    }),
   conflict: (code: string, detail: string) => new Problem({ status: 409, code, title: 'Conflict', detail }),
   tooLarge: (detail: string) =>
     new Problem({ status: 413, code: 'content-too-large', title: 'Content too large', detail }),

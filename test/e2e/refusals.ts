@@ -30,7 +30,7 @@ type Send = (path: string, options?: { token?: string | null; body?: unknown; te
 
 const UNKNOWN = '9000000000000000000'
 /** The path of an operation with each placeholder filled. */
-const pathOf = ({ path }: Operation, id = UNKNOWN) => path.replace(/\{\w+\}/g, id)
+const pathOf = ({ path }: Pick<Operation, 'path'>, id = UNKNOWN) => path.replace(/\{\w+\}/g, id)
 
 export function refusals(on: () => Stage): void {
   let operations: Operation[]
@@ -111,6 +111,21 @@ export function refusals(on: () => Stage): void {
       (operation) => isApi(operation) && operation.path.includes('{') && !IDEMPOTENT_REMOVALS.has(operation.id),
       (operation, send) => [send(pathOf(operation))],
     ))
+
+  it('methods that an address does not take, saying which it does', async () => {
+    operations ??= await operationsOf(on().system.fetch)
+    for (const path of new Set(operations.map((operation) => operation.path))) {
+      const taken = operations.filter((operation) => operation.path === path).map(({ method }) => method)
+      const method = ['PATCH', 'PUT', 'DELETE'].find((wrong) => !taken.includes(wrong))
+      const answer = await on().system.fetch(pathOf({ path }), { method: method ?? 'GET' })
+      expect({ path, status: answer.status }).toEqual({ path, status: 405 })
+      const allowed = answer.headers
+        .get('allow')
+        ?.split(', ')
+        .filter((name) => name !== 'HEAD' && name !== 'OPTIONS')
+      expect({ path, allowed: allowed?.sort() }).toEqual({ path, allowed: taken.sort() })
+    }
+  })
 
   it('unknown parameters, bad limits and bad cursors', async () => {
     const post = await person.post('to list the likes of')

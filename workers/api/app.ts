@@ -6,7 +6,8 @@ import { authenticate } from './middleware/authenticate.ts'
 import { limitBody } from './middleware/body-limit.ts'
 import { envelope } from './middleware/envelope.ts'
 import { securityAndCors } from './middleware/headers.ts'
-import { answerNotFound, answerProblem, refuseInput } from './middleware/problems.ts'
+import { answerUnrouted } from './middleware/methods.ts'
+import { answerProblem, refuseInput } from './middleware/problems.ts'
 import { rateLimit } from './middleware/rate-limit.ts'
 import { registerAccounts } from './routes/accounts.ts'
 import { registerBoards } from './routes/boards.ts'
@@ -52,7 +53,7 @@ const ROUTES: readonly ((app: App) => void)[] = [
 export function createApp(log: (line: string) => void): App {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInput })
   app.onError(answerProblem)
-  app.notFound(answerNotFound)
+  app.notFound(answerUnrouted(app))
 
   // Pictures and health come before the envelope: they need no services and outnumber everything else.
   registerImages(app)

@@ -1,6 +1,6 @@
 /** Every failure as a problem (RFC 9457). What a client may know is said kindly, what broke inside goes to the log. */
 import type { Hook } from '@hono/zod-openapi'
-import type { ErrorHandler, NotFoundHandler } from 'hono'
+import type { ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { type FieldProblem, Problem, problems } from '#core/problem.ts'
 import { RedisAwayError } from '#core/redis.ts'
@@ -37,8 +37,6 @@ export const answerProblem: ErrorHandler<AppEnv> = (error, c) => {
   c.header('cache-control', 'no-store')
   return c.body(JSON.stringify(problem.toJSON(c.req.path, requestId)), problem.status as 400)
 }
-
-export const answerNotFound: NotFoundHandler<AppEnv> = (c) => answerProblem(problems.notFound('route'), c) as Response
 
 /** RFC 6901, with the part of the request in front where it is no body. */
 function pointer(target: string, path: PropertyKey[]): string {
