@@ -22,25 +22,27 @@ function latin1(text: string): string {
   return binary
 }
 
+/** What every list answers to a cursor that it has not given. */
+export const badCursor = () =>
+  problems.badRequest('This cursor is not one that this list has given.', [
+    { pointer: 'cursor', detail: 'Leave it out to start from the first page.' },
+  ])
+
 /**
  * Unpacks a client's cursor and checks its shape.
  * @throws Problem 400 when it is not a cursor of this kind
  */
 export function decodeCursor<T extends readonly unknown[]>(kind: string, cursor: string, shape: z.ZodType<T>): T {
-  const bad = () =>
-    problems.badRequest('This cursor is not one that this list has given.', [
-      { pointer: 'cursor', detail: 'Leave it out to start from the first page.' },
-    ])
   let parts: unknown
   try {
     const binary = atob(cursor.replaceAll('-', '+').replaceAll('_', '/'))
     parts = JSON.parse(new TextDecoder().decode(Uint8Array.from(binary, (c) => c.charCodeAt(0))))
   } catch {
-    throw bad()
+    throw badCursor()
   }
-  if (!Array.isArray(parts) || parts[0] !== kind) throw bad()
+  if (!Array.isArray(parts) || parts[0] !== kind) throw badCursor()
   const parsed = shape.safeParse(parts.slice(1))
-  if (!parsed.success) throw bad()
+  if (!parsed.success) throw badCursor()
   return parsed.data
 }
 

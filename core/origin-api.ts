@@ -5,7 +5,8 @@
 import { z } from 'zod'
 import { idSchema } from './events.ts'
 
-const page = { limit: z.number().int().min(1).max(200), cursor: z.string().max(500).nullable() }
+/** As long as the edge lets through: what is no cursor is then said by the list, in its own words. */
+const page = { limit: z.number().int().min(1).max(200), cursor: z.string().max(1_000).nullable() }
 const tokens = z.object({
   accessToken: z.string(),
   refreshToken: z.string(),

@@ -4,12 +4,15 @@
  * below the window's bottom. Whatever a cursor says is checked again: it carries positions, not rights.
  */
 import { z } from 'zod'
-import { decodeCursor, encodeCursor } from '../cursor.ts'
+import { badCursor, decodeCursor, encodeCursor } from '../cursor.ts'
 import { type Id, parseId } from '../ids.ts'
-import { problems } from '../problem.ts'
 import type { Candidate, Reason } from './types.ts'
 
+export type FeedMode = 'ranked' | 'following'
+
 export interface FeedPosition {
+  /** A walk stays what it began as: a frozen order would be no newest-first, and the other way round. */
+  mode: FeedMode
   /** What remains of the frozen order. */
   rest: Candidate[]
   /** The walk goes on with followed posts below this id; '0' when there are none. */
@@ -21,7 +24,7 @@ export interface FeedPosition {
 }
 
 const CODES: Reason[] = ['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']
-const KIND = 'feed'
+const KINDS: Record<FeedMode, string> = { ranked: 'feed', following: 'feed:following' }
 const MAX_IDS = 400
 const id = z.string().refine((text) => parseId(text) !== null)
 const shape = z
@@ -37,19 +40,25 @@ const shape = z
 export function encodeFeedCursor(position: FeedPosition): string {
   const reasons = position.rest.map((candidate) => CODES.indexOf(candidate.reason)).join('')
   const ids = position.rest.map((candidate) => candidate.id)
-  return encodeCursor(KIND, [packIds(ids), reasons, position.bottom, packIds(position.shown), position.served])
+  return encodeCursor(KINDS[position.mode], [
+    packIds(ids),
+    reasons,
+    position.bottom,
+    packIds(position.shown),
+    position.served,
+  ])
 }
 
-/** @throws Problem 400 when it is not a cursor of the feed */
-export function decodeFeedCursor(cursor: string): FeedPosition {
-  const [packed, reasons, bottom, packedShown, served] = decodeCursor(KIND, cursor, shape)
+/** @throws Problem 400 when it is not a cursor of the feed in this mode */
+export function decodeFeedCursor(cursor: string, mode: FeedMode): FeedPosition {
+  const [packed, reasons, bottom, packedShown, served] = decodeCursor(KINDS[mode], cursor, shape)
   const ids = unpackIds(packed)
   const shown = unpackIds(packedShown)
   if (ids === null || shown === null || ids.length !== reasons.length) {
-    throw problems.badRequest('This cursor is not one that the feed has given.')
+    throw badCursor()
   }
   const rest = ids.map((id, i) => ({ id, reason: CODES[Number(reasons[i])] ?? 'trending', relevance: 0 }))
-  return { rest, bottom, shown, served }
+  return { mode, rest, bottom, shown, served }
 }
 
 /** Ids as base-36 text: twelve characters each, and no binary in JSON. */

@@ -149,8 +149,10 @@ test('a feed cursor comes back as it was given', () => {
   })
   fc.assert(
     fc.property(rest, anyId, fc.array(anyId, { maxLength: 200 }), fc.nat(), (order, bottom, shown, served) => {
-      const position = { rest: order, bottom, shown, served }
-      expect(decodeFeedCursor(encodeFeedCursor(position))).toEqual(position)
+      for (const mode of ['ranked', 'following'] as const) {
+        const position = { mode, rest: order, bottom, shown, served }
+        expect(decodeFeedCursor(encodeFeedCursor(position), mode)).toEqual(position)
+      }
     }),
   )
 })
@@ -158,8 +160,18 @@ test('a feed cursor comes back as it was given', () => {
 test('a cursor that was tampered with is a position or a Problem 400, and its ids are ids', () => {
   const position = {
     rest: [{ id: at(1), reason: 'follow' as const, relevance: 0 }],
+test('a cursor of one mode is refused by the other as any wrong cursor is', () => {
+  const walk = { rest: [], bottom: at(0), shown: [], served: 1 }
+  const refusal = expect.objectContaining({ status: 400, message: 'This cursor is not one that this list has given.' })
+  const ranked = encodeFeedCursor({ ...walk, mode: 'ranked' })
+  expect(() => decodeFeedCursor(ranked, 'following')).toThrow(refusal)
+  const following = encodeFeedCursor({ ...walk, mode: 'following' })
+  expect(() => decodeFeedCursor(following, 'ranked')).toThrow(refusal)
+})
+
     bottom: at(0),
     shown: [at(2)],
+    mode: 'ranked' as const,
     served: 1,
   }
   const good = encodeFeedCursor(position)
@@ -167,7 +179,7 @@ test('a cursor that was tampered with is a position or a Problem 400, and its id
     fc.property(fc.nat(good.length - 1), fc.constantFrom(...'abcXYZ019-_'), (place, letter) => {
       const cursor = good.slice(0, place) + letter + good.slice(place + 1)
       try {
-        const { rest, bottom, shown } = decodeFeedCursor(cursor)
+        const { rest, bottom, shown } = decodeFeedCursor(cursor, 'ranked')
         for (const id of [...rest.map((candidate) => candidate.id), bottom, ...shown])
           expect(BigInt(id) < 1n << 63n).toBe(true)
       } catch (error) {
@@ -184,7 +196,7 @@ test('a cursor that was tampered with is a position or a Problem 400, and its id
     bare(['1.2', '1', '0', '', 0]),
     bare(['', '', '0', '', -1]),
   ]
-  for (const cursor of refused) expect(() => decodeFeedCursor(cursor), cursor).toThrow(Problem)
+  for (const cursor of refused) expect(() => decodeFeedCursor(cursor, 'ranked'), cursor).toThrow(Problem)
 })
 
 // ---- seen
@@ -454,4 +466,44 @@ test('the tag moves with the viewer, the posts, their order, counts, likes and r
   ]
   expect(new Set(tags).size).toBe(tags.length)
   expect(pageTag([a, b], viewer())).toBe(tags[0])
+})
+
+test('private pictures are signed in every size, anew when the hour is over, and the tag knows', () => {
+  const media = (key: string) => ({
+    mediaId: '5',
+    type: 'image' as const,
+    key,
+    width: 4,
+    height: 3,
+    alt: '',
+    blur: null,
+  })
+  const keys = ['private/5/ab.jpg', 'media/6/cd.jpg'] as const
+  const caption = `look at ${keys[0]}`
+  const record = {
+    id: at(0),
+    userId: '9',
+    caption,
+    media: keys.map(media),
+    hashtags: [],
+    version: 1,
+    awaitsMedia: false,
+  }
+  const author = { id: '9', username: 'ada', displayName: '', avatar: 'media/1/a.jpg', isPrivate: true }
+  const made = feedPost(record, author, { likes: 0, comments: 0 }, 'https://img.test')
+  expect([made.privateKeys, made.signedUntil]).toEqual([[keys[0]], 0])
+  const one = { candidate: { id: at(0), reason: 'follow' as const, relevance: 0 }, post: made }
+  const tags = [7_200, 10_800].map((expires) => {
+    made.sign(new Map([[keys[0], `s=x&exp=${expires}`]]), expires)
+    const [shown] = JSON.parse(presentPage([one], viewer(), null)).items
+    expect(shown.media[0].urls.thumb).toBe(`https://img.test/img/thumb/${keys[0]}?s=x&exp=${expires}`)
+    expect(Object.values(shown.media[0].urls)).toEqual(expect.arrayContaining([expect.stringContaining('/large/')]))
+    for (const url of Object.values<string>(shown.media[0].urls)) expect(url).toMatch(new RegExp(`exp=${expires}$`))
+    expect(shown.media[1].urls.medium).toBe(`https://img.test/img/medium/${keys[1]}`)
+    expect(shown.caption).toBe(caption)
+    expect(shown.author.avatar).toBe('https://img.test/img/thumb/media/1/a.jpg')
+    expect(made.signedUntil).toBe(expires)
+    return pageTag([one], viewer())
+  })
+  expect(tags[0]).not.toBe(tags[1])
 })

@@ -1,5 +1,5 @@
 /** The routes and what stands around them. Middleware runs outside in, in the order in which it is named here. */
-import { OpenAPIHono } from '@hono/zod-openapi'
+import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { App, AppEnv } from './context.ts'
 import { registerDocs } from './docs/routes.ts'
 import { authenticate } from './middleware/authenticate.ts'
@@ -9,6 +9,7 @@ import { securityAndCors } from './middleware/headers.ts'
 import { answerUnrouted } from './middleware/methods.ts'
 import { answerProblem, refuseInput } from './middleware/problems.ts'
 import { rateLimit } from './middleware/rate-limit.ts'
+import { sentenceOf } from './middleware/sentences.ts'
 import { registerAccounts } from './routes/accounts.ts'
 import { registerBoards } from './routes/boards.ts'
 import { registerComments } from './routes/comments.ts'
@@ -51,6 +52,7 @@ const ROUTES: readonly ((app: App) => void)[] = [
 
 /** @param log takes one JSON line a request */
 export function createApp(log: (line: string) => void): App {
+  z.config({ customError: sentenceOf })
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInput })
   app.onError(answerProblem)
   app.notFound(answerUnrouted(app))

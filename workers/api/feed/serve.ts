@@ -6,6 +6,7 @@ import {
   decodeFeedCursor,
   eligibleSponsored,
   encodeFeedCursor,
+  type FeedMode,
   type FeedPosition,
   type FeedRead,
   type HydratedItem,
@@ -26,8 +27,6 @@ import type { FeedPorts } from './ports.ts'
 import { discoveries, gather, pullWithoutRedis } from './sources.ts'
 import { unreadViewer, viewerOf, withLikes } from './viewer.ts'
 
-export type FeedMode = 'ranked' | 'following'
-
 export interface FeedQuery {
   user: Id
   limit: number
@@ -43,7 +42,8 @@ export interface FeedPage {
 
 /** Serves one page. @throws whatever says that Redis and Postgres are both away */
 export async function serveFeed(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> {
-  return query.cursor === null ? firstPage(query, ports) : nextPage(query, decodeFeedCursor(query.cursor), ports)
+  if (query.cursor === null) return firstPage(query, ports)
+  return nextPage(query, decodeFeedCursor(query.cursor, query.mode), ports)
 }
 
 async function firstPage(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> {
@@ -62,6 +62,7 @@ async function firstPage(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> 
   const allowed = applyRules(attach(candidates, posts, viewer.id), viewer)
   const ordered = ranked ? paceRecommended(rank(allowed, viewer, ports.clock(), ports.model), ports.policy) : allowed
   const walk: FeedPosition = {
+    mode: query.mode,
     rest: ordered.map((item) => item.candidate),
     bottom: skeleton.bottom,
     shown: [],

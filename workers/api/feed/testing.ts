@@ -1,7 +1,8 @@
 /** For the feed's tests: readers, authors and posts in Postgres, and ports on the real stores whose round trips are counted. */
 import { sql } from 'drizzle-orm'
 import { createBreaker } from '#core/breaker.ts'
-import { DEFAULT_MODEL, FEED_POLICY, type FeedPolicy } from '#core/feed/index.ts'
+import { FANOUT_POLICY } from '#core/fanout-policy.ts'
+import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, type FeedPolicy } from '#core/feed/index.ts'
 import { ID_EPOCH_MS, type Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { type Command, RedisAwayError, type RedisPort } from '#core/redis.ts'
@@ -12,7 +13,7 @@ import { upstashRedis } from '../data/redis.ts'
 import { env, services } from '../testing.ts'
 import { FeedIsolate } from './isolate.ts'
 import type { FeedPorts } from './ports.ts'
-import { type FeedMode, type FeedPage, serveFeed } from './serve.ts'
+import { type FeedPage, serveFeed } from './serve.ts'
 
 /** Waits longer than production does: a loaded machine is no outage. */
 const PATIENCE_MS = 10_000

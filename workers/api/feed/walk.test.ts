@@ -166,6 +166,7 @@ describe('a page', () => {
       const [secret = ''] = await posts(hermit.id, 1)
       await follows(follower.id, hermit.id)
       const forged = encodeFeedCursor({
+        mode: 'ranked',
         rest: [{ id: secret, reason, relevance: 0 }],
         bottom: '0',
         shown: [],
@@ -184,7 +185,7 @@ describe('a page', () => {
     await follows(follower.id, hermit.id)
     await warmUp(follower.id, isolate)
     const rest = [{ id: secret, reason: 'follow' as const, relevance: 0 }]
-    const cursor = encodeFeedCursor({ rest, bottom: '0', shown: [], served: 0 })
+    const cursor = encodeFeedCursor({ mode: 'ranked', rest, bottom: '0', shown: [], served: 0 })
     const ports = portsFor({ isolate, db: awayDb })
     expect((await serve(follower.id, ports, { cursor })).items).toEqual([])
     expect(ports.degradedBy).toEqual(['postgres'])

@@ -31,10 +31,10 @@ export const NewPost = z
       .default([])
       .openapi({ description: 'Your own uploads, in the order of the carousel.' }),
   })
-  .refine((post) => post.caption.trim() !== '' || post.mediaIds.length > 0, 'needs a caption or media')
+  .refine((post) => post.caption.trim() !== '' || post.mediaIds.length > 0, 'A post needs a caption or media.')
   .refine((post) => new Set(post.mediaIds).size === post.mediaIds.length, {
     path: ['mediaIds'],
-    message: 'names a media twice',
+    message: 'This names a media twice.',
   })
 export type NewPost = z.output<typeof NewPost>
 

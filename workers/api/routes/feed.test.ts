@@ -65,6 +65,22 @@ describe('GET /v1/feed', () => {
     expect(second.body.cursor).toBeNull()
   })
 
+  it('refuses the cursor of one mode in the other as it refuses any wrong cursor', async () => {
+    const { reader } = await readerOf(5)
+    const wrong = await feed(reader, '?cursor=nonsense')
+    for (const [mode, other] of [
+      ['ranked', 'following'],
+      ['following', 'ranked'],
+    ]) {
+      const { body } = await feed(reader, `?limit=3&mode=${mode}`)
+      expect(body.cursor).not.toBeNull()
+      const crossed = await feed(reader, `?limit=3&mode=${other}&cursor=${body.cursor}`)
+      expect(crossed.status).toBe(400)
+      expect({ ...crossed.body, requestId: '' }).toEqual({ ...wrong.body, requestId: '' })
+      expect((await feed(reader, `?limit=3&mode=${mode}&cursor=${body.cursor}`)).status).toBe(200)
+    }
+  })
+
   it('is for who has signed in', async () => {
     expect((await call('GET /v1/feed')).status).toBe(401)
   })

@@ -1,6 +1,7 @@
 /** The feed, and what is trending. The page is joined from ready JSON: no schema is applied to it on the way out. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { DEFAULT_MODEL, FEED_POLICY, presentPost } from '#core/feed/index.ts'
+import { FANOUT_POLICY } from '#core/fanout-policy.ts'
+import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, presentPost } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { problems } from '#core/problem.ts'
@@ -11,9 +12,10 @@ import { logFault } from '../data/after-commit.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import { hydrate } from '../feed/hydrate.ts'
 import type { FeedPorts } from '../feed/ports.ts'
-import { type FeedMode, feedTag, renderFeed, serveFeed } from '../feed/serve.ts'
+import { feedTag, renderFeed, serveFeed } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
-import { json, Post, refusals, signedIn } from './schemas.ts'
+import { signPosts } from '../present/signatures.ts'
+import { cursorParam, json, Post, refusals, signedIn } from './schemas.ts'
 
 const FeedItem = Post.extend({
   reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']),
@@ -31,7 +33,7 @@ const feed = createRoute({
   request: {
     query: z.strictObject({
       limit,
-      cursor: z.string().min(1).max(8_000).optional().openapi({ description: 'From the page before. Opaque.' }),
+      cursor: cursorParam(8_000),
       mode: z.enum(['ranked', 'following']).default('ranked'),
     }),
   },

@@ -8,11 +8,13 @@ import { once } from '../middleware/idempotency.ts'
 import { body, id, idempotencyHeader, idParams, instant, json, refusals, signedIn } from './schemas.ts'
 
 export const NewMedia = z.strictObject({
-  contentType: z.string().regex(/^(image|video)\/[a-z0-9.+-]{1,60}$/, 'must be an image or video type'),
+  contentType: z
+    .string()
+    .regex(/^(image|video)\/[a-z0-9.+-]{1,60}$/, 'This must be the type of an image or a video, as in image/jpeg.'),
   bytes: z.number().int().positive(),
   sha256: z
     .string()
-    .regex(/^[0-9a-f]{64}$/, 'must be hex of SHA-256')
+    .regex(/^[0-9a-f]{64}$/, 'This must be a SHA-256 in 64 digits of lower-case hex.')
     .nullable()
     .default(null),
   alt: z.string().max(1_000).default(''),

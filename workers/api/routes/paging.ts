@@ -1,14 +1,13 @@
 /** Keyset pages: newest first by id, one row more than asked for tells whether there is a next page. */
-import { beforeId, decodeCursor, encodeCursor } from '#core/cursor.ts'
+import { badCursor, beforeId, decodeCursor, encodeCursor } from '#core/cursor.ts'
 import { type Id, parseId } from '#core/ids.ts'
-import { problems } from '#core/problem.ts'
 
 /** The id below which a page starts. @throws Problem 400 for a cursor that this list has not given */
 export function positionOf(kind: string, cursor: string | undefined): Id | null {
   if (cursor === undefined) return null
   const [before] = decodeCursor(kind, cursor, beforeId)
   const id = parseId(before)
-  if (id === null) throw problems.badRequest('This cursor is not one that this list has given.')
+  if (id === null) throw badCursor()
   return id
 }
 

@@ -5,15 +5,26 @@ import { parseId } from '#core/ids.ts'
 /** A 64-bit id as a decimal string. */
 export const id = z
   .string()
-  .refine((text) => parseId(text) !== null, 'must be an id: a decimal string of an unsigned 64-bit integer')
+  .refine((text) => parseId(text) !== null, 'This must be an id: a decimal string of an unsigned 64-bit integer.')
   .openapi({ example: '7268831462144', pattern: '^(0|[1-9]\\d{0,19})$' })
 
 export const instant = z.iso.datetime()
 
+const NOT_A_CURSOR = 'No list gives a cursor like this one. Leave it out to start from the first page.'
+
+/** @param longest characters of the longest cursor that the list gives */
+export const cursorParam = (longest: number) =>
+  z
+    .string()
+    .min(1, NOT_A_CURSOR)
+    .max(longest, NOT_A_CURSOR)
+    .optional()
+    .openapi({ description: 'From the page before. Opaque.' })
+
 export const pageQuery = (limit = 20, most = 100) =>
   z.strictObject({
     limit: z.coerce.number().int().min(1).max(most).default(limit),
-    cursor: z.string().min(1).max(1_000).optional().openapi({ description: 'From the page before. Opaque.' }),
+    cursor: cursorParam(1_000),
   })
 
 export const idParams = z.strictObject({ id })
@@ -115,7 +126,7 @@ export const maybeSignedIn = [{}, { bearer: [] }]
 export const idempotencyHeader = z.object({
   'idempotency-key': z
     .string()
-    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable characters without blanks')
+    .regex(/^[\x21-\x7e]{1,255}$/, 'This must be 1 to 255 printable characters without blanks.')
     .optional()
     .openapi({ description: 'Repeating a request under the same key answers the first answer again; kept 24 hours.' }),
 })

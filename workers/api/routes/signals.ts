@@ -14,7 +14,7 @@ export const Signals = z
       .max(50)
       .default([]),
   })
-  .refine((signals) => signals.seen.length + signals.ads.length > 0, 'must report something')
+  .refine((signals) => signals.seen.length + signals.ads.length > 0, 'Report at least one thing.')
 
 const route = createRoute({
   operationId: 'reportSignals',

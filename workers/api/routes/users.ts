@@ -45,7 +45,7 @@ export const ProfileChange = z
       .optional()
       .openapi({ description: 'An uploaded picture of your own; null removes it.' }),
   })
-  .refine((change) => Object.keys(change).length > 0, 'must change something')
+  .refine((change) => Object.keys(change).length > 0, 'Change at least one field.')
 
 const show = createRoute({
   operationId: 'getUser',
