@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import { credentialCheck } from './credentials.ts'
 import { serveTunnel, type Tunnel, type TunnelOptions } from './tunnel.ts'
 
 /** The gateway's WebSockets. */
@@ -13,7 +12,6 @@ export interface Tunnels {
 
 export function createTunnels(options: TunnelOptions): Tunnels {
   const { limits, metrics } = options
-  const isAccepted = credentialCheck(options.credentials)
   const tunnels = new Set<Tunnel>()
   // Compression is off: it costs more than it saves on small messages, and holds memory for every connection.
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.frameBytes, perMessageDeflate: false })
@@ -41,7 +39,7 @@ export function createTunnels(options: TunnelOptions): Tunnels {
       socket.once('close', settle)
       server.handleUpgrade(request, socket, head, (webSocket) => {
         settle()
-        const tunnel = serveTunnel(webSocket, { ...options, isAccepted })
+        const tunnel = serveTunnel(webSocket, options)
         tunnels.add(tunnel)
         webSocket.once('close', () => tunnels.delete(tunnel))
       })

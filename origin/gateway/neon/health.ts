@@ -1,0 +1,31 @@
+import type { Database } from './database.ts'
+import type { Tunnels } from './tunnels.ts'
+
+/** How the gateway is doing. */
+export interface GatewayHealth {
+  status: 'ok' | 'unavailable'
+  connections: number
+  queuedRequests: number
+  tunnels: number
+}
+
+/** The health endpoint asks nobody for a password: it may not become a way to keep the database busy. */
+const HEALTH_TTL_MS = 1_000
+
+/** Measures the gateway's health, at most once a second. */
+export function healthCheck(database: Database, tunnels: Tunnels, now: () => number): () => Promise<GatewayHealth> {
+  let last: { at: number; health: Promise<GatewayHealth> } | undefined
+
+  async function measure(): Promise<GatewayHealth> {
+    const status = await database.ping().then(
+      () => 'ok' as const,
+      () => 'unavailable' as const,
+    )
+    return { status, connections: database.connections, queuedRequests: database.queued, tunnels: tunnels.open }
+  }
+
+  return function health() {
+    if (last === undefined || now() - last.at > HEALTH_TTL_MS) last = { at: now(), health: measure() }
+    return last.health
+  }
+}
