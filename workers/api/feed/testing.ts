@@ -1,7 +1,6 @@
 /** For the feed's tests: readers, authors and posts in Postgres, and ports on the real stores whose round trips are counted. */
 import { sql } from 'drizzle-orm'
 import { createBreaker } from '#core/breaker.ts'
-import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, type FeedPolicy } from '#core/feed/index.ts'
 import { ID_EPOCH_MS, type Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'

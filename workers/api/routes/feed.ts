@@ -1,6 +1,5 @@
 /** The feed, and what is trending. The page is joined from ready JSON: no schema is applied to it on the way out. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, presentPost } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
@@ -14,7 +13,6 @@ import { hydrate } from '../feed/hydrate.ts'
 import type { FeedPorts } from '../feed/ports.ts'
 import { feedTag, renderFeed, serveFeed } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
-import { signPosts } from '../present/signatures.ts'
 import { cursorParam, json, Post, refusals, signedIn } from './schemas.ts'
 
 const FeedItem = Post.extend({
