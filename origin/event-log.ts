@@ -4,7 +4,8 @@ import type { EventsOf, TidelineEvent, Topic } from '#core/events.ts'
 export interface EventLog {
   /**
    * Appends the events, each to the partition of its key, and resolves when they are durable.
-   * A repetition of this call may append twice: consumers are idempotent.
+   * A repetition of this call may append twice: consumers are idempotent. Throws EventTooLarge (log/topics.ts), before
+   * anything is appended, when an event is larger than the log takes.
    */
   publish(events: readonly TidelineEvent[]): Promise<void>
   /** Starts a member of a consumer group. Partitions run side by side, the events of one in order. */

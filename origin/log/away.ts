@@ -1,6 +1,7 @@
 import { Problem } from '#core/problem.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import { sqlState } from '#drizzle/database.ts'
+import { Unprocessable } from '../event-log.ts'
 
 /** The errno codes of a peer that cannot be reached or has gone. */
 const NETWORK = new Set([
@@ -37,7 +38,10 @@ export function isAway(error: unknown): boolean {
   return false
 }
 
-/** SQLSTATE class 22: the data itself cannot be stored, for example a NUL in JSON. Trying again changes nothing. */
+/**
+ * Whether the data itself cannot be stored, so that trying again changes nothing: SQLSTATE class 22 (for example a NUL in
+ * JSON), or what the log has refused itself.
+ */
 export function isDataFault(error: unknown): boolean {
-  return sqlState(error)?.startsWith('22') ?? false
+  return error instanceof Unprocessable || (sqlState(error)?.startsWith('22') ?? false)
 }

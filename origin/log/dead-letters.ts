@@ -2,22 +2,14 @@ import type { Topic } from '#core/events.ts'
 import type { Database } from '#drizzle/database.ts'
 import { deadLettersOf, type Head, type MessageRow, replayLetters } from '#drizzle/queries/log.ts'
 import type { DeadLetter } from '../event-log.ts'
+import { readLetter } from './letter.ts'
 
 /** Letters that one statement moves back. */
 const LETTERS_PER_STATEMENT = 500
 
 export async function readDeadLetters(database: Database, topic: Topic, limit: number): Promise<DeadLetter[]> {
   const rows = await database.query<MessageRow>(deadLettersOf(topic, limit))
-  return rows.map(({ partition, value, headers }) => ({
-    topic,
-    partition,
-    offset: Number(headers?.offset ?? -1),
-    group: headers?.group ?? '',
-    reason: headers?.reason ?? '',
-    attempts: Number(headers?.attempts ?? 0),
-    time: Number(headers?.time ?? 0),
-    event: value,
-  }))
+  return rows.map(({ partition, value, headers }) => readLetter(topic, partition, headers, value))
 }
 
 /** Moves dead letters back until none is left that was there at the start, and answers how many. */

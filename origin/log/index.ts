@@ -21,12 +21,14 @@ import type { BackoffPolicy } from './backoff.ts'
 import { readDeadLetters, replayAll } from './dead-letters.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { type HeldPartition, type LogRecord, placeName } from './held-partition.ts'
+import { letterHeaders } from './letter.ts'
 import { logMetrics } from './log-metrics.ts'
 import { listenForAppends } from './notifications.ts'
 import { partitionOf } from './partitioner.ts'
 import type { GivenUp } from './processor.ts'
 import { createReaders } from './readers.ts'
 import { createRetention } from './retention.ts'
+import { encodeEvent, TOPIC_SETTINGS } from './topics.ts'
 
 export interface PostgresLogOptions {
   database: Database
@@ -65,13 +67,13 @@ export interface PostgresLog extends OperableEventLog {
 }
 
 const DEFAULTS = {
-  partitions: 16,
+  partitions: TOPIC_SETTINGS.partitions,
   leaseMs: 10_000,
   concurrency: 8,
   backoff: { firstMs: 100, maxMs: 10_000 },
   poll: { minMs: 100, maxMs: 2_000 },
   commitMs: 25,
-  keepHours: 24,
+  keepHours: TOPIC_SETTINGS.keepHandledHours,
   vacuum: false,
 }
 
@@ -99,6 +101,7 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
 
   return {
     async publish(events) {
+      for (const event of events) encodeEvent(event)
       await groupCommit.append(events.map((event) => newMessage(event, partitions)))
       for (const event of events) metrics.published.inc({ topic: topicOf(event.type) })
     },
@@ -142,12 +145,6 @@ function letter(held: HeldPartition, record: LogRecord, why: GivenUp, time: numb
     partition: held.partition,
     key: typeof key === 'string' ? key : '',
     value: record.value,
-    headers: {
-      reason: why.reason,
-      attempts: String(why.attempts),
-      group: held.group,
-      offset: String(record.offset),
-      time: String(time),
-    },
+    headers: letterHeaders(held, record, why, time),
   }
 }

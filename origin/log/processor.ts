@@ -40,7 +40,7 @@ export interface Processor {
 }
 
 /** Set on a replayed event: the one group that gave it up. All others have handled it long ago. */
-const REPLAY_FOR = 'replayFor'
+export const REPLAY_FOR = 'replayFor'
 
 export function createProcessor<T extends Topic>(options: ProcessorOptions<T>): Processor {
   return new SubscriptionProcessor(options)
