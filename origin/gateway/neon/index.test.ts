@@ -4,9 +4,8 @@ import { eq } from 'drizzle-orm'
 import { drizzle as drizzleHttp } from 'drizzle-orm/neon-http'
 import { drizzle as drizzleSocket } from 'drizzle-orm/neon-serverless'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { NeonGatewayLimits } from './index.ts'
-import { DSN, pointAt, type Served, serve, type Target, targets } from './testing.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { DSN, gatewaySuite, targets } from './testing.ts'
 
 const notes = pgTable('notes', { id: integer().primaryKey(), body: text() })
 
@@ -16,33 +15,8 @@ for (const { name, start } of targets) {
     continue
   }
   describe(`in front of ${name}`, () => {
-    let target: Target
-    let served: Served
-    const extra: Served[] = []
-    const sql = neon(DSN)
-
-    beforeAll(async () => {
-      target = await start()
-      served = await serve(target.url)
-    }, 60_000)
-    afterAll(async () => {
-      await served.stop()
-      await target.stop()
-    }, 30_000)
-    beforeEach(async () => {
-      pointAt(served)
-      await sql`DROP TABLE IF EXISTS notes`
-      await sql`CREATE TABLE notes (id int PRIMARY KEY, body text)`
-    })
-    afterEach(async () => {
-      await Promise.all(extra.splice(0).map((one) => one.stop()))
-    })
-    async function strict(limits: Partial<NeonGatewayLimits>): Promise<Served> {
-      const one = await serve(target.url, limits)
-      extra.push(one)
-      pointAt(one)
-      return one
-    }
+    const suite = gatewaySuite(start)
+    const { sql, strict } = suite
 
     describe('the SDK over HTTP', () => {
       it('reads every kind of value', async () => {
@@ -224,7 +198,7 @@ for (const { name, start } of targets) {
       })
 
       it('closes the connection behind a client that goes away, and rolls it back', async () => {
-        const socket = new WebSocket(`ws://${served.origin}/v2`)
+        const socket = new WebSocket(`ws://${suite.served.origin}/v2`)
         socket.close()
         const pool = new Pool({ connectionString: DSN })
         const client = await pool.connect()
@@ -232,7 +206,7 @@ for (const { name, start } of targets) {
         await client.query('INSERT INTO notes VALUES (1)')
         client.release(new Error('gone'))
         await vi.waitFor(async () => expect(await sql`SELECT count(*)::int AS n FROM notes`).toEqual([{ n: 0 }]))
-        await vi.waitFor(() => expect(served.sockets).toBe(0), { timeout: 4_000 })
+        await vi.waitFor(() => expect(suite.served.sockets).toBe(0), { timeout: 4_000 })
         await pool.end()
       })
 

@@ -1,9 +1,8 @@
 /** Statements that run too long, in front of each Postgres that can be interrupted. */
 import { request as httpRequest } from 'node:http'
-import { type NeonQueryFunction, neon } from '@neondatabase/serverless'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { NeonGatewayLimits } from './index.ts'
-import { DSN, pointAt, post, type Served, serve, type Target, targets } from './testing.ts'
+import type { NeonQueryFunction } from '@neondatabase/serverless'
+import { describe, expect, it, vi } from 'vitest'
+import { DSN, gatewaySuite, pointAt, post, targets } from './testing.ts'
 
 for (const { name, start, interrupts } of targets) {
   // The embedded engine computes in one thread that nothing interrupts.
@@ -15,29 +14,8 @@ for (const { name, start, interrupts } of targets) {
     continue
   }
   describe(`statements that run too long on ${name}`, () => {
-    let target: Target
-    let served: Served
-    const extra: Served[] = []
-    const sql = neon(DSN)
-
-    beforeAll(async () => {
-      target = await start()
-      served = await serve(target.url)
-    }, 60_000)
-    afterAll(async () => {
-      await served.stop()
-      await target.stop()
-    }, 30_000)
-    beforeEach(() => pointAt(served))
-    afterEach(async () => {
-      await Promise.all(extra.splice(0).map((one) => one.stop()))
-    })
-    async function strict(limits: Partial<NeonGatewayLimits>): Promise<Served> {
-      const one = await serve(target.url, limits)
-      extra.push(one)
-      pointAt(one)
-      return one
-    }
+    const suite = gatewaySuite(start)
+    const { sql, strict } = suite
 
     it('are stopped by statement_timeout, and by the deadline of the request', async () => {
       await strict({ statementTimeoutMs: 100 })
@@ -55,7 +33,7 @@ for (const { name, start, interrupts } of targets) {
       })
       request.on('error', () => {})
       request.end(JSON.stringify({ query: 'SELECT pg_sleep(31)' }))
-      pointAt(served)
+      pointAt(suite.served)
       await vi.waitFor(async () => expect(await running(sql)).toBe(1), { timeout: 5_000 })
       request.destroy()
       await vi.waitFor(async () => expect(await running(sql)).toBe(0), { timeout: 5_000 })
@@ -66,7 +44,7 @@ for (const { name, start, interrupts } of targets) {
     it('leave an unknown outcome when the connection breaks, and the next request gets a new one', async () => {
       const one = await strict({ poolConnections: 1 })
       const broken = post(one, { query: 'SELECT pg_sleep(32)' })
-      pointAt(served)
+      pointAt(suite.served)
       await vi.waitFor(async () => expect(await running(sql)).toBe(1), { timeout: 5_000 })
       await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(32)%' AND pid <> pg_backend_pid()`
       expect(await (await broken).json()).toMatchObject({ code: '57P01' })

@@ -1,5 +1,5 @@
 /** What the tests of the gateway share: databases to stand in front of, and a server to stand in. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -7,10 +7,10 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { neonConfig } from '@neondatabase/serverless'
+import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
 import { Registry } from 'prom-client'
-import { expect, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest'
 import { startEmbeddedPostgres } from '../../embedded/postgres/index.ts'
 import { createNeonGateway, type NeonGateway, type NeonGatewayLimits, promMetrics } from './index.ts'
 
@@ -34,9 +34,24 @@ export const BIN = globSync(['/usr/lib/postgresql/*/bin', '/usr/local/pgsql/bin'
 // Postgres refuses to run as root; runuser is there wherever Debian's packages are.
 const AS_POSTGRES = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--'] : []
 
+type Run = (...command: string[]) => ChildProcess
+
+/** Makes a database with the strictest way to sign in, which the gateway has to manage for its clients. */
+async function initialise(folder: string, run: Run): Promise<string> {
+  const data = join(folder, 'data')
+  const passwordFile = join(folder, 'password')
+  writeFileSync(passwordFile, 'target-secret', { mode: 0o644 })
+  const initdb = run(
+    join(BIN!, 'initdb'),
+    ...['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '--no-sync'],
+  )
+  await once(initdb, 'exit')
+  return data
+}
+
 export async function systemTarget(): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'tideline-neon-'))
-  const run = (...command: string[]) => {
+  const run: Run = (...command) => {
     const [file, ...args] = [...AS_POSTGRES, ...command]
     return spawn(file!, args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: folder })
   }
@@ -44,24 +59,7 @@ export async function systemTarget(): Promise<Target> {
     const [id] = await once(spawn('id', ['-u', 'postgres']).stdout, 'data')
     chownSync(folder, Number(String(id)), 0)
   }
-  const data = join(folder, 'data')
-  // The strictest way to sign in, which the gateway has to manage for its clients.
-  const passwordFile = join(folder, 'password')
-  writeFileSync(passwordFile, 'target-secret', { mode: 0o644 })
-  await once(
-    run(
-      join(BIN!, 'initdb'),
-      '-D',
-      data,
-      '-U',
-      'postgres',
-      '-A',
-      'scram-sha-256',
-      `--pwfile=${passwordFile}`,
-      '--no-sync',
-    ),
-    'exit',
-  )
+  const data = await initialise(folder, run)
   const port = await freePort()
   const server = run(
     join(BIN!, 'postgres'),
@@ -157,6 +155,53 @@ export function post({ origin }: Served, body: unknown, headers: Record<string, 
     body: typeof body === 'string' ? body : JSON.stringify(body),
     headers: { 'neon-connection-string': DSN, 'neon-array-mode': 'true', 'neon-raw-text-output': 'true', ...headers },
   })
+}
+
+export interface Suite {
+  /** The gateway with its default limits, in front of the suite's target. */
+  readonly served: Served
+  /** The SDK, which speaks to that gateway, or to the last that `strict` made. */
+  readonly sql: NeonQueryFunction<false, false>
+  /** Another gateway, with limits of its own, until the end of the test. */
+  strict(limits: Partial<NeonGatewayLimits>): Promise<Served>
+}
+
+/** A gateway for all tests of the suite or file that calls this. Each of them begins with an empty table `notes`. */
+export function gatewaySuite(start: () => Promise<Target>): Suite {
+  let target: Target
+  let served: Served
+  const extra: Served[] = []
+  const sql = neon(DSN)
+
+  beforeAll(async () => {
+    target = await start()
+    served = await serve(target.url)
+  })
+  beforeEach(async () => {
+    pointAt(served)
+    await sql`DROP TABLE IF EXISTS notes`
+    await sql`CREATE TABLE notes (id int PRIMARY KEY, body text)`
+  })
+  afterEach(async () => {
+    await Promise.all(extra.splice(0).map((one) => one.stop()))
+  })
+  afterAll(async () => {
+    await served.stop()
+    await target.stop()
+  })
+
+  return {
+    get served() {
+      return served
+    },
+    sql,
+    async strict(limits) {
+      const one = await serve(target.url, limits)
+      extra.push(one)
+      pointAt(one)
+      return one
+    },
+  }
 }
 
 /** Every engine the gateway is held to. */

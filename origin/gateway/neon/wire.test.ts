@@ -1,41 +1,15 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect as connectSocket, createServer as createTcpServer } from 'node:net'
-import { neon, Pool } from '@neondatabase/serverless'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { NeonGatewayLimits } from './index.ts'
-import { DSN, embeddedTarget, freePort, pointAt, post, type Served, serve, type Target } from './testing.ts'
+import { Pool } from '@neondatabase/serverless'
+import { describe, expect, it } from 'vitest'
+import { DSN, embeddedTarget, freePort, gatewaySuite, pointAt, post, serve } from './testing.ts'
 
-let target: Target
-let served: Served
-const extra: Served[] = []
-const sql = neon(DSN)
-
-beforeAll(async () => {
-  target = await embeddedTarget()
-  served = await serve(target.url)
-}, 30_000)
-afterAll(async () => {
-  await served.stop()
-  await target.stop()
-})
-beforeEach(async () => {
-  pointAt(served)
-  await sql`DROP TABLE IF EXISTS notes`
-  await sql`CREATE TABLE notes (id int PRIMARY KEY, body text)`
-})
-afterEach(async () => {
-  await Promise.all(extra.splice(0).map((one) => one.stop()))
-})
-async function strict(limits: Partial<NeonGatewayLimits>): Promise<Served> {
-  const one = await serve(target.url, limits)
-  extra.push(one)
-  pointAt(one)
-  return one
-}
+const suite = gatewaySuite(embeddedTarget)
+const { sql, strict } = suite
 
 describe('the wire', () => {
   it('answers as Neon does, byte for byte where it matters', async () => {
-    const response = await post(served, { query: 'SELECT 1::int AS a, NULL AS b', params: [] })
+    const response = await post(suite.served, { query: 'SELECT 1::int AS a, NULL AS b', params: [] })
     expect(response.headers.get('access-control-allow-origin')).toBe('*')
     expect(await response.json()).toEqual({
       rowAsArray: true,
@@ -69,13 +43,17 @@ describe('the wire', () => {
     const casts = '$1::text, $2::int8, $3::bool, $4::float8, $5::text[], $6::jsonb, $7::text'
     const body = `{"query":"SELECT ${casts}","params":["a\\u00e9",9007199254740993,true,1.5,["x,\\"y\\\\",null,["z"]],{"k":[1]},null]}`
     const nested = body.replace(',null,["z"]]', ',null]')
-    const { rows } = (await (await post(served, nested)).json()) as { rows: unknown[][] }
+    const { rows } = (await (await post(suite.served, nested)).json()) as { rows: unknown[][] }
     expect(rows).toEqual([['aé', '9007199254740993', 't', '1.5', '{"x,\\"y\\\\",NULL}', '{"k": [1]}', null]])
   })
 
   it('gives objects and JSON values when neither arrays nor raw text are asked for', async () => {
     const query = "SELECT 1 AS n, true AS yes, '{\"a\":1}'::jsonb AS json, 'NaN'::float8 AS nan, 5::int8 AS big"
-    const response = await post(served, { query }, { 'neon-array-mode': 'false', 'neon-raw-text-output': 'false' })
+    const response = await post(
+      suite.served,
+      { query },
+      { 'neon-array-mode': 'false', 'neon-raw-text-output': 'false' },
+    )
     expect(await response.json()).toMatchObject({
       rowAsArray: false,
       rows: [{ n: 1, yes: true, json: { a: 1 }, nan: 'NaN', big: '5' }],
@@ -91,19 +69,19 @@ describe('the wire', () => {
     ['a flag that is none', { queries: [] }, { 'neon-batch-read-only': 'yes' }],
     ['no connection string', { query: 'SELECT 1' }, { 'neon-connection-string': '' }],
   ])('refuses %s', async (_, body, headers) => {
-    const response = await post(served, body, headers)
+    const response = await post(suite.served, body, headers)
     expect(response.status).toBe(400)
     expect(await response.json()).toHaveProperty('message', expect.any(String))
   })
 
   it('answers an empty batch, preflights and other methods', async () => {
-    expect(await (await post(served, { queries: [] })).json()).toEqual({ results: [] })
-    const preflight = await fetch(`http://${served.origin}/sql`, { method: 'OPTIONS' })
+    expect(await (await post(suite.served, { queries: [] })).json()).toEqual({ results: [] })
+    const preflight = await fetch(`http://${suite.served.origin}/sql`, { method: 'OPTIONS' })
     expect(preflight.status).toBe(204)
     expect(preflight.headers.get('access-control-allow-headers')).toContain('neon-connection-string')
-    expect((await fetch(`http://${served.origin}/sql`)).status).toBe(405)
-    expect((await fetch(`http://${served.origin}/v2`)).status).toBe(426)
-    expect((await fetch(`http://${served.origin}/elsewhere`)).status).toBe(404)
+    expect((await fetch(`http://${suite.served.origin}/sql`)).status).toBe(405)
+    expect((await fetch(`http://${suite.served.origin}/v2`)).status).toBe(426)
+    expect((await fetch(`http://${suite.served.origin}/elsewhere`)).status).toBe(404)
   })
 
   it('caps bodies and results, and says when a batch took effect all the same', async () => {
@@ -134,8 +112,8 @@ describe('the wire', () => {
   })
 
   it('reports health and counts what it answered', async () => {
-    expect(await (await fetch(`http://${served.origin}/sql/health`)).json()).toMatchObject({ status: 'ok' })
-    expect(await served.registry.metrics()).toContain(
+    expect(await (await fetch(`http://${suite.served.origin}/sql/health`)).json()).toMatchObject({ status: 'ok' })
+    expect(await suite.served.registry.metrics()).toContain(
       'neon_gateway_request_duration_seconds_count{route="query",status="200"}',
     )
   })

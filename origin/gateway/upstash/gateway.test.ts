@@ -1,17 +1,12 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { redisEngines } from '../../redis/test-engines.ts'
-import { type Body, type Call, type OpenGateway, openGateway, tokens } from './testing.ts'
+import { type Body, gatewaySuite, tokens } from './testing.ts'
 
 describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
-  let open: OpenGateway
-  beforeAll(async () => {
-    open = await openGateway(engine)
-  })
-  afterAll(() => open.close())
-  beforeEach(() => open.call('/', ['FLUSHALL']))
-  const call: Call = (...request) => open.call(...request)
+  const suite = gatewaySuite(engine)
+  const { call } = suite
 
   describe('encoding', () => {
     const base64 = { 'upstash-encoding': 'base64' }
@@ -49,7 +44,7 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
 
     it('carries numbers as they were written', async () => {
       const send = async (body: string) =>
-        (await fetch(open.url, { method: 'POST', headers: { authorization: 'Bearer write-token' }, body })).text()
+        (await fetch(suite.url, { method: 'POST', headers: { authorization: 'Bearer write-token' }, body })).text()
       await send('["SET","big",12345678901234567890]')
       expect(await send('["GET","big"]')).toBe('{"result":"12345678901234567890"}')
       await send('["SET","big",9223372036854775806]')
@@ -68,9 +63,9 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
     })
 
     it('takes the token from the query', async () => {
-      const answer = await fetch(`${open.url}/ping?_token=write-token`)
+      const answer = await fetch(`${suite.url}/ping?_token=write-token`)
       expect(await answer.json()).toEqual({ result: 'PONG' })
-      expect((await fetch(`${open.url}/ping?_token=wrong`)).status).toBe(401)
+      expect((await fetch(`${suite.url}/ping?_token=wrong`)).status).toBe(401)
     })
 
     it('refuses broken encodings and other methods', async () => {
@@ -81,7 +76,7 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
 
   describe('tokens', () => {
     it.each([{}, { authorization: '' }, { authorization: 'Bearer nobody' }])('refuses %o', async (headers) => {
-      const response = await fetch(open.url, { method: 'POST', headers, body: '["GET","k"]' } as RequestInit)
+      const response = await fetch(suite.url, { method: 'POST', headers, body: '["GET","k"]' } as RequestInit)
       expect(response.status).toBe(401)
       expect(response.headers.get('upstash-sync-token')).toBeTruthy()
       expect(((await response.json()) as Body).error).toMatch(/^WRONGPASS /)
@@ -175,7 +170,7 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
       ['/pipeline', '[[]]'],
       ['/multi-exec', 'null'],
     ])('answers 400 to %s with %s', async (path, body) => {
-      const response = await fetch(open.url + path, {
+      const response = await fetch(suite.url + path, {
         method: 'POST',
         headers: { authorization: 'Bearer write-token' },
         body,

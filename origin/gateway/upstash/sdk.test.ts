@@ -1,18 +1,13 @@
 import { Redis } from '@upstash/redis'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { redisEngines } from '../../redis/test-engines.ts'
-import { type Call, type OpenGateway, openGateway } from './testing.ts'
+import { gatewaySuite } from './testing.ts'
 
 describe.each(redisEngines())('the SDK of Upstash on $name', (engine) => {
-  let open: OpenGateway
-  beforeAll(async () => {
-    open = await openGateway(engine)
-  })
-  afterAll(() => open.close())
-  beforeEach(() => open.call('/', ['FLUSHALL']))
-  const call: Call = (...request) => open.call(...request)
+  const suite = gatewaySuite(engine)
+  const { call } = suite
   const sdk = (options = {}): Redis =>
-    new Redis({ url: open.url, token: 'write-token', enableTelemetry: false, ...options })
+    new Redis({ url: suite.url, token: 'write-token', enableTelemetry: false, ...options })
 
   const variants = [
     { variant: 'as it comes', options: {} },

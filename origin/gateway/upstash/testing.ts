@@ -1,5 +1,5 @@
 /** A gateway in front of one kind of Redis, for tests. */
-import { expect, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, vi } from 'vitest'
 import type { RedisEngine } from '../../redis/test-engines.ts'
 import { startUpstashGateway } from './server.ts'
 
@@ -13,21 +13,21 @@ export interface Body {
 export const tokens = { readWrite: ['write-token'], readOnly: ['read-token'] }
 
 /** One request without the SDK. */
-export type Call = (
+type Call = (
   path: string,
   body?: unknown,
   headers?: Record<string, string>,
   method?: string,
 ) => Promise<{ status: number; body: Body; headers: Headers }>
 
-export interface OpenGateway {
+interface OpenGateway {
   url: string
   call: Call
   close(): Promise<void>
 }
 
 /** Starts Redis and the gateway, and resolves when they have met. */
-export async function openGateway(engine: RedisEngine): Promise<OpenGateway> {
+async function openGateway(engine: RedisEngine): Promise<OpenGateway> {
   const server = await engine.start()
   const gateway = await startUpstashGateway({ redis: { url: server.url }, tokens, limits: { bodyBytes: 100_000 } })
   const { url } = gateway
@@ -46,5 +46,21 @@ export async function openGateway(engine: RedisEngine): Promise<OpenGateway> {
       await gateway.close()
       await server.close()
     },
+  }
+}
+
+/** A gateway for all tests of the suite that calls this. Each of them begins with an empty Redis. */
+export function gatewaySuite(engine: RedisEngine): Pick<OpenGateway, 'url' | 'call'> {
+  let open: OpenGateway
+  beforeAll(async () => {
+    open = await openGateway(engine)
+  })
+  beforeEach(() => open.call('/', ['FLUSHALL']))
+  afterAll(() => open.close())
+  return {
+    get url() {
+      return open.url
+    },
+    call: (...request) => open.call(...request),
   }
 }
