@@ -4,6 +4,7 @@ import { type Clock, createIdFactory, type IdFactory, type Random } from '#core/
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import { createKeyring } from './auth/keyring.ts'
+import { createRevocations, type Revocations } from './auth/revocations.ts'
 import { createTokenVerifier, type TokenVerifier } from './auth/tokens.ts'
 import { type Config, readConfig } from './config.ts'
 import { type OriginClient, originClient } from './data/origin.ts'
@@ -24,6 +25,7 @@ export interface Services {
   readonly origin: OriginClient
   readonly queues: EdgeQueues
   readonly tokens: TokenVerifier
+  readonly revocations: Revocations
   readonly limits: RateLimits
   /** What this isolate remembers of posts and lists, bounded. */
   readonly feedIsolate: FeedIsolate
@@ -42,6 +44,11 @@ export function buildServices(env: ApiEnv, clock: Clock, random: Random): Servic
   const origin = originClient(config.origin, createBreaker(BREAKER, clock))
   const keyring = createKeyring({ configured: config.jwks, redis, origin, clock })
   const tokens = createTokenVerifier({ keyring, origin, db, redis, clock })
+  const feedIsolate = new FeedIsolate({
+    ...(config.postCacheBytes === null ? {} : { postCacheBytes: config.postCacheBytes }),
+    onSessionRevoked: (sessionId) => tokens.revoke(sessionId),
+    onForget: () => tokens.forgetAll(),
+  })
   return Object.freeze({
     config,
     clock,
@@ -52,11 +59,9 @@ export function buildServices(env: ApiEnv, clock: Clock, random: Random): Servic
     origin,
     queues: edgeQueues(env.EVENTS, env.DEFERRED_WRITES),
     tokens,
+    revocations: createRevocations({ redis, isolate: feedIsolate, clock }),
     limits: createRateLimits(env, clock),
-    feedIsolate: new FeedIsolate({
-      ...(config.postCacheBytes === null ? {} : { postCacheBytes: config.postCacheBytes }),
-      onSessionRevoked: (sessionId) => tokens.revoke(sessionId),
-    }),
+    feedIsolate,
     lastPages: lastPages(clock, () => caches.default),
     images: env.IMAGES,
   })

@@ -36,6 +36,8 @@ export interface TokenVerifier {
   verify(token: string, reads: boolean, trace: CallTrace): Promise<Viewer>
   /** Forgets the tokens of a session that ended, here or elsewhere: their next use asks Redis. */
   revoke(sessionId: string): void
+  /** Forgets all: sessions may have ended unheard. */
+  forgetAll(): void
   /** For /.well-known/jwks.json. */
   publicKeys(trace: CallTrace): Promise<readonly PublicJwk[]>
 }
@@ -111,6 +113,10 @@ export function createTokenVerifier(ports: TokenPorts): TokenVerifier {
     },
     revoke(sessionId) {
       for (const token of ofSession.get(sessionId) ?? []) forget(token)
+    },
+    forgetAll() {
+      cache.clear()
+      ofSession.clear()
     },
     publicKeys: (trace) => keyring.published(trace),
   }

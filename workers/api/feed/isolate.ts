@@ -25,6 +25,8 @@ export interface IsolateOptions {
   postCacheBytes?: number
   /** Told of each session that ended, as the delta brings it; repeatedly, since reads of it overlap. */
   onSessionRevoked?: (sessionId: string) => void
+  /** Told that changes may have been missed: the last delta is older than the delta's retention. */
+  onForget?: () => void
 }
 
 export class FeedIsolate {
@@ -36,6 +38,7 @@ export class FeedIsolate {
   slate: SlateEntry[] = []
   trending: { id: Id; score: number }[] = []
   private readonly onSessionRevoked: (sessionId: string) => void
+  private readonly onForget: () => void
   private sharedReadMs = 0
   private deltaSinceMs = 0
   /** When a delta was last asked for, and when one was last read: an outage must not pass for a series of reads. */
@@ -45,6 +48,7 @@ export class FeedIsolate {
   constructor(options: IsolateOptions = {}) {
     this.posts = new PostCache(options.postCacheBytes ?? POST_CACHE_BYTES)
     this.onSessionRevoked = options.onSessionRevoked ?? (() => {})
+    this.onForget = options.onForget ?? (() => {})
   }
 
   /**
@@ -52,10 +56,19 @@ export class FeedIsolate {
    * or null.
    */
   deltaDue(nowMs: number): number | null {
-    if (nowMs - this.deltaAskedMs < DELTA_EVERY_MS) return null
+    return nowMs - this.deltaAskedMs < DELTA_EVERY_MS ? null : this.askDelta(nowMs)
+  }
+
+  /** For a request that reads the delta now, whoever else does: since when. */
+  askDelta(nowMs: number): number {
     if (nowMs - this.deltaReadMs > TTL.delta * 1000) this.forget(nowMs)
     this.deltaAskedMs = nowMs
     return this.deltaSinceMs
+  }
+
+  /** Milliseconds since the newest read of the delta was sent: how far behind this isolate may be. */
+  deltaAgeMs(nowMs: number): number {
+    return nowMs - this.deltaReadMs
   }
 
   /** @param askedMs when the delta was asked for: what was announced later comes with the next one */
@@ -120,6 +133,7 @@ export class FeedIsolate {
     this.posts.clear()
     this.celebrities.clear()
     this.users.clear()
+    this.onForget()
     this.deltaSinceMs = nowMs
   }
 }

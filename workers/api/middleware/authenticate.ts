@@ -1,7 +1,8 @@
 /** Reads the bearer token, if there is one. Routes that need a viewer say so with `requireViewer`. */
 import type { MiddlewareHandler } from 'hono'
 import { problems } from '#core/problem.ts'
-import type { AppEnv } from '../context.ts'
+import type { AppContext, AppEnv } from '../context.ts'
+import { logFault } from '../data/after-commit.ts'
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i
 
@@ -13,14 +14,33 @@ export function bearerToken(header: string | null): string | null {
   return token
 }
 
+/** Brings the delta along in its own pipeline: it hears of ended sessions while it reads, not before. */
+const BRINGS_DELTA = '/v1/feed'
+
 export function authenticate(): MiddlewareHandler<AppEnv> {
   return async function authenticateViewer(c, next) {
     const token = bearerToken(c.req.raw.headers.get('authorization'))
-    if (token !== null) {
-      const { tokens } = c.get('services')
-      const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
-      c.set('viewer', tokens.remembered(token, reads) ?? (await tokens.verify(token, reads, c.get('trace'))))
-    }
+    if (token === null) return next()
+    const { tokens } = c.get('services')
+    const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
+    const viewer = async () => tokens.remembered(token, reads) ?? (await tokens.verify(token, reads, c.get('trace')))
+    const bringsDelta = reads && c.req.path === BRINGS_DELTA
+    if (!bringsDelta && tokens.remembered(token, reads) !== null) await hearOfRevocations(c)
+    c.set('viewer', await viewer())
     await next()
+    if (!bringsDelta || tokens.remembered(token, reads) !== null) return
+    // Forgotten while the feed was read: the answer goes to nobody unless the session still stands.
+    await viewer().catch((error: unknown) => {
+      c.res = undefined
+      throw error
+    })
   }
+}
+
+/** Before a token that this isolate remembers is trusted; a new one is looked up in Redis anyway. */
+async function hearOfRevocations(c: AppContext): Promise<void> {
+  const reading = c.get('services').revocations.catchUp((work) => {
+    c.executionCtx.waitUntil(work.catch((error: unknown) => logFault(c, 'delta', error)))
+  })
+  if (reading !== null) await c.get('timings').time('redis', () => reading)
 }
