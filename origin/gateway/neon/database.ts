@@ -33,48 +33,53 @@ const NOT_NOW = new Set(['53300', '57P01', '57P02', '57P03'])
 const TERMINATED = 'connection to the database was lost: whether the request took effect is not known'
 
 export function connectDatabase(target: TargetSettings, limits: NeonGatewayLimits, logger: GatewayLogger): Database {
-  const pool = new pg.Pool({
-    connectionString: target.url,
-    max: limits.poolConnections,
-    connectionTimeoutMillis: limits.queueTimeoutMs,
-    statement_timeout: limits.statementTimeoutMs,
-    application_name: 'neon-gateway',
-    keepAlive: true,
-  })
-  // Without a listener, an idle connection that breaks would end the process. The pool replaces it by itself.
-  pool.on('error', (error) => logger.warn({ err: error }, 'idle connection to Postgres lost'))
-  // The same for one that breaks while it is lent out: there the running flight is told as well.
-  pool.on('connect', (client) => void client.on('error', () => {}))
+  return new PooledDatabase(target, limits, logger)
+}
 
-  async function acquire(): Promise<pg.PoolClient> {
-    if (pool.waitingCount >= limits.queuedRequests) throw busy('too many requests are waiting for the database')
-    try {
-      return await pool.connect()
-    } catch (error) {
-      if (error instanceof pg.DatabaseError && !NOT_NOW.has(error.code ?? '')) {
-        logger.error({ err: error }, 'Postgres refuses the gateway')
-        throw new GatewayError(502, 'the database refuses the gateway', { code: '08004' })
-      }
-      logger.warn({ err: error }, 'no connection to Postgres')
-      throw busy('no connection to the database')
-    }
+class PooledDatabase implements Database {
+  readonly #pool: pg.Pool
+  readonly #limits: NeonGatewayLimits
+  readonly #logger: GatewayLogger
+
+  constructor(target: TargetSettings, limits: NeonGatewayLimits, logger: GatewayLogger) {
+    this.#limits = limits
+    this.#logger = logger
+    this.#pool = new pg.Pool({
+      connectionString: target.url,
+      max: limits.poolConnections,
+      connectionTimeoutMillis: limits.queueTimeoutMs,
+      statement_timeout: limits.statementTimeoutMs,
+      application_name: 'neon-gateway',
+      keepAlive: true,
+    })
+    // Without a listener, an idle connection that breaks would end the process. The pool replaces it by itself.
+    this.#pool.on('error', (error) => logger.warn({ err: error }, 'idle connection to Postgres lost'))
+    // The same for one that breaks while it is lent out: there the running flight is told as well.
+    this.#pool.on('connect', (client) => void client.on('error', () => {}))
   }
 
-  async function run(request: SqlRequest, signal: AbortSignal): Promise<StatementResult[]> {
-    const client = await acquire()
+  get connections(): number {
+    return this.#pool.totalCount
+  }
+
+  get queued(): number {
+    return this.#pool.waitingCount
+  }
+
+  async run(request: SqlRequest, signal: AbortSignal): Promise<StatementResult[]> {
+    const { requestTimeoutMs, resultBytes } = this.#limits
+    const client = await this.#acquire()
     const lease = new Lease(client)
     if (signal.aborted) {
       lease.end()
       throw abandoned()
     }
-    const deadline = setTimeout(
-      () => lease.interrupt(new GatewayError(504, 'the request took too long', { code: '57014' })),
-      limits.requestTimeoutMs,
-    )
+    const tooLong = () => lease.interrupt(new GatewayError(504, 'the request took too long', { code: '57014' }))
+    const deadline = setTimeout(tooLong, requestTimeoutMs)
     const onAbort = () => lease.interrupt(abandoned())
     signal.addEventListener('abort', onAbort)
     try {
-      return await Promise.race([lease.interrupted, transact(client, request, limits.resultBytes)])
+      return await Promise.race([lease.interrupted, transact(client, request, resultBytes)])
     } catch (error) {
       lease.failed(error, request.begin !== undefined)
       throw translate(error)
@@ -86,26 +91,37 @@ export function connectDatabase(target: TargetSettings, limits: NeonGatewayLimit
     }
   }
 
-  return {
-    run,
-    async ping() {
-      const client = await acquire()
-      const lease = new Lease(client)
-      const deadline = setTimeout(() => lease.interrupt(busy('the database does not answer')), limits.queueTimeoutMs)
-      try {
-        await Promise.race([lease.interrupted, client.query('SELECT 1')])
-      } finally {
-        clearTimeout(deadline)
-        lease.end()
+  async ping(): Promise<void> {
+    const client = await this.#acquire()
+    const lease = new Lease(client)
+    const silent = () => lease.interrupt(busy('the database does not answer'))
+    const deadline = setTimeout(silent, this.#limits.queueTimeoutMs)
+    try {
+      await Promise.race([lease.interrupted, client.query('SELECT 1')])
+    } finally {
+      clearTimeout(deadline)
+      lease.end()
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#pool.end()
+  }
+
+  async #acquire(): Promise<pg.PoolClient> {
+    if (this.#pool.waitingCount >= this.#limits.queuedRequests) {
+      throw busy('too many requests are waiting for the database')
+    }
+    try {
+      return await this.#pool.connect()
+    } catch (error) {
+      if (error instanceof pg.DatabaseError && !NOT_NOW.has(error.code ?? '')) {
+        this.#logger.error({ err: error }, 'Postgres refuses the gateway')
+        throw new GatewayError(502, 'the database refuses the gateway', { code: '08004' })
       }
-    },
-    get connections() {
-      return pool.totalCount
-    },
-    get queued() {
-      return pool.waitingCount
-    },
-    close: () => pool.end(),
+      this.#logger.warn({ err: error }, 'no connection to Postgres')
+      throw busy('no connection to the database')
+    }
   }
 }
 

@@ -44,42 +44,82 @@ interface ConnectionParts {
  * else, one that waits in a queue cannot.
  */
 export function connectRedis(parts: ConnectionParts): RedisConnection {
-  const { settings, limits, logger, now, random } = parts
-  let socket: RespSocket | undefined
-  let stopped = false
-  const stopWaiting: { now?: () => void } = {}
+  return new SharedConnection(parts)
+}
 
-  const pause = (milliseconds: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      stopWaiting.now = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+class SharedConnection implements RedisConnection {
+  readonly #parts: ConnectionParts
+  #socket: RespSocket | undefined
+  #isStopped = false
+  /** Ends the pause between two tries; does nothing when there is none. */
+  #endPause = (): void => {}
+  readonly #sweep: NodeJS.Timeout
+  readonly #done: Promise<void>
 
-  function use(opened: RespSocket): void {
-    // A stale connection serves on until its successor stands, then finishes what is under way.
-    socket?.retire()
-    socket = opened
-    const forget = (): void => {
-      if (socket !== opened) return
-      socket = undefined
-      if (!stopped) logger.warn({ reason: opened.failure?.message }, 'redis: connection lost')
-    }
-    opened.closed.then(forget, forget)
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts
+    const { commandTimeoutMs } = parts.limits
+    // A timer a request would cost more than the request's own bookkeeping; a tenth of the limit is exact enough.
+    this.#sweep = setInterval(
+      () => this.#socket?.expire(commandTimeoutMs),
+      Math.max(5, Math.min(100, commandTimeoutMs / 10)),
+    )
+    this.#sweep.unref()
+    this.#done = this.#keepConnected()
   }
 
-  async function keepConnected(): Promise<void> {
+  get ready(): boolean {
+    return this.#socket !== undefined
+  }
+
+  get inFlight(): number {
+    return this.#socket?.inFlight ?? 0
+  }
+
+  pipeline(exchange: Exchange): Promise<Answer> {
+    const { limits } = this.#parts
+    const socket = this.#socket
+    if (socket === undefined) return Promise.reject(redisAway())
+    if (socket.inFlight + exchange.replies > limits.inFlightCommands)
+      return Promise.reject(tooBusy('commands in flight'))
+    if (socket.inFlightBytes + exchange.wire.length > limits.inFlightBytes)
+      return Promise.reject(tooBusy('bytes in flight'))
+    return socket.exchange(exchange)
+  }
+
+  async dedicated(): Promise<DedicatedConnection> {
+    if (this.#socket === undefined) throw redisAway()
+    try {
+      return await this.#open()
+    } catch {
+      throw redisAway()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isStopped = true
+    clearInterval(this.#sweep)
+    this.#endPause()
+    this.#socket?.destroy()
+    await this.#done
+  }
+
+  #open(): Promise<RespSocket> {
+    const { settings, limits, now } = this.#parts
+    return RespSocket.open(settings, limits.replyBytes, now)
+  }
+
+  async #keepConnected(): Promise<void> {
+    const { logger, random } = this.#parts
     let pauseMs = FIRST_PAUSE_MS
-    while (!stopped) {
+    while (!this.#isStopped) {
       try {
-        const opened = await RespSocket.open(settings, limits.replyBytes, now)
-        if (stopped) {
+        const opened = await this.#open()
+        if (this.#isStopped) {
           opened.destroy()
           return
         }
-        use(opened)
+        this.#use(opened)
         logger.info({}, 'redis: connected')
         await opened.stale
         // One that stands but is read-only may be so on purpose: do not knock every 50 ms.
@@ -89,48 +129,30 @@ export function connectRedis(parts: ConnectionParts): RedisConnection {
         logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'redis: not reachable')
       }
       // Without jitter all gateways of a fleet would knock on a restarting server at the same moments.
-      if (!stopped) await pause(pauseMs * (0.5 + random() / 2))
+      if (!this.#isStopped) await this.#pause(pauseMs * (0.5 + random() / 2))
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
     }
   }
 
-  // A timer a request would cost more than the request's own bookkeeping; a tenth of the limit is exact enough.
-  const sweep = setInterval(
-    () => socket?.expire(limits.commandTimeoutMs),
-    Math.max(5, Math.min(100, limits.commandTimeoutMs / 10)),
-  )
-  sweep.unref()
-  const done = keepConnected()
+  #use(opened: RespSocket): void {
+    // A stale connection serves on until its successor stands, then finishes what is under way.
+    this.#socket?.retire()
+    this.#socket = opened
+    const forget = (): void => {
+      if (this.#socket !== opened) return
+      this.#socket = undefined
+      if (!this.#isStopped) this.#parts.logger.warn({ reason: opened.failure?.message }, 'redis: connection lost')
+    }
+    opened.closed.then(forget, forget)
+  }
 
-  return {
-    get ready() {
-      return socket !== undefined
-    },
-    get inFlight() {
-      return socket?.inFlight ?? 0
-    },
-    pipeline(exchange) {
-      if (socket === undefined) return Promise.reject(redisAway())
-      if (socket.inFlight + exchange.replies > limits.inFlightCommands)
-        return Promise.reject(tooBusy('commands in flight'))
-      if (socket.inFlightBytes + exchange.wire.length > limits.inFlightBytes)
-        return Promise.reject(tooBusy('bytes in flight'))
-      return socket.exchange(exchange)
-    },
-    async dedicated() {
-      if (socket === undefined) throw redisAway()
-      try {
-        return await RespSocket.open(settings, limits.replyBytes, now)
-      } catch {
-        throw redisAway()
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      this.#endPause = () => {
+        clearTimeout(timer)
+        resolve()
       }
-    },
-    async close() {
-      stopped = true
-      clearInterval(sweep)
-      stopWaiting.now?.()
-      socket?.destroy()
-      await done
-    },
+    })
   }
 }

@@ -31,10 +31,7 @@ export function createStreams(redis: RedisConnection, limits: GatewayLimits): St
     response: ServerResponse,
     headers: Record<string, string>,
   ): Promise<void> {
-    // MONITOR shows every command of every client, values and all.
-    if (command[0] === 'MONITOR' && access === 'readOnly') throw new GatewayError(400, noPermission('MONITOR'))
-    if (command[0] !== 'MONITOR' && command.length < 2)
-      throw badRequest(`ERR wrong number of arguments for '${String(command[0]).toLowerCase()}' command`)
+    check(command, access)
     if (ends.size + opening >= limits.streams) throw tooBusy('streams')
     opening++
     const connection = await redis.dedicated().finally(() => opening--)
@@ -42,14 +39,7 @@ export function createStreams(redis: RedisConnection, limits: GatewayLimits): St
       connection.destroy()
       return
     }
-    response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache, no-transform',
-      // nginx holds streams back unless told otherwise.
-      'x-accel-buffering': 'no',
-      ...headers,
-    })
-    response.flushHeaders()
+    begin(response, headers)
     const heartbeat = setInterval(() => send(response, HEARTBEAT, limits), limits.streamHeartbeatMs)
     const end = (): void => {
       clearInterval(heartbeat)
@@ -73,6 +63,25 @@ export function createStreams(redis: RedisConnection, limits: GatewayLimits): St
       for (const end of [...ends]) end()
     },
   }
+}
+
+/** @throws {GatewayError} 400 */
+function check(command: Command, access: Access): void {
+  // MONITOR shows every command of every client, values and all.
+  if (command[0] === 'MONITOR' && access === 'readOnly') throw new GatewayError(400, noPermission('MONITOR'))
+  if (command[0] !== 'MONITOR' && command.length < 2)
+    throw badRequest(`ERR wrong number of arguments for '${String(command[0]).toLowerCase()}' command`)
+}
+
+function begin(response: ServerResponse, headers: Record<string, string>): void {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    // nginx holds streams back unless told otherwise.
+    'x-accel-buffering': 'no',
+    ...headers,
+  })
+  response.flushHeaders()
 }
 
 /** Sends to a client; one that does not read is cut off, as Redis cuts off its own slow subscribers. */
