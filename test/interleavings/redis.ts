@@ -1,7 +1,7 @@
 /** The embedded engine without its socket: pipelines of which others' commands may come in between, as Redis allows. */
 import type { Clock } from '#core/ids.ts'
 import { type Command, RedisCommandError, type RedisPort, type Reply } from '#core/redis.ts'
-import type { Client } from '../../origin/embedded/redis/command.ts'
+import { detachedClient } from '../../origin/embedded/redis/detached-client.ts'
 import { createEngine } from '../../origin/embedded/redis/engine.ts'
 import { type Reply as EngineReply, ReplyError, Status } from '../../origin/embedded/redis/reply.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -22,24 +22,7 @@ export function directRedis(clock: Clock): DirectRedis {
       throw error
     },
   })
-  const client: Client = {
-    id: 1,
-    connectedAt: 0,
-    address: '',
-    name: '',
-    library: {},
-    db: 0,
-    transaction: undefined,
-    transactionFailed: false,
-    watched: [],
-    watchBroken: false,
-    channels: new Set(),
-    patterns: new Set(),
-    monitoring: false,
-    scripted: false,
-    push: () => {},
-    quit: () => {},
-  }
+  const client = detachedClient({ id: 1, connectedAt: 0, address: '', name: '' })
   return { execute: (command) => plain(command, engine.execute(client, command.map(String))) }
 }
 

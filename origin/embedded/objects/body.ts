@@ -21,6 +21,8 @@ interface Digest {
   base64(): string
 }
 
+/** Above the longest document: a completion that names 10,000 parts. */
+const MAX_TEXT_BYTES = 4 * 1024 * 1024
 const CHECKSUM_HEADER = /^x-amz-checksum-(sha256|sha1|crc32|crc32c|crc64nvme)$/
 
 /**
@@ -37,12 +39,7 @@ export async function receiveBody(
   maxBytes: number,
 ): Promise<ReceivedBody> {
   const isChunked = claim.hash.startsWith('STREAMING-')
-  const expectedSize = declaredSize(request, isChunked)
-  if (expectedSize > maxBytes)
-    throw new S3Error('EntityTooLarge', `The most that may be sent here is ${maxBytes} bytes.`)
-  const expected = expectedChecksums(request)
-  const digests = createDigests(expected, claim)
-  continueIfAsked(request, response)
+  const { expectedSize, expected, digests } = admit(request, response, claim, { isChunked, maxBytes })
   const onTrailer = (name: string, value: string): void => {
     const algorithm = CHECKSUM_HEADER.exec(name)?.[1]
     if (algorithm && expected.has(algorithm)) expected.set(algorithm, value)
@@ -69,13 +66,8 @@ export async function receiveBody(
  * @throws S3Error as `receiveBody` does
  */
 export async function receiveText(request: S3Request, response: ServerResponse, claim: PayloadClaim): Promise<string> {
-  const maxBytes = 4 * 1024 * 1024
-  const expectedSize = declaredSize(request, false)
-  if (expectedSize > maxBytes)
-    throw new S3Error('EntityTooLarge', `The most that may be sent here is ${maxBytes} bytes.`)
-  const expected = expectedChecksums(request)
-  const digests = createDigests(expected, claim)
-  continueIfAsked(request, response)
+  const bounds = { isChunked: false, maxBytes: MAX_TEXT_BYTES }
+  const { expectedSize, expected, digests } = admit(request, response, claim, bounds)
   const chunks: Buffer[] = []
   for await (const chunk of bodyOf(request)) {
     for (const digest of digests.values()) digest.update(chunk)
@@ -85,6 +77,22 @@ export async function receiveText(request: S3Request, response: ServerResponse, 
   if (body.length !== expectedSize) throw incomplete()
   verified(request, claim, body.length, digests, expected)
   return body.toString('utf8')
+}
+
+/** Reads from the headers what the body has to be, and lets a client that asked send it. */
+function admit(
+  request: S3Request,
+  response: ServerResponse,
+  claim: PayloadClaim,
+  { isChunked, maxBytes }: { isChunked: boolean; maxBytes: number },
+) {
+  const expectedSize = declaredSize(request, isChunked)
+  if (expectedSize > maxBytes)
+    throw new S3Error('EntityTooLarge', `The most that may be sent here is ${maxBytes} bytes.`)
+  const expected = expectedChecksums(request)
+  const digests = createDigests(expected, claim)
+  continueIfAsked(request, response)
+  return { expectedSize, expected, digests }
 }
 
 /** A refusal in the middle must not destroy the stream: its connection still has to carry the answer. */

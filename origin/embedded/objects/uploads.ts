@@ -75,11 +75,7 @@ export function createUploads(bucket: Bucket, minPartBytes: number, newId: () =>
     find,
     async create(fields) {
       const upload: Upload = { ...fields, uploadId: newId() }
-      const aside = join(tmp, upload.uploadId)
-      await mkdir(aside)
-      await writeFile(join(aside, 'upload.json'), JSON.stringify(upload), { flush: true })
-      await rename(aside, join(root, upload.uploadId))
-      await syncFolder(root)
+      await writeUpload(root, upload, join(tmp, upload.uploadId))
       return upload
     },
     async putPart(upload, staged, part) {
@@ -113,6 +109,13 @@ export function createUploads(bucket: Bucket, minPartBytes: number, newId: () =>
         .sort((a, b) => compareUtf8(a.key, b.key) || a.initiated - b.initiated || (a.uploadId < b.uploadId ? -1 : 1))
     },
   }
+}
+
+async function writeUpload(root: string, upload: Upload, aside: string): Promise<void> {
+  await mkdir(aside)
+  await writeFile(join(aside, 'upload.json'), JSON.stringify(upload), { flush: true })
+  await rename(aside, join(root, upload.uploadId))
+  await syncFolder(root)
 }
 
 async function readUpload(root: string, uploadId: string): Promise<Upload | undefined> {

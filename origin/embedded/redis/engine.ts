@@ -3,10 +3,10 @@ import type { Client, CommandSpec, Engine } from './command.ts'
 import { commandTable } from './commands/index.ts'
 import { ALLOWED_WHILE_SUBSCRIBED, isSubscribed } from './commands/pubsub.ts'
 import { endTransaction, NOT_QUEUED } from './commands/transactions.ts'
+import { scriptClient } from './detached-client.ts'
 import { Database, type Surroundings } from './keyspace.ts'
 import { LuaInterpreter } from './lua/interpreter.ts'
 import { errors, QUEUED, type Reply, ReplyError, Status } from './reply.ts'
-import { scriptClient } from './script-client.ts'
 
 const DATABASES = 16
 /** Active expiry goes on while more than this share of the looked-at keys was over, at most so many rounds. */

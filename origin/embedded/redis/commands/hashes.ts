@@ -2,9 +2,8 @@ import { type Call, type CommandSpec, read, write } from '../command.ts'
 import { parseLongDouble } from '../long-double.ts'
 import { fitsInt64, int64 } from '../numbers.ts'
 import { errors, OK, type Reply, ReplyError } from '../reply.ts'
-import { cursorArg, scanOptions, scanPage } from '../scan.ts'
 import { addFloats, addIntegers, integerReply, isInfinite } from './counters.ts'
-import { randomPicks } from './random-picks.ts'
+import { type Pairs, randomPairs, scanPairs } from './pairs.ts'
 
 const create = () => new Map<string, string>()
 
@@ -73,24 +72,9 @@ function hincrbyfloat({ db }: Call, argv: readonly string[]): Reply {
   return sum
 }
 
-function hscan({ db }: Call, argv: readonly string[]): Reply {
-  cursorArg(argv[2]!)
-  const hash = db.read(argv[1]!, 'hash')
-  if (!hash) return ['0', []]
-  const options = scanOptions(argv, 2)
-  const { cursor, page } = scanPage(hash.keys(), hash.size, options)
-  return [String(cursor), page.flatMap((field) => [field, hash.get(field)!])]
-}
-
-function hrandfield({ engine, db }: Call, argv: readonly string[]): Reply {
-  const withValues = argv[3] !== undefined
-  const count = argv[2] === undefined ? undefined : randomPicks.countArg(argv[2], withValues)
-  if (withValues && (argv[3]!.toLowerCase() !== 'withvalues' || argv.length > 4)) throw errors.syntax()
-  const hash = db.read(argv[1]!, 'hash')
-  if (!hash) return count === undefined ? null : []
-  const fields = randomPicks.pick(hash.keys(), hash.size, count, engine.random)
-  if (count === undefined) return fields[0]!
-  return withValues ? fields.flatMap((field) => [field, hash.get(field)!]) : fields
+function pairsOf({ db }: Call, key: string): Pairs | undefined {
+  const hash = db.read(key, 'hash')
+  return hash && { size: hash.size, names: () => hash.keys(), value: (field) => hash.get(field)! }
 }
 
 export const hashCommands: readonly CommandSpec[] = [
@@ -108,6 +92,8 @@ export const hashCommands: readonly CommandSpec[] = [
   read('hstrlen', 3, ({ db }, argv) => db.read(argv[1]!, 'hash')?.get(argv[2]!)?.length ?? 0),
   write('hincrby', 4, hincrby),
   write('hincrbyfloat', 4, hincrbyfloat),
-  read('hscan', -3, hscan),
-  read('hrandfield', -2, hrandfield),
+  read('hscan', -3, (call, argv) => scanPairs(argv, () => pairsOf(call, argv[1]!))),
+  read('hrandfield', -2, (call, argv) =>
+    randomPairs(argv, 'withvalues', () => pairsOf(call, argv[1]!), call.engine.random),
+  ),
 ]

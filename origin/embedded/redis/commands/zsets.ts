@@ -1,9 +1,8 @@
 import { type Call, type CommandSpec, read, write } from '../command.ts'
 import { floatArg, formatDouble, integer } from '../numbers.ts'
 import { errors, type Reply, ReplyError } from '../reply.ts'
-import { cursorArg, scanOptions, scanPage } from '../scan.ts'
 import { type ScoredMember, SortedSet } from '../sorted-set.ts'
-import { randomPicks } from './random-picks.ts'
+import { type Pairs, randomPairs, scanPairs } from './pairs.ts'
 
 const FLAGS = new Set(['nx', 'xx', 'gt', 'lt', 'ch', 'incr'])
 
@@ -131,24 +130,15 @@ export function flatten(pairs: readonly ScoredMember[], withScores: boolean): st
   return flat
 }
 
-function zscan({ db }: Call, argv: readonly string[]): Reply {
-  cursorArg(argv[2]!)
-  const zset = db.read(argv[1]!, 'zset')
-  if (!zset) return ['0', []]
-  const options = scanOptions(argv, 2)
-  const { cursor, page } = scanPage(zset.members(), zset.size, options)
-  return [String(cursor), page.flatMap((member) => [member, formatDouble(zset.score(member)!)])]
-}
-
-function zrandmember({ engine, db }: Call, argv: readonly string[]): Reply {
-  const withScores = argv[3] !== undefined
-  const count = argv[2] === undefined ? undefined : randomPicks.countArg(argv[2], withScores)
-  if (withScores && (argv[3]!.toLowerCase() !== 'withscores' || argv.length > 4)) throw errors.syntax()
-  const zset = db.read(argv[1]!, 'zset')
-  if (!zset) return count === undefined ? null : []
-  const members = randomPicks.pick(zset.members(), zset.size, count, engine.random)
-  if (count === undefined) return members[0]!
-  return withScores ? members.flatMap((member) => [member, formatDouble(zset.score(member)!)]) : members
+function pairsOf({ db }: Call, key: string): Pairs | undefined {
+  const zset = db.read(key, 'zset')
+  return (
+    zset && {
+      size: zset.size,
+      names: () => zset.members(),
+      value: (member) => formatDouble(zset.score(member)!),
+    }
+  )
 }
 
 export const zsetCommands: readonly CommandSpec[] = [
@@ -162,6 +152,8 @@ export const zsetCommands: readonly CommandSpec[] = [
   read('zrevrank', -3, rank(true)),
   write('zpopmin', -2, pop(false)),
   write('zpopmax', -2, pop(true)),
-  read('zscan', -3, zscan),
-  read('zrandmember', -2, zrandmember),
+  read('zscan', -3, (call, argv) => scanPairs(argv, () => pairsOf(call, argv[1]!))),
+  read('zrandmember', -2, (call, argv) =>
+    randomPairs(argv, 'withscores', () => pairsOf(call, argv[1]!), call.engine.random),
+  ),
 ]
