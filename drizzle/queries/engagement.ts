@@ -115,6 +115,16 @@ export function replies(postId: Id, parentId: Id, limit: number, after: Id | nul
     ORDER BY comment_id LIMIT ${limit}::int`
 }
 
+/** Answers the row, or nothing when it is deleted or was edited at `at` (Unix milliseconds) or later. */
+export function editComment(edit: { postId: Id; commentId: Id; body: string; at: number }): SQL {
+  const { postId, commentId, body, at } = edit
+  const instant = sql`to_timestamp(${at}::double precision / 1000)`
+  return sql`UPDATE comments SET body = ${body}, edited_at = ${instant}, version = version + 1
+    WHERE post_id = ${postId}::bigint AND comment_id = ${commentId}::bigint AND deleted_at IS NULL
+      AND (edited_at IS NULL OR edited_at < ${instant})
+    RETURNING ${COMMENT}`
+}
+
 /** Leaves a tombstone without the text. Rows of `{ version }`: none when it was deleted before. */
 export function removeComment(postId: Id, commentId: Id): SQL {
   return sql`UPDATE comments SET deleted_at = now(), body = '', version = version + 1

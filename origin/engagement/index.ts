@@ -13,6 +13,15 @@ import { createRollUp, ROLL_UP } from './roll-up.ts'
 import { type EngagementService, engagementService } from './service.ts'
 import type { EngagementStore } from './store.ts'
 
+export {
+  BUCKET_ROWS,
+  type CassandraSession,
+  type CassandraSettings,
+  cassandraEngagement,
+  cassandraSession,
+  READ_WRITE_CONSISTENCIES,
+  SERIAL_CONSISTENCIES,
+} from './cassandra/index.ts'
 export { postgresEngagement } from './postgres.ts'
 export { likeVersion } from './service.ts'
 export type { EngagementStore, LikeState } from './store.ts'

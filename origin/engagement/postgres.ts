@@ -47,6 +47,12 @@ export function postgresEngagement(database: Database): EngagementStore {
     },
     topComments: (postId, limit, before) => readComments(queries.topComments(postId, limit, before)),
     replies: (postId, parentId, limit, after) => readComments(queries.replies(postId, parentId, limit, after)),
+    async editComment(edit) {
+      const [changed] = await readComments(queries.editComment(edit))
+      if (changed !== undefined) return { changed: true, comment: changed }
+      const [standing] = await readComments(queries.commentById(edit.postId, edit.commentId))
+      return standing === undefined ? null : { changed: false, comment: standing }
+    },
     async removeComment(postId, commentId) {
       const rows = await database.query(queries.removeComment(postId, commentId))
       return { changed: rows.length > 0 }

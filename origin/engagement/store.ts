@@ -33,6 +33,14 @@ export interface StoredComment {
 
 export type NewComment = Pick<StoredComment, 'postId' | 'commentId' | 'parentId' | 'userId' | 'body' | 'createdMs'>
 
+export interface CommentEdit {
+  postId: Id
+  commentId: Id
+  body: string
+  /** Unix milliseconds, as the edge stamped it. */
+  at: number
+}
+
 /** Every write is conditional, so any of them may be repeated; nothing here reads and then writes on what it read. */
 export interface EngagementStore {
   /**
@@ -55,6 +63,11 @@ export interface EngagementStore {
   topComments(postId: Id, limit: number, before: Id | null): Promise<StoredComment[]>
   /** Oldest first, without deleted ones. */
   replies(postId: Id, parentId: Id, limit: number, after: Id | null): Promise<StoredComment[]>
+  /**
+   * Replaces the text unless the comment is deleted or was edited at that instant or later, so that edits may repeat and
+   * come in any order. Null when there is no such comment, else the comment as it is then.
+   */
+  editComment(edit: CommentEdit): Promise<{ changed: boolean; comment: StoredComment } | null>
   /** Leaves a tombstone without text. `changed` is false when it was deleted before. */
   removeComment(postId: Id, commentId: Id): Promise<{ changed: boolean }>
 

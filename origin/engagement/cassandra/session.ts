@@ -1,0 +1,180 @@
+/**
+ * A line to Cassandra: prepared statements, token-aware, each with the consistency and the retries that its kind bears.
+ * What the cluster cannot do now is said as `problems.away`, so that the edge queues the write.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { auth, Client, type ClientOptions, policies, type QueryOptions, types } from 'cassandra-driver'
+import { problems } from '#core/problem.ts'
+import { migrateKeyspace } from './migrate.ts'
+import { isAway, isUndecided, RetryIdempotent } from './outcomes.ts'
+import type { CassandraSettings } from './settings.ts'
+
+export type Row = types.Row
+/** What a statement takes: a bigint column a bigint, a timestamp a Date; undefined leaves a column as it is. */
+export type Value = string | number | bigint | boolean | Date | types.Uuid | types.Tuple | readonly bigint[] | undefined
+
+/** What became of a conditional write. Unknown: it may have applied, or may yet; only a serial read tells. */
+export type Decision = 'applied' | 'refused' | 'unknown'
+
+export interface CassandraSession {
+  /** For pages: as fresh as the read consistency. */
+  list(query: string, params: readonly Value[]): Promise<Row[]>
+  /** For decisions and counts: sees every write that was acknowledged. */
+  read(query: string, params: readonly Value[]): Promise<Row[]>
+  /** All rows of a partition, a page at a time. */
+  scan(query: string, params: readonly Value[]): AsyncIterable<Row>
+  /** An aggregate over a partition: exact, and patient. */
+  aggregate(query: string, params: readonly Value[]): Promise<Row>
+  /** Sees conditional writes that are under way too, and finishes those that were cut off. */
+  readSerial(query: string, params: readonly Value[]): Promise<Row | null>
+  /** Only for statements that may be applied twice: they are tried again. */
+  write(query: string, params: readonly Value[]): Promise<void>
+  /** A statement with IF. Never tried again here: twice is not once. */
+  decide(query: string, params: readonly Value[]): Promise<Decision>
+  /** @throws Problem 503 when no node answers */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The edge gives a call two seconds; whoever waits longer does so for what must be finished. */
+const READ_TIMEOUT_MS = 5_000
+const AGGREGATE_TIMEOUT_MS = 30_000
+/** Rows of one page on the wire. */
+const FETCH_SIZE = 5_000
+/** After a failed connection, before the next is tried. */
+const RECONNECT_AFTER_MS = 1_000
+
+const LEVELS = {
+  LOCAL_ONE: types.consistencies.localOne,
+  ONE: types.consistencies.one,
+  LOCAL_QUORUM: types.consistencies.localQuorum,
+  QUORUM: types.consistencies.quorum,
+  LOCAL_SERIAL: types.consistencies.localSerial,
+  SERIAL: types.consistencies.serial,
+}
+
+/**
+ * Connects at first use, and brings the schema up to date before that: an origin that starts while Cassandra is away
+ * serves everything else meanwhile.
+ */
+export function cassandraSession(settings: CassandraSettings, onFailure: (error: unknown) => void): CassandraSession {
+  const list = LEVELS[settings.readConsistency]
+  const exact = LEVELS[settings.writeConsistency]
+  const serial = LEVELS[settings.serialConsistency]
+  const connected = keptConnection(settings, onFailure)
+
+  const execute = async (query: string, params: readonly Value[], options: QueryOptions) => {
+    const client = await connected.client()
+    return client.execute(query, [...params], { prepare: true, ...options })
+  }
+  const run = (query: string, params: readonly Value[], options: QueryOptions) =>
+    execute(query, params, { isIdempotent: true, ...options }).catch(sayAway)
+  const rows = async (query: string, params: readonly Value[], options: QueryOptions) =>
+    (await run(query, params, options)).rows
+
+  return {
+    list: (query, params) => rows(query, params, { consistency: list }),
+    read: (query, params) => rows(query, params, { consistency: exact }),
+    async *scan(query, params) {
+      let pageState: string | null = null
+      do {
+        const from: QueryOptions = pageState === null ? {} : { pageState }
+        const page = await run(query, params, { consistency: list, fetchSize: FETCH_SIZE, ...from })
+        // Where the rows are an exact multiple of the page size, the last page is empty.
+        yield* page.rows
+        pageState = page.pageState ?? null
+      } while (pageState !== null)
+    },
+    async aggregate(query, params) {
+      const [row] = await rows(query, params, { consistency: exact, readTimeout: AGGREGATE_TIMEOUT_MS })
+      if (row === undefined) throw new Error('an aggregate answers a row')
+      return row
+    },
+    readSerial: async (query, params) => (await rows(query, params, { consistency: serial }))[0] ?? null,
+    async write(query, params) {
+      await run(query, params, { consistency: exact })
+    },
+    async decide(query, params) {
+      const options = { consistency: exact, serialConsistency: serial, isIdempotent: false, retry: never }
+      try {
+        const { rows } = await execute(query, params, options)
+        return rows[0]?.['[applied]'] === true ? 'applied' : 'refused'
+      } catch (error) {
+        return isUndecided(error) ? 'unknown' : sayAway(error)
+      }
+    },
+    async ping() {
+      await rows('SELECT release_version FROM system.local', [], { consistency: types.consistencies.localOne })
+    },
+    close: () => connected.close(),
+  }
+}
+
+const never = new policies.retry.FallthroughRetryPolicy()
+
+function sayAway(error: unknown): never {
+  throw isAway(error) ? problems.away('Cassandra', 2, error) : error
+}
+
+/** One client for all; after a failure the next caller tries again, but not at once. */
+function keptConnection(settings: CassandraSettings, onFailure: (error: unknown) => void) {
+  let opening: Promise<Client> | null = null
+  return {
+    client(): Promise<Client> {
+      opening ??= connect(settings).catch((error: unknown) => {
+        onFailure(error)
+        // Whoever comes within this moment gets the same answer, instead of an attempt of their own.
+        void delay(RECONNECT_AFTER_MS, undefined, { ref: false }).then(() => {
+          opening = null
+        })
+        throw error
+      })
+      return opening
+    },
+    async close() {
+      const client = await opening?.catch(() => null)
+      await client?.shutdown()
+    },
+  }
+}
+
+async function connect(settings: CassandraSettings): Promise<Client> {
+  await using(new Client(optionsOf(settings)), (client) => migrateKeyspace(client, settings))
+  const client = new Client({ ...optionsOf(settings), keyspace: settings.keyspace })
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    await client.shutdown()
+    throw error
+  }
+}
+
+/** Made anew for each client: policies remember the hosts of theirs. */
+function optionsOf({ contactPoints, datacenter, credentials, tls }: CassandraSettings): ClientOptions {
+  return {
+    contactPoints: [...contactPoints],
+    localDataCenter: datacenter,
+    ...(credentials && { authProvider: new auth.PlainTextAuthProvider(credentials.username, credentials.password) }),
+    ...(tls && { sslOptions: { rejectUnauthorized: true } }),
+    encoding: { useBigIntAsLong: true },
+    socketOptions: { readTimeout: READ_TIMEOUT_MS, connectTimeout: READ_TIMEOUT_MS },
+    policies: {
+      // Token-aware: a replica of the statement's partition is asked first, in this datacenter.
+      loadBalancing: policies.defaultLoadBalancingPolicy(datacenter),
+      // Nothing is sent twice on suspicion: under load that would be the second half of an outage.
+      speculativeExecution: new policies.speculativeExecution.NoSpeculativeExecutionPolicy(),
+      retry: new RetryIdempotent(),
+    },
+  }
+}
+
+/** For the schema: a client without a keyspace, since there may be none yet. */
+async function using(client: Client, work: (client: Client) => Promise<void>): Promise<void> {
+  try {
+    await client.connect()
+    await work(client)
+  } finally {
+    await client.shutdown()
+  }
+}
