@@ -59,8 +59,11 @@ export const originApi = {
       email: z.string(),
       password: z.string(),
       displayName: z.string().default(''),
+      /** Under one key one account, and one answer (correctness 19). */
+      idempotencyKey: z.string().min(1).max(255).nullable().default(null),
     }),
-    output: tokens,
+    /** `replayed`: the account was made by an earlier request under this key. */
+    output: tokens.extend({ replayed: z.boolean() }),
   },
   'accounts.signIn': { input: z.object({ login: z.string(), password: z.string() }), output: tokens },
   'accounts.refresh': { input: z.object({ refreshToken: z.string() }), output: tokens },
@@ -128,6 +131,8 @@ export const originApi = {
     }),
     output: mediaState,
   },
+  /** Before a picture becomes its owner's own, which everyone may see. */
+  'media.openForAll': { input: z.object({ mediaId: idSchema, userId: idSchema }), output: z.object({}) },
   'media.get': { input: z.object({ mediaId: idSchema }), output: mediaState },
   'search.users': {
     input: z.object({ q: z.string().min(1).max(100), ...page }),

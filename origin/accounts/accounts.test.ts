@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -53,7 +54,8 @@ const person = (over: Partial<Record<'username' | 'email' | 'password', string>>
   displayName: 'A Person',
   ...over,
 })
-const register = (over = {}) => accounts.handlers['accounts.register'](person(over), context)
+const register = (over = {}, idempotencyKey: string | null = null) =>
+  accounts.handlers['accounts.register']({ ...person(over), idempotencyKey }, context)
 const signIn = (login: string, password: string) => accounts.handlers['accounts.signIn']({ login, password }, context)
 const refresh = (refreshToken: string) => accounts.handlers['accounts.refresh']({ refreshToken }, context)
 const signOut = (refreshToken: string) => accounts.handlers['accounts.signOut']({ refreshToken }, context)
@@ -209,4 +211,34 @@ test('a hash of former parameters is renewed at the next sign-in', async () => {
   await signIn(`person_${people}`, 'correct horse')
   const { rows } = await postgres.pool.query('select password_hash from credentials where user_id = $1', [userId])
   expect(rows[0].password_hash).toContain('m=19456,t=2,p=1')
+})
+
+test('under a key a registration is answered again with the same tokens, and the rows hold none of them', async () => {
+  const first = await register({}, 'key-1')
+  now += 60_000
+  const again = await register({}, 'key-1')
+  expect(again).toEqual({ ...first, replayed: true })
+  const rows = await postgres.database.query(sql`SELECT * FROM idempotency_keys WHERE key = 'key-1'`)
+  expect(rows).toMatchObject([{ user_id: '0', response: { userId: first.userId, username: first.username } }])
+  const kept = JSON.stringify(rows)
+  for (const secret of [first.accessToken, first.refreshToken, 'correct horse']) expect(kept).not.toContain(secret)
+  expect((await refresh(first.refreshToken)).userId).toBe(first.userId)
+})
+
+test('another account under a key is refused, and guessing its password there is limited as at sign-in', async () => {
+  await register({}, 'key-2')
+  await expect(register({ email: 'other@example.org' }, 'key-2')).rejects.toMatchObject({ status: 422 })
+  for (let i = 0; i < SIGN_IN_ATTEMPTS; i++) {
+    await expect(register({ password: `guess number ${i}` }, 'key-2')).rejects.toMatchObject({ status: 422 })
+  }
+  await expect(register({}, 'key-2')).rejects.toMatchObject({ status: 429 })
+})
+
+test('keys differ: accounts under two of them have sessions of their own', async () => {
+  const first = await register({}, 'key-3')
+  people++
+  const second = await register({}, 'key-4')
+  expect(second.userId).not.toBe(first.userId)
+  expect((await claims(second.accessToken)).sid).not.toBe((await claims(first.accessToken)).sid)
+  expect(second.replayed).toBe(false)
 })

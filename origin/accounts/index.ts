@@ -9,6 +9,7 @@ import type { OriginHandlers } from '../internal-api.ts'
 import { createPasswords } from './passwords.ts'
 import { postgresAccounts } from './postgres.ts'
 import { accountsService } from './service.ts'
+import { signUpSecrets } from './sign-up.ts'
 import { redisThrottle } from './throttle.ts'
 import { createTokenIssuer, type SigningKeys } from './tokens.ts'
 
@@ -48,6 +49,7 @@ export async function createAccounts(needs: AccountsNeeds): Promise<Accounts> {
     throttle: redisThrottle(redis),
     passwords: await createPasswords(randomBytes),
     tokens,
+    signUps: signUpSecrets(signingKeys.privateJwk.d ?? ''),
     ids: needs.ids ?? createIdFactory(clock, random),
     clock,
     random,

@@ -1,14 +1,14 @@
 /** The rules of accounts and sessions. */
-import { type EventInit, type EventType, makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { Clock, Id, IdFactory, Random } from '#core/ids.ts'
 import { keys, TTL } from '#core/keys.ts'
-import { Problem, problems } from '#core/problem.ts'
+import { Problem } from '#core/problem.ts'
 import { RedisAwayError, type RedisPort } from '#core/redis.ts'
 import { announce } from '#core/timeline/delta.ts'
 import { ACCESS_TOKEN_SECONDS, SESSION_DAYS } from '#core/tokens.ts'
 import type { Passwords } from './passwords.ts'
-import { checkRegistration, foldLogin, PASSWORD_MAX, type Registration } from './rules.ts'
-import type { AccountStore, NewSession } from './store.ts'
+import { foldLogin, PASSWORD_MAX, type Registration } from './rules.ts'
+import { type Begun, type SignUpAnswer, type SignUpSecrets, signUp } from './sign-up.ts'
+import type { AccountStore } from './store.ts'
 import type { SignInThrottle } from './throttle.ts'
 import type { ParsedRefreshToken, TokenIssuer } from './tokens.ts'
 
@@ -16,7 +16,6 @@ import type { ParsedRefreshToken, TokenIssuer } from './tokens.ts'
 export const LOST_ANSWER_MS = 30_000
 
 const SESSION_MS = SESSION_DAYS * 86_400_000
-const ID_TRIES = 4
 
 export interface Tokens {
   accessToken: string
@@ -32,6 +31,7 @@ export interface AccountsParts {
   throttle: SignInThrottle
   passwords: Passwords
   tokens: TokenIssuer
+  signUps: SignUpSecrets
   ids: IdFactory
   clock: Clock
   random: Random
@@ -40,7 +40,8 @@ export interface AccountsParts {
 }
 
 export interface AccountsService {
-  register(input: Registration, traceparent: string | null): Promise<Tokens>
+  /** @throws Problem 400, 409 where name or address is taken, 422 where the key was used for another account */
+  register(input: Registration & { idempotencyKey: string | null }, traceparent: string | null): Promise<SignUpAnswer>
   signIn(login: string, password: string): Promise<Tokens>
   refresh(refreshToken: string): Promise<Tokens>
   signOut(refreshToken: string): Promise<void>
@@ -64,12 +65,15 @@ const sessionOver = () =>
   })
 
 export function accountsService(parts: AccountsParts): AccountsService {
-  const { store, throttle, passwords, tokens, ids, clock } = parts
+  const { store, throttle, passwords, tokens, clock } = parts
   const { refresh: refreshTokens } = tokens
 
-  const beginSession = (userId: Id): { session: NewSession; refreshToken: string } => {
-    const sessionId = parts.randomUuid()
-    const refreshToken = refreshTokens.first(sessionId, parts.randomBytes(32))
+  const beginSession = (
+    userId: Id,
+    given: { sessionId: string; secret: Uint8Array } = { sessionId: parts.randomUuid(), secret: parts.randomBytes(32) },
+  ): Begun => {
+    const { sessionId } = given
+    const refreshToken = refreshTokens.first(sessionId, given.secret)
     const nowMs = clock()
     const tokenHash = refreshTokens.hash(refreshToken)
     return { session: { sessionId, userId, tokenHash, nowMs, expiresMs: nowMs + SESSION_MS }, refreshToken }
@@ -79,8 +83,9 @@ export function accountsService(parts: AccountsParts): AccountsService {
     user: { userId: Id; username: string },
     sid: string,
     refreshToken: string,
+    atMs = clock(),
   ): Promise<Tokens> => ({
-    accessToken: await tokens.sign({ sub: user.userId, name: user.username, sid }, clock()),
+    accessToken: await tokens.sign({ sub: user.userId, name: user.username, sid }, atMs),
     refreshToken,
     expiresIn: ACCESS_TOKEN_SECONDS,
     userId: user.userId,
@@ -101,21 +106,7 @@ export function accountsService(parts: AccountsParts): AccountsService {
   }
 
   return {
-    async register(input, traceparent) {
-      const checked = checkRegistration(input)
-      const passwordHash = await passwords.hash(checked.password)
-      for (let attempt = 0; attempt < ID_TRIES; attempt++) {
-        const userId = ids.next(ids.randomShard())
-        const { session, refreshToken } = beginSession(userId)
-        const account = { userId, passwordHash, ...checked }
-        const outcome = await store.create(account, session, newAccountEvents(parts, userId, traceparent))
-        if (outcome === 'created') return answer(account, session.sessionId, refreshToken)
-        if (outcome === 'username-taken') throw problems.conflict(outcome, 'Somebody has this user name already.')
-        if (outcome === 'email-taken')
-          throw problems.conflict(outcome, 'There is an account with this address already.')
-      }
-      throw new Error(`no free user id in ${ID_TRIES} tries`)
-    },
+    register: signUp({ ...parts, beginSession, answer }),
 
     async signIn(login, password) {
       const folded = foldLogin(login)
@@ -173,13 +164,4 @@ async function endSession({ store, redis, clock }: AccountsParts, sessionId: str
   await marked.catch((error: unknown) => {
     if (!(error instanceof RedisAwayError)) throw error
   })
-}
-
-function newAccountEvents({ clock, random }: AccountsParts, userId: Id, traceparent: string | null): TidelineEvent[] {
-  const make = <T extends EventType>(event: Pick<EventInit<T>, 'type' | 'data'>) =>
-    makeEvent({ ...event, key: userId, actor: userId, traceparent }, clock, random)
-  return [
-    make<'user.changed'>({ type: 'user.changed', data: { userId, version: 1 } }),
-    make<'search.index'>({ type: 'search.index', data: { kind: 'user', id: userId, version: 1 } }),
-  ]
 }

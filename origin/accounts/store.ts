@@ -2,6 +2,7 @@
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import type { CredentialRow, NewAccount, NewSession, Rotation } from '#drizzle/queries/accounts.ts'
+import type { KeyedRequest } from '#drizzle/queries/idempotency.ts'
 
 export type { NewAccount, NewSession, Rotation } from '#drizzle/queries/accounts.ts'
 
@@ -14,16 +15,26 @@ export interface Session {
   live: boolean
 }
 
+/** What an account was made with under an Idempotency-Key: enough to make its answer again, and no secret. */
+export interface SignedUp {
+  userId: Id
+  username: string
+  atMs: number
+}
+
 export interface AccountStore {
   /**
-   * Writes account, first session and events, all or nothing.
+   * Writes account, first session, events and the key, if there is one, all or nothing.
    * @returns what was taken already, or 'created'
    */
   create(
     account: NewAccount,
     session: NewSession,
     events: readonly TidelineEvent[],
-  ): Promise<'created' | 'username-taken' | 'email-taken' | 'id-taken'>
+    keyed: { request: KeyedRequest; signedUp: SignedUp } | null,
+  ): Promise<'created' | 'username-taken' | 'email-taken' | 'id-taken' | 'key-taken'>
+  /** What was made under a key within a day. */
+  signedUp(request: KeyedRequest): Promise<(SignedUp & { requestHash: string }) | null>
   credentialOf(login: string): Promise<CredentialRow | null>
   replacePasswordHash(userId: Id, former: string, next: string): Promise<void>
   openSession(session: NewSession): Promise<void>

@@ -9,7 +9,7 @@ const INFO = {
     version: '1.0.0',
     description:
       'A photo and video feed at the edge. Ids are decimal strings of 64 bits. Errors are problems (RFC 9457). ' +
-      'Lists are { items, cursor } with opaque cursors. Every POST that a person makes accepts Idempotency-Key, except those of accounts and sessions.',
+      'Lists are { items, cursor } with opaque cursors. Every POST accepts Idempotency-Key, except those of sessions.',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
 }

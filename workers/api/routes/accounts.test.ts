@@ -57,6 +57,44 @@ describe('accounts and sessions', () => {
     expect(wrong.body.code).toBe(unknown.body.code)
   })
 
+  it('make one account of many tries under an Idempotency-Key, also at once, with one answer', async () => {
+    const [body, headers] = [account(), { 'idempotency-key': crypto.randomUUID() }]
+    const tries = await Promise.all([1, 2, 3].map(() => call<SessionAnswer>('POST /v1/accounts', { body, headers })))
+    const later = await call<SessionAnswer>('POST /v1/accounts', { body, headers })
+    expect(tries.map((answer) => answer.status)).toEqual([201, 201, 201])
+    expect(new Set([...tries, later].map((answer) => JSON.stringify(answer.body))).size).toBe(1)
+    expect(later.headers.get('idempotency-replayed')).toBe('true')
+    expect([later.headers.get('cache-control'), later.headers.get('location')]).toEqual([
+      'no-store',
+      `/v1/users/${body.username}`,
+    ])
+    expect((await call('GET /v1/me', { token: later.body.accessToken })).status).toBe(200)
+    const { refreshToken } = later.body
+    expect((await call('POST /v1/sessions/refresh', { body: { refreshToken } })).status).toBe(200)
+  })
+
+  it.each([
+    ['name', { username: 'somebody.else' }],
+    ['address', { email: 'somebody.else@example.com' }],
+    ['password', { password: 'a long and wet winter' }],
+    ['display name', { displayName: 'Somebody' }],
+  ])('refuse an Idempotency-Key that made an account with another %s', async (_, other) => {
+    const [body, headers] = [account(), { 'idempotency-key': crypto.randomUUID() }]
+    expect((await call('POST /v1/accounts', { body, headers })).status).toBe(201)
+    const reused = await call('POST /v1/accounts', { body: { ...body, ...other }, headers })
+    expect(reused).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } })
+    expect(JSON.stringify(reused.body)).not.toContain('Token')
+  })
+
+  it('leave an Idempotency-Key free when the account was refused, and refuse one that is none', async () => {
+    const [taken, headers] = [account(), { 'idempotency-key': crypto.randomUUID() }]
+    await call('POST /v1/accounts', { body: taken })
+    expect((await call('POST /v1/accounts', { body: taken, headers })).status).toBe(409)
+    expect((await call('POST /v1/accounts', { body: account(), headers })).status).toBe(201)
+    const blank = { 'idempotency-key': 'a b' }
+    expect((await call('POST /v1/accounts', { body: account(), headers: blank })).status).toBe(400)
+  })
+
   it.each([
     [{}],
     [{ ...account(), password: 'short' }],

@@ -4,7 +4,7 @@ import { keys, TTL } from '#core/keys.ts'
 import { announce } from '#core/timeline/index.ts'
 import type { App } from '../context.ts'
 import { applyToRedis } from '../data/after-commit.ts'
-import { body, empty, id, json, refusals } from './schemas.ts'
+import { body, empty, id, idempotencyHeader, json, refusals } from './schemas.ts'
 
 export const RegisterRequest = z.strictObject({
   username: z
@@ -36,7 +36,7 @@ const register = createRoute({
   method: 'post',
   path: '/v1/accounts',
   tags: ['accounts'],
-  request: { body: body(RegisterRequest) },
+  request: { headers: idempotencyHeader, body: body(RegisterRequest) },
   responses: { 201: json(Session, 'The account, signed in.'), ...refusals(409, 422) },
 })
 const signIn = createRoute({
@@ -80,7 +80,11 @@ const jwks = createRoute({
 
 export function registerAccounts(app: App): void {
   app.openapi(register, async (c) => {
-    const session = await c.get('services').origin.call('accounts.register', c.req.valid('json'), c.get('trace'))
+    const idempotencyKey = c.req.valid('header')['idempotency-key'] ?? null
+    const input = { ...c.req.valid('json'), idempotencyKey }
+    // The answer holds tokens: the origin makes it again, neither side keeps it.
+    const { replayed, ...session } = await c.get('services').origin.call('accounts.register', input, c.get('trace'))
+    if (replayed) c.header('idempotency-replayed', 'true')
     c.header('cache-control', 'no-store')
     c.header('location', `/v1/users/${session.username}`)
     return c.json(session, 201)

@@ -1,0 +1,134 @@
+/**
+ * Making an account, once for each Idempotency-Key.
+ *
+ * The answer holds tokens, so it is never stored. Under a key the session's id and its first refresh token are derived, by
+ * an HMAC under a key of ours, from the new account's id and the client's key; the access token is signed for the instant
+ * of the account, and Ed25519 signs alike each time. A repetition makes the very same answer from three plain facts (id,
+ * name, instant), which are all that is kept beside a hash of what was asked. The password is in no hash but argon2id's: a
+ * fast one of it would be there to be guessed. A repetition is compared with that one instead and counts as a sign-in, so
+ * that a key opens nothing that the password does not.
+ *
+ * Nobody has signed in yet, so keys of sign-ups are unique among all of them, under no person's id.
+ */
+import { createHash, createHmac, hkdfSync } from 'node:crypto'
+import { type EventInit, type EventType, makeEvent, type TidelineEvent } from '#core/events.ts'
+import type { Id } from '#core/ids.ts'
+import { problems } from '#core/problem.ts'
+import type { KeyedRequest } from '#drizzle/queries/idempotency.ts'
+import { NOBODY } from '#drizzle/queries/visibility.ts'
+import { checkRegistration, type Registration } from './rules.ts'
+import type { AccountsParts, Tokens } from './service.ts'
+import type { NewSession, SignedUp } from './store.ts'
+
+const ID_TRIES = 4
+
+export interface SignUpSecrets {
+  /** The first session of an account that is made under a key: asked again, the same. */
+  session(userId: Id, key: string): { sessionId: string; secret: Uint8Array }
+}
+
+/** @param privateKey the signing key's `d`: whoever has that one needs no session */
+export function signUpSecrets(privateKey: string): SignUpSecrets {
+  const key = new Uint8Array(hkdfSync('sha256', privateKey, '', 'tideline sign-ups', 32))
+  const derive = (purpose: string, userId: Id, clientKey: string) =>
+    createHmac('sha256', key).update(`${purpose}\0${userId}\0${clientKey}`).digest()
+  return {
+    session: (userId, clientKey) => ({
+      sessionId: uuidOf(derive('session', userId, clientKey)),
+      secret: derive('secret', userId, clientKey),
+    }),
+  }
+}
+
+/** UUID version 8 (RFC 9562 §5.8): bits of one's own making. */
+function uuidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex')
+  const variant = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant.toString(16)}${hex.slice(18, 20)}-${hex.slice(20, 32)}`
+}
+
+export interface SignUpParts extends AccountsParts {
+  beginSession(userId: Id, given?: { sessionId: string; secret: Uint8Array }): Begun
+  /** The tokens of a session, signed for an instant. */
+  answer(user: { userId: Id; username: string }, sessionId: string, refreshToken: string, atMs: number): Promise<Tokens>
+}
+
+export interface Begun {
+  session: NewSession
+  refreshToken: string
+}
+
+export type SignUpAnswer = Tokens & { replayed: boolean }
+
+export function signUp(parts: SignUpParts) {
+  const { store, passwords, throttle, ids, signUps } = parts
+
+  const begin = (userId: Id, request: KeyedRequest | null) =>
+    request === null ? parts.beginSession(userId) : parts.beginSession(userId, signUps.session(userId, request.key))
+
+  /** What was answered under this key, made again. @throws Problem 422 when it was used for another account */
+  const repeated = async (request: KeyedRequest, asked: Registration): Promise<SignUpAnswer | null> => {
+    const former = await store.signedUp(request)
+    if (former === null) return null
+    if (former.requestHash !== request.requestHash) throw reused()
+    await throttle.admit(asked.username)
+    const credential = await store.credentialOf(asked.username)
+    const isRight = await passwords.verify(credential?.password_hash ?? null, asked.password)
+    if (!isRight || credential?.user_id !== former.userId) throw reused()
+    await throttle.forget(asked.username)
+    const { session, refreshToken } = begin(former.userId, request)
+    return { ...(await parts.answer(former, session.sessionId, refreshToken, former.atMs)), replayed: true }
+  }
+
+  const create = async (checked: Registration, request: KeyedRequest | null, traceparent: string | null) => {
+    const passwordHash = await passwords.hash(checked.password)
+    for (let attempt = 0; attempt < ID_TRIES; attempt++) {
+      const userId = ids.next(ids.randomShard())
+      const { session, refreshToken } = begin(userId, request)
+      const account = { userId, passwordHash, ...checked }
+      const signedUp: SignedUp = { userId, username: checked.username, atMs: session.nowMs }
+      const keyed = request === null ? null : { request, signedUp }
+      const outcome = await store.create(account, session, newAccountEvents(parts, userId, traceparent), keyed)
+      if (outcome === 'created') {
+        return { ...(await parts.answer(account, session.sessionId, refreshToken, session.nowMs)), replayed: false }
+      }
+      if (outcome !== 'id-taken') return outcome
+    }
+    throw new Error(`no free user id in ${ID_TRIES} tries`)
+  }
+
+  return async function register(
+    input: Registration & { idempotencyKey: string | null },
+    traceparent: string | null,
+  ): Promise<SignUpAnswer> {
+    const checked = checkRegistration(input)
+    const request = input.idempotencyKey === null ? null : keyedSignUp(input.idempotencyKey, checked)
+    const former = request === null ? null : await repeated(request, checked)
+    if (former !== null) return former
+    const made = await create(checked, request, traceparent)
+    if (typeof made !== 'string') return made
+    // The name may have been taken by this very request, sent twice at once: the winner's row is there now.
+    const winner = request === null ? null : await repeated(request, checked)
+    if (winner !== null) return winner
+    throw made === 'email-taken'
+      ? problems.conflict(made, 'There is an account with this address already.')
+      : problems.conflict('username-taken', 'Somebody has this user name already.')
+  }
+}
+
+function keyedSignUp(key: string, { username, email, displayName }: Registration): KeyedRequest {
+  const asked = createHash('sha256').update(JSON.stringify([username, email, displayName]))
+  return { userId: NOBODY, key, requestHash: asked.digest('hex') }
+}
+
+const reused = () =>
+  problems.unprocessable('idempotency-key-reused', 'This Idempotency-Key was used for another request.')
+
+function newAccountEvents({ clock, random }: AccountsParts, userId: Id, traceparent: string | null): TidelineEvent[] {
+  const make = <T extends EventType>(event: Pick<EventInit<T>, 'type' | 'data'>) =>
+    makeEvent({ ...event, key: userId, actor: userId, traceparent }, clock, random)
+  return [
+    make<'user.changed'>({ type: 'user.changed', data: { userId, version: 1 } }),
+    make<'search.index'>({ type: 'search.index', data: { kind: 'user', id: userId, version: 1 } }),
+  ]
+}
