@@ -49,6 +49,12 @@ const settings = z.object({
   POSTGRES_PORT: port(15_432),
   REDIS_PORT: port(16_379),
   S3_PORT: port(19_000),
+  /** Whose caches forget what is deleted: both, or neither for none. */
+  CF_ZONE_ID: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits')
+    .optional(),
+  CF_API_TOKEN: z.string().min(20).optional(),
   CELEBRITY_AT: z.coerce.number().int().positive().default(FANOUT_POLICY.celebrityAt),
   ORDINARY_BELOW: z.coerce.number().int().positive().default(FANOUT_POLICY.ordinaryBelow),
 })
@@ -64,6 +70,8 @@ export interface Config {
   databaseUrl: string | null
   redisUrl: string | 'embedded' | null
   objects: { endpoint: string | null; publicEndpoint: string | null; bucket: string; region: string }
+  /** Null: nothing tells caches at the edge what was deleted. */
+  cloudflare: { zoneId: string; apiToken: string } | null
   embeddedPorts: { postgres: number; redis: number; objects: number }
   policy: FanoutPolicy
   secrets: Secrets
@@ -84,6 +92,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (s.ORDINARY_BELOW >= s.CELEBRITY_AT) {
     throw new Error('ORDINARY_BELOW must be below CELEBRITY_AT: without that gap an author at the line would flap.')
   }
+  if ((s.CF_ZONE_ID === undefined) !== (s.CF_API_TOKEN === undefined)) {
+    throw new Error('CF_ZONE_ID and CF_API_TOKEN belong together: set both to purge caches, or neither.')
+  }
   const stateDir = resolve(s.STATE_DIR)
   const production = s.NODE_ENV === 'production'
   return {
@@ -102,6 +113,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       bucket: s.S3_BUCKET,
       region: s.S3_REGION,
     },
+    cloudflare: s.CF_ZONE_ID && s.CF_API_TOKEN ? { zoneId: s.CF_ZONE_ID, apiToken: s.CF_API_TOKEN } : null,
     embeddedPorts: { postgres: s.POSTGRES_PORT, redis: s.REDIS_PORT, objects: s.S3_PORT },
     policy: Object.freeze({ ...FANOUT_POLICY, celebrityAt: s.CELEBRITY_AT, ordinaryBelow: s.ORDINARY_BELOW }),
     secrets: ensureSecrets(stateDir, given, production),

@@ -11,6 +11,7 @@ import type { InternalEndpoint } from './http.ts'
 import { createDeferredPosts, createIngest, deferredFromMethods, postgresDeadLetters } from './ingest/index.ts'
 import type { OriginHandlers } from './internal-api.ts'
 import { createMedia } from './media/index.ts'
+import { cloudflarePurge } from './media/purge.ts'
 import { createNotify, postgresNotifications } from './notify/index.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
@@ -102,7 +103,8 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
     onFollowers: (author, count) => fanout.crossing.consider(author, count),
   })
   const recommend = createRecommend(common)
-  const media = createMedia({ ...common, objects })
+  const caches = config.cloudflare === null ? {} : { caches: cloudflarePurge(config.cloudflare) }
+  const media = createMedia({ ...common, ...caches, objects })
   const search = createSearch({ store: postgresSearch(database), log, rows: database })
   const notify = createNotify({ ...common, store: postgresNotifications(database) })
   const methods = methodsOf(config.roles, { accounts, engagement, media, search })

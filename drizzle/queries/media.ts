@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 
-const instant = (ms: number) => sql`to_timestamp(${ms}::double precision / 1000)`
+export const instant = (ms: number) => sql`to_timestamp(${ms}::double precision / 1000)`
 
 export interface MediaRow {
   media_id: Id
@@ -115,7 +115,7 @@ export function leaseJob({ owner, nowMs, untilMs }: Lease): SQL {
     RETURNING media_id, attempts`
 }
 
-const held = (mediaId: Id, owner: string) =>
+export const held = (mediaId: Id, owner: string) =>
   sql`media_id = ${mediaId}::bigint AND state = 'running' AND lease_owner = ${owner}`
 
 /** Rows of `{ media_id }`: none when the lease is lost. */
@@ -142,21 +142,28 @@ export interface StoredVariant {
   contentType: string
 }
 
+export interface FinishedMedia {
+  /** Of the original that the variants were made of. */
+  key: string
+  variants: readonly StoredVariant[]
+}
+
 /**
- * Ends a job whose lease is still held: the media is ready, its post's item shows what was computed, the event is in the
+ * Ends a job whose lease is still held and whose original was not moved: the media is ready, its post's item shows what was computed, the event is in the
  * outbox with the post that the media went into meanwhile. One transaction; the last statement answers `{ body }`, the
  * event, or nothing when the lease was lost. Each statement sees what a racing creation of the post has committed.
  */
-export function finishJob(mediaId: Id, owner: string, variants: readonly StoredVariant[], event: TidelineEvent): SQL[] {
+export function finishJob(mediaId: Id, owner: string, { key, variants }: FinishedMedia, event: TidelineEvent): SQL[] {
+  const unmoved = sql`media_id = ${mediaId}::bigint AND key = ${key}`
   return [
     sql`UPDATE media SET state = 'ready', variants = ${JSON.stringify(variants)}::jsonb, version = version + 1,
         updated_at = now()
-      WHERE media_id = ${mediaId}::bigint AND state = 'uploaded'
+      WHERE ${unmoved} AND state = 'uploaded'
         AND EXISTS (SELECT 1 FROM media_jobs WHERE ${held(mediaId, owner)} FOR UPDATE)`,
     writeBack(mediaId),
     sql`WITH done AS (
         UPDATE media_jobs SET state = 'done', failure = NULL, lease_owner = NULL, lease_until = NULL
-        WHERE ${held(mediaId, owner)} RETURNING media_id
+        WHERE ${held(mediaId, owner)} AND EXISTS (SELECT 1 FROM media WHERE ${unmoved}) RETURNING media_id
       )
       INSERT INTO outbox (event_id, type, body)
       SELECT ${event.id}, ${event.type},
@@ -167,11 +174,11 @@ export function finishJob(mediaId: Id, owner: string, variants: readonly StoredV
   ]
 }
 
-/** Brings width, height and blur of the media into its post's item; the post's version rises only if one differs. */
-function writeBack(mediaId: Id): SQL {
+/** Brings key, width, height and blur of the media into its post's item; the post's version rises only if one differs. */
+export function writeBack(mediaId: Id): SQL {
   return sql`WITH m AS (
-      SELECT post_id, media_id, jsonb_build_object('width', width, 'height', height, 'blur', blur) AS facts
-      FROM media WHERE media_id = ${mediaId}::bigint AND state = 'ready' AND post_id IS NOT NULL
+      SELECT post_id, media_id, jsonb_build_object('key', key, 'width', width, 'height', height, 'blur', blur) AS facts
+      FROM media WHERE media_id = ${mediaId}::bigint AND state IN ('uploaded', 'ready') AND post_id IS NOT NULL
     ), written AS (
       SELECT m.post_id, (SELECT jsonb_agg(CASE WHEN item ->> 'mediaId' = m.media_id::text THEN item || m.facts ELSE item END
           ORDER BY position)
@@ -182,9 +189,15 @@ function writeBack(mediaId: Id): SQL {
     WHERE p.post_id = w.post_id AND p.media_urls IS DISTINCT FROM w.media_urls AND p.deleted_at IS NULL`
 }
 
-/** The media of a deleted post. Rows of `{ media_id }`; none while the post stands. */
+export interface DeletedMediaRow {
+  media_id: Id
+  avatar: string | null
+}
+
+/** The media of a deleted post, with their owner's picture. Rows of `DeletedMediaRow`; none while the post stands. */
 export function mediaOfDeletedPost(postId: Id): SQL {
   return sql`
-    SELECT m.media_id FROM media m JOIN posts p ON p.post_id = m.post_id
+    SELECT m.media_id, u.profile_image_url AS avatar
+      FROM media m JOIN posts p ON p.post_id = m.post_id LEFT JOIN users u ON u.user_id = m.user_id
      WHERE m.post_id = ${postId}::bigint AND p.deleted_at IS NOT NULL`
 }

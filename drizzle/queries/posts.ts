@@ -26,7 +26,7 @@ export interface CreatedPostRow {
 export type StoredPost = Omit<PostRow, 'like_count' | 'comment_count' | 'deleted'> & PersonRow
 
 /** A list of text as one parameter. */
-const textList = (values: readonly string[]): SQL =>
+export const textList = (values: readonly string[]): SQL =>
   sql`ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(values)}::jsonb))`
 
 const storedPost =

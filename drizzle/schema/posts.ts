@@ -58,6 +58,13 @@ export const media = pgTable(
   (t) => [index('media_owner').on(t.userId, t.mediaId.desc()), index('media_waiting').on(t.state, t.createdAt)],
 )
 
+/** Tags that caches at the edge shall forget; a row goes when they have. Asked for again meanwhile, its version rises. */
+export const cachePurges = pgTable('cache_purges', {
+  tag: text('tag').primaryKey(),
+  version: version(),
+  requestedAt: timestamp('requested_at', { withTimezone: true }).notNull(),
+})
+
 /** Leased work: a long transcode never blocks a partition of the log. */
 export const mediaJobs = pgTable(
   'media_jobs',

@@ -17,16 +17,33 @@ async function postWithPicture() {
   expect(await workOnce(stage.worker())).toBe('done')
   await stage.pool.query("insert into posts (post_id, user_id, media_urls) values ($1, $2, '[]')", [postId, stage.user])
   await stage.pool.query('update media set post_id = $1 where media_id = $2', [postId, media.mediaId])
-  return { postId, prefix: `media/${media.mediaId}/` }
+  return { postId, mediaId: media.mediaId, key: media.key, prefix: `media/${media.mediaId}/` }
 }
 
-test('a deleted post takes its original and variants along, and only its own', async () => {
-  const store = postgresMedia(stage.database)
+/** What deletion works with, and the tags that it has asked to be purged. */
+function deletion() {
+  const purged: string[] = []
+  const purge = async (tags: readonly string[]) => void purged.push(...tags)
+  return { store: postgresMedia(stage.database), objects: stage.objects, purge, purged }
+}
+
+test('a deleted post takes its original and variants along, and only its own, also out of caches', async () => {
+  const needs = deletion()
   const [gone, kept] = [await postWithPicture(), await postWithPicture()]
-  await deleteMediaOf(gone.postId, store, stage.objects)
+  await deleteMediaOf(gone.postId, needs)
+  expect(needs.purged).toEqual([])
   expect((await stage.objects.list(gone.prefix)).items.length).toBeGreaterThan(1)
   await stage.pool.query('update posts set deleted_at = now() where post_id = $1', [gone.postId])
-  for (let i = 0; i < 2; i++) await deleteMediaOf(gone.postId, store, stage.objects)
+  for (let i = 0; i < 2; i++) await deleteMediaOf(gone.postId, needs)
   expect((await stage.objects.list(gone.prefix)).items).toEqual([])
+  expect(new Set(needs.purged)).toEqual(new Set([`media:${gone.mediaId}`]))
   expect((await stage.objects.list(kept.prefix)).items.length).toBeGreaterThan(1)
+})
+
+test('the owner’s own picture outlives the post that it was in', async () => {
+  const { postId, key, prefix } = await postWithPicture()
+  await stage.account(false, key)
+  await stage.pool.query('update posts set deleted_at = now() where post_id = $1', [postId])
+  await deleteMediaOf(postId, deletion())
+  expect((await stage.objects.list(prefix)).items.map((item) => item.key)).toContain(key)
 })

@@ -1,25 +1,22 @@
 /** A deleted post takes its pictures along: the original and everything that was made of it. */
 import type { Id } from '#core/ids.ts'
 import type { Consumer, EventLog } from '../event-log.ts'
-import type { ObjectStore } from '../objects/index.ts'
+import { type PlaceNeeds, removeMedia } from './place.ts'
 import type { MediaStore } from './store.ts'
 
-/** Removes all objects of a deleted post's media. What caches at the edge hold of them ends with their lifetime. */
-export async function deleteMediaOf(
-  postId: Id,
-  store: Pick<MediaStore, 'ofDeletedPost'>,
-  objects: ObjectStore,
-): Promise<void> {
-  for (const mediaId of await store.ofDeletedPost(postId)) {
-    const { items } = await objects.list(`media/${mediaId}/`)
-    if (items.length > 0) await objects.delete(items.map((item) => item.key))
+type DeletionNeeds = Pick<PlaceNeeds, 'objects' | 'purge'> & { store: Pick<MediaStore, 'ofDeletedPost'> }
+
+/** Removes all objects of a deleted post's media, and has caches at the edge purged of them. */
+export async function deleteMediaOf(postId: Id, needs: DeletionNeeds): Promise<void> {
+  for (const { mediaId, avatar } of await needs.store.ofDeletedPost(postId)) {
+    await removeMedia(mediaId, avatar, needs)
   }
 }
 
-export function consumeDeletions(log: EventLog, store: MediaStore, objects: ObjectStore): Consumer {
+export function consumeDeletions(log: EventLog, needs: DeletionNeeds): Consumer {
   return log.subscribe({
     group: 'media-deletes',
     topics: ['post.deleted'],
-    handle: ({ data }) => deleteMediaOf(data.postId, store, objects),
+    handle: ({ data }) => deleteMediaOf(data.postId, needs),
   })
 }

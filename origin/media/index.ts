@@ -4,15 +4,17 @@ import type { Logger } from 'pino'
 import { uuidv7 } from '#core/events.ts'
 import type { Clock, Random } from '#core/ids.ts'
 import type { OriginOutput } from '#core/origin-api.ts'
+import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import type { Consumer, EventLog } from '../event-log.ts'
 import type { OriginHandlers } from '../internal-api.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { wakeable } from '../repeatedly.ts'
-import { consumeMedia } from './consumer.ts'
+import { consumeAccounts, consumeMedia } from './consumer.ts'
 import { consumeDeletions } from './deletion.ts'
-import { postgresMedia, postgresMediaJobs } from './postgres.ts'
+import { postgresMedia, postgresMediaJobs, postgresPurges } from './postgres.ts'
+import { type CachePurge, PURGE_POLICY, purgeOnce } from './purge.ts'
 import { mediaService } from './service.ts'
 import type { Media } from './store.ts'
 import { MEDIA_JOBS, workOnce } from './worker.ts'
@@ -23,11 +25,14 @@ const SWEEP_LIMIT = 500
 export interface MediaNeeds {
   database: Database
   objects: ObjectStore
+  redis: RedisPort
   log: EventLog
   metrics: Metrics
   logger: Logger
   clock?: Clock
   random?: Random
+  /** Told what deletions take away; absent: caches at the edge keep it until it expires. */
+  caches?: CachePurge
 }
 
 export interface MediaTier {
@@ -39,19 +44,22 @@ export interface MediaTier {
 }
 
 export function createMedia(needs: MediaNeeds): MediaTier {
-  const { database, objects, log, logger, clock = Date.now, random = Math.random } = needs
+  const { database, objects, redis, log, logger, caches, clock = Date.now, random = Math.random } = needs
   const store = postgresMedia(database)
   const jobs = postgresMediaJobs(database)
   const publish: EventLog['publish'] = (events) => log.publish(events)
   const randomHex = () => randomBytes(16).toString('hex')
   const service = mediaService({ store, objects, publish, clock, random, randomHex })
   const outcomes = needs.metrics.counter('media_jobs_total', 'Media jobs by outcome', ['outcome'])
+  const purges = postgresPurges(database)
+  const purge = async (tags: readonly string[]) => {
+    if (caches !== undefined) await purges.request(tags, clock())
+  }
+  const places = { store, objects, redis, purge, clock }
   const worker = {
-    store,
+    ...places,
     jobs,
-    objects,
     publish,
-    clock,
     random,
     owner: uuidv7(clock, random),
     onOutcome: (outcome: string) => outcomes.inc({ outcome }),
@@ -63,22 +71,29 @@ export function createMedia(needs: MediaNeeds): MediaTier {
     logger,
     async () => (await service.sweep(SWEEP_LIMIT)) === SWEEP_LIMIT,
   )
+  const purging = wakeable('cache purges', PURGE_POLICY.everyMs, logger, async () =>
+    caches === undefined ? false : purgeOnce(purges, caches, clock),
+  )
   let consumers: Consumer[] = []
 
   return {
     handlers: {
       'media.create': (input) => service.create(input),
       'media.complete': async (input, { traceparent }) => present(await service.complete(input, traceparent)),
+      'media.openForAll': (input) => service.openForAll(input),
       'media.get': async ({ mediaId }) => present(await service.get(mediaId)),
     },
     start() {
-      consumers = [consumeMedia(log, jobs, clock, work.wake), consumeDeletions(log, store, objects)]
-      work.wake()
-      sweep.wake()
+      consumers = [
+        consumeMedia(log, jobs, clock, work.wake),
+        consumeAccounts(log, jobs, clock, work.wake),
+        consumeDeletions(log, places),
+      ]
+      for (const loop of [work, sweep, purging]) loop.wake()
     },
     async close() {
       await Promise.all(consumers.map((consumer) => consumer.stop()))
-      await Promise.all([work.stop(), sweep.stop()])
+      await Promise.all([work, sweep, purging].map((loop) => loop.stop()))
     },
   }
 }

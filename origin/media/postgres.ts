@@ -1,8 +1,9 @@
 import type { TidelineEvent } from '#core/events.ts'
 import type { Database } from '#drizzle/database.ts'
 import * as queries from '#drizzle/queries/media.ts'
+import * as places from '#drizzle/queries/media-places.ts'
 import { markPublished } from '#drizzle/queries/outbox.ts'
-import type { Media, MediaJobs, MediaStore } from './store.ts'
+import type { Media, MediaJobs, MediaPlace, MediaStore, PurgeStore } from './store.ts'
 
 export function postgresMedia(database: Database): MediaStore {
   return {
@@ -27,8 +28,20 @@ export function postgresMedia(database: Database): MediaStore {
       return rows.map((row) => row.key)
     },
     async ofDeletedPost(postId) {
-      const rows = await database.query<{ media_id: string }>(queries.mediaOfDeletedPost(postId))
-      return rows.map((row) => String(row.media_id))
+      const rows = await database.query<queries.DeletedMediaRow>(queries.mediaOfDeletedPost(postId))
+      return rows.map((row) => ({ mediaId: String(row.media_id), avatar: row.avatar }))
+    },
+    async isPrivate(userId) {
+      const [row] = await database.query<{ is_private: boolean }>(places.accountPrivacy(userId))
+      return row?.is_private ?? false
+    },
+    async place(mediaId) {
+      const [row] = await database.query<places.MediaPlaceRow>(places.mediaPlace(mediaId))
+      return row === undefined ? null : readPlace(mediaId, row)
+    },
+    async move(mediaId, move) {
+      const [rows] = await database.batch(places.moveMedia(mediaId, move))
+      return rows!.length > 0
     },
     async published(eventId) {
       await database.query(markPublished([eventId]))
@@ -41,6 +54,9 @@ export function postgresMediaJobs(database: Database): MediaJobs {
     async add(mediaId, nowMs) {
       await database.query(queries.insertJob(mediaId, nowMs))
     },
+    async addMoves(userId, nowMs) {
+      return (await database.query(places.queueMoves(userId, nowMs))).length
+    },
     async lease(lease) {
       const [row] = await database.query<{ media_id: string; attempts: number }>(queries.leaseJob(lease))
       return row === undefined ? null : { mediaId: row.media_id, attempts: row.attempts }
@@ -51,11 +67,40 @@ export function postgresMediaJobs(database: Database): MediaJobs {
     async release(mediaId, owner, next) {
       await database.query(queries.releaseJob(mediaId, owner, next))
     },
-    async finish(mediaId, owner, variants, event) {
-      const results = await database.batch(queries.finishJob(mediaId, owner, variants, event))
+    async end(mediaId, owner) {
+      return (await database.query(places.endJob(mediaId, owner))).length > 0
+    },
+    async finish(mediaId, owner, finished, event) {
+      const results = await database.batch(queries.finishJob(mediaId, owner, finished, event))
       const written = results.at(-1)?.[0]
       return written === undefined ? null : (written.body as TidelineEvent)
     },
+  }
+}
+
+export function postgresPurges(database: Database): PurgeStore {
+  return {
+    async request(tags, nowMs) {
+      await database.query(places.requestPurges(tags, nowMs))
+    },
+    due: (beforeMs, limit) => database.query<places.PurgeRow>(places.duePurges(beforeMs, limit)),
+    async done(purges) {
+      await database.query(places.purged(purges))
+    },
+  }
+}
+
+function readPlace(mediaId: string, row: places.MediaPlaceRow): MediaPlace {
+  return {
+    mediaId,
+    userId: row.user_id,
+    postId: row.post_id,
+    key: row.key,
+    state: row.state,
+    version: Number(row.version),
+    isDeleted: row.post_deleted,
+    ownerIsPrivate: row.owner_private,
+    avatar: row.avatar,
   }
 }
 

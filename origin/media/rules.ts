@@ -68,5 +68,32 @@ export function checkAnnounced(contentType: string, bytes: number): ImageType {
 export const uploadKey = (mediaId: string, secret: string) => `uploads/${mediaId}/${secret}`
 
 /** Where a checked original stands, named by its content: such an address may be cached for ever. */
-export const originalKey = (mediaId: string, sha256: string, type: ImageType) =>
-  `media/${mediaId}/${sha256.slice(0, 32)}.${EXTENSION[type]}`
+export const originalKey = (mediaId: string, sha256: string, type: ImageType, isPrivate: boolean) =>
+  `${folderOf(mediaId, isPrivate)}${sha256.slice(0, 32)}.${EXTENSION[type]}`
+
+/** Where a media's objects lie: for everyone, or for signed addresses only. */
+export const folderOf = (mediaId: string, isPrivate: boolean) => `${isPrivate ? 'private' : 'media'}/${mediaId}/`
+
+const KEY_PARTS = /^(?:media|private)\/([^/]+)\/([0-9A-Za-z]+)(?:-(\d+))?(-[a-z]+)?(\.[0-9a-z]+)$/
+
+/** The parts of an object's key: the picture's name, the number of the move that brought it there, the variant. */
+function partsOf(key: string) {
+  const [, mediaId = '', name = '', move = '0', variant = '', extension = ''] = KEY_PARTS.exec(key) ?? []
+  return { mediaId, name, move: Number(move), variant, extension }
+}
+
+/** Which move brought an object where it is; 0 for none. Moves of one media rise. */
+export const moveOf = (key: string): number => partsOf(key).move
+
+/**
+ * The key of an original or of one of its variants after a move. It never stood for anything before, so that nobody who
+ * knows the former key knows it, and no cache has it.
+ */
+export function movedKey(key: string, move: number, isPrivate: boolean): string {
+  const { mediaId, name, variant, extension } = partsOf(key)
+  return `${folderOf(mediaId, isPrivate)}${name}-${move}${variant}${extension}`
+}
+
+/** Whether an object is this original or a variant of it. */
+export const belongsTo = (object: string, original: string): boolean =>
+  object.startsWith(original.slice(0, original.lastIndexOf('/') + 1)) && moveOf(object) === moveOf(original)

@@ -2,19 +2,17 @@
 import { createHash } from 'node:crypto'
 import { makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { Clock, Id, Random } from '#core/ids.ts'
-import { CONTENT_TYPE } from '#core/image/key.ts'
+import { CONTENT_TYPE, isPrivateKey } from '#core/image/key.ts'
 import { problems } from '#core/problem.ts'
 import type { HandlerInput } from '../internal-api.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import { inspectPicture, UploadRefused } from './inspect.ts'
+import { copyForAll, storedCacheControl } from './place.ts'
 import { checkAnnounced, originalKey, refusedUpload, uploadKey } from './rules.ts'
 import type { Media, MediaStore } from './store.ts'
 
 /** How long a client may take to send its file: 20 MB over a slow line, and a retry or two. */
 export const UPLOAD_SECONDS = 3_600
-
-/** Content-addressed, so it never changes. */
-export const IMMUTABLE = 'public, max-age=31536000, immutable'
 
 export interface MediaParts {
   store: MediaStore
@@ -78,8 +76,10 @@ export function mediaService(parts: MediaParts) {
       if (bytes instanceof UploadRefused) return refuse(media, bytes)
       const picture = await inspectPicture(bytes, checkAnnounced(media.contentType, media.bytes)).catch(asRefusal)
       if (picture instanceof UploadRefused) return refuse(media, picture)
-      const key = originalKey(mediaId, picture.sha256, picture.type)
-      await objects.put(key, picture.bytes, { contentType: picture.contentType, cacheControl: IMMUTABLE })
+      // An account that changes just now is met by the job that follows.
+      const key = originalKey(mediaId, picture.sha256, picture.type, await store.isPrivate(userId))
+      const stored = { contentType: picture.contentType, cacheControl: storedCacheControl(key) }
+      await objects.put(key, picture.bytes, stored)
       const { contentType, sha256, width, height, blur } = picture
       const event = makeEvent(
         {
@@ -106,6 +106,13 @@ export function mediaService(parts: MediaParts) {
       const media = await store.find(mediaId)
       if (media === null) throw problems.notFound('media')
       return media
+    },
+
+    /** Has a picture ready for all to see, as its owner's own: a private one is copied. Nothing for what is not theirs. */
+    async openForAll({ mediaId, userId }: HandlerInput<'media.openForAll'>) {
+      const media = await store.find(mediaId)
+      if (media?.userId === userId && isPrivateKey(media.key)) await copyForAll(media.key, objects)
+      return {}
     },
 
     /** Fails uploads that nobody completed. @returns how many */

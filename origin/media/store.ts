@@ -1,9 +1,10 @@
 /** Where uploads and their jobs are kept. */
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
-import type { CheckedUpload, Lease, NewMedia, StoredVariant } from '#drizzle/queries/media.ts'
+import type { CheckedUpload, FinishedMedia, Lease, NewMedia } from '#drizzle/queries/media.ts'
+import type { Move } from '#drizzle/queries/media-places.ts'
 
-export type { CheckedUpload, Lease, NewMedia, StoredVariant } from '#drizzle/queries/media.ts'
+export type { CheckedUpload, FinishedMedia, Lease, NewMedia, StoredVariant } from '#drizzle/queries/media.ts'
 
 export interface Media {
   mediaId: Id
@@ -29,15 +30,49 @@ export interface MediaStore {
   refuse(mediaId: Id, failure: string): Promise<void>
   /** Fails uploads that were never completed and answers their keys. */
   expire(beforeMs: number, limit: number): Promise<string[]>
-  /** The media of a post that is deleted; none while it stands. */
-  ofDeletedPost(postId: Id): Promise<Id[]>
+  /** The media of a post that is deleted, with the owner's picture of each; none while it stands. */
+  ofDeletedPost(postId: Id): Promise<{ mediaId: Id; avatar: string | null }[]>
+  /** Whether the account shows its posts to followers only; false when there is none. */
+  isPrivate(userId: Id): Promise<boolean>
+  place(mediaId: Id): Promise<MediaPlace | null>
+  /** Writes a picture's new key wherever it stands; false when its key was not `from` any more. */
+  move(mediaId: Id, move: Move): Promise<boolean>
   /** The log has the event. */
   published(eventId: string): Promise<void>
+}
+
+/** Where a media lies, and what decides where it belongs. */
+export interface MediaPlace {
+  mediaId: Id
+  userId: Id
+  postId: Id | null
+  key: string
+  state: Media['state']
+  version: number
+  isDeleted: boolean
+  /** The account shows its posts to followers only. */
+  ownerIsPrivate: boolean
+  /** Key of the owner's own picture. */
+  avatar: string | null
+}
+
+/** What caches at the edge shall forget. */
+export interface PurgeStore {
+  request(tags: readonly string[], nowMs: number): Promise<void>
+  due(beforeMs: number, limit: number): Promise<DuePurge[]>
+  done(purges: readonly DuePurge[]): Promise<void>
+}
+
+export interface DuePurge {
+  tag: string
+  version: string
 }
 
 /** Jobs are leased: a worker that dies loses them to another when the lease runs out, and nothing waits for it. */
 export interface MediaJobs {
   add(mediaId: Id, nowMs: number): Promise<void>
+  /** Queues the media of an account that lie where they do not belong. @returns how many */
+  addMoves(userId: Id, nowMs: number): Promise<number>
   lease(lease: Lease): Promise<{ mediaId: Id; attempts: number } | null>
   /** False when the lease was lost to another worker. */
   renew(mediaId: Id, owner: string, untilMs: number): Promise<boolean>
@@ -46,11 +81,8 @@ export interface MediaJobs {
     owner: string,
     next: { state: 'waiting' | 'dead'; runAfterMs: number; failure: string },
   ): Promise<void>
-  /** Ends the job and answers the event as it was written, or null when the lease was lost. */
-  finish(
-    mediaId: Id,
-    owner: string,
-    variants: readonly StoredVariant[],
-    event: TidelineEvent,
-  ): Promise<TidelineEvent | null>
+  /** Ends the job and answers the event as it was written, or null when the lease was lost, or the original moved. */
+  finish(mediaId: Id, owner: string, finished: FinishedMedia, event: TidelineEvent): Promise<TidelineEvent | null>
+  /** Ends a job of a media that was ready before. False when the lease was lost. */
+  end(mediaId: Id, owner: string): Promise<boolean>
 }

@@ -1,8 +1,7 @@
-/** Works through the leased jobs: variants of each accepted picture. */
+/** Works through the leased jobs: each picture where it belongs, and variants of those that are new. */
 import { makeEvent, type TidelineEvent } from '#core/events.ts'
-import type { Clock, Id, Random } from '#core/ids.ts'
-import type { ObjectStore } from '../objects/index.ts'
-import { IMMUTABLE } from './service.ts'
+import type { Id, Random } from '#core/ids.ts'
+import { type PlaceNeeds, putInPlace, storedCacheControl } from './place.ts'
 import type { Media, MediaJobs, MediaStore } from './store.ts'
 import { makeVariants, type Variant } from './variants.ts'
 
@@ -19,12 +18,10 @@ export const MEDIA_JOBS = Object.freeze({
   idleMs: 1_000,
 })
 
-export interface WorkerNeeds {
+export interface WorkerNeeds extends PlaceNeeds {
   store: MediaStore
   jobs: MediaJobs
-  objects: ObjectStore
   publish(events: readonly TidelineEvent[]): Promise<void>
-  clock: Clock
   random: Random
   /** Names this worker in the leases. */
   owner: string
@@ -60,6 +57,8 @@ export async function workOnce(needs: WorkerNeeds): Promise<WorkOutcome> {
 
 async function makeReady(needs: WorkerNeeds, mediaId: Id): Promise<'done' | 'lost'> {
   const { store, jobs, objects, clock, random, owner } = needs
+  const place = await putInPlace(mediaId, needs)
+  if (place === null || place.state === 'ready') return (await jobs.end(mediaId, owner)) ? 'done' : 'lost'
   const media = await store.find(mediaId)
   if (media === null) throw new Error('there is no such media')
   const object = await objects.get(media.key)
@@ -67,10 +66,15 @@ async function makeReady(needs: WorkerNeeds, mediaId: Id): Promise<'done' | 'los
   const original = new Uint8Array(await new Response(object.body).arrayBuffer())
   const variants = await makeVariants(original, media.key)
   for (const { key, bytes, contentType } of variants) {
-    await objects.put(key, bytes, { contentType, cacheControl: IMMUTABLE })
+    await objects.put(key, bytes, { contentType, cacheControl: storedCacheControl(key) })
   }
-  const written = await jobs.finish(mediaId, owner, variants.map(stored), readyEvent(media, clock, random))
-  if (written === null) return 'lost'
+  const finished = { key: media.key, variants: variants.map(stored) }
+  const written = await jobs.finish(mediaId, owner, finished, readyEvent(media, clock, random))
+  if (written === null) {
+    // Beside an original that has been moved, nothing would ever find them again.
+    if ((await store.find(mediaId))?.key !== media.key) await objects.delete(variants.map(({ key }) => key))
+    return 'lost'
+  }
   // The outbox holds what the log does not take now.
   await needs.publish([written]).then(
     () => store.published(written.id),
@@ -80,7 +84,11 @@ async function makeReady(needs: WorkerNeeds, mediaId: Id): Promise<'done' | 'los
 }
 
 /** The post and the version are filled in where they are known: in the transaction that ends the job. */
-function readyEvent({ mediaId, userId }: Media, clock: Clock, random: Random): TidelineEvent<'media.ready'> {
+function readyEvent(
+  { mediaId, userId }: Media,
+  clock: PlaceNeeds['clock'],
+  random: Random,
+): TidelineEvent<'media.ready'> {
   const data = { mediaId, userId, postId: null, version: 0 }
   return makeEvent(
     { type: 'media.ready', key: mediaId, actor: userId, data, id: `media-ready:${mediaId}` },

@@ -1,0 +1,116 @@
+/**
+ * Where pictures lie (docs/correctness.md, rule 36): those of private accounts under `private/`, whose addresses are
+ * signed; all others under `media/`, for everyone. When an account changes, its pictures move, one job each: copied
+ * under keys that are new, written back to the post, then removed where they were, and purged from caches.
+ */
+import type { Clock, Id } from '#core/ids.ts'
+import { isPrivateKey, mediaTag } from '#core/image/key.ts'
+import { keys } from '#core/keys.ts'
+import type { RedisPort } from '#core/redis.ts'
+import { announce } from '#core/timeline/index.ts'
+import type { ObjectStore } from '../objects/index.ts'
+import { belongsTo, folderOf, movedKey, moveOf } from './rules.ts'
+import type { MediaPlace, MediaStore } from './store.ts'
+
+/** Content-addressed, so it never changes; what is signed is kept by nobody but its viewer. */
+export const storedCacheControl = (key: string): string =>
+  isPrivateKey(key) ? 'private, no-store' : 'public, max-age=31536000, immutable'
+
+export interface PlaceNeeds {
+  store: Pick<MediaStore, 'place' | 'move'>
+  objects: ObjectStore
+  redis: RedisPort
+  /** Asks caches at the edge to forget what they hold under these tags. */
+  purge(tags: readonly string[]): Promise<void>
+  clock: Clock
+}
+
+/**
+ * Brings a media where it belongs, and removes what was left where it lay before. May be repeated at any step.
+ * @returns where it lies now, or null when its post is deleted and nothing of it is left
+ * @throws Error when there is no such media, or another move came between: try again
+ */
+export async function putInPlace(mediaId: Id, needs: PlaceNeeds): Promise<MediaPlace | null> {
+  const { store, objects, redis, clock } = needs
+  let place = await store.place(mediaId)
+  if (place === null) throw new Error('there is no such media')
+  if (place.isDeleted) {
+    await removeMedia(mediaId, place.avatar, needs)
+    return null
+  }
+  if (isPrivateKey(place.key) !== place.ownerIsPrivate) place = await move(place, needs)
+  if (moveOf(place.key) > 0) {
+    // Before anything is removed: no reader shall be given an address that is void.
+    const forget = place.postId === null ? [] : [['DEL', keys.post(place.postId)] as const]
+    await redis.pipeline([...forget, ...announce([{ kind: 'user', user: place.userId }], clock())])
+    await removeFormer(place, needs)
+  }
+  if (isPrivateKey(place.key) && isPictureOf(place)) await copyForAll(place.key, objects)
+  return place
+}
+
+async function move(place: MediaPlace, { store, objects }: PlaceNeeds): Promise<MediaPlace> {
+  const { mediaId, key: from, version, ownerIsPrivate } = place
+  // The version makes the name new: of two that move at once, one finds the key changed.
+  const moved = (key: string) => movedKey(key, version, ownerIsPrivate)
+  const copies = await copyAll(from, moved, objects)
+  if (await store.move(mediaId, { from, to: moved(from) })) return { ...place, key: moved(from) }
+  const now = await store.place(mediaId)
+  if (now?.key !== moved(from)) await objects.delete(copies)
+  throw new Error('the picture was moved by another')
+}
+
+/** Copies an original with its variants. @returns the keys of the copies */
+async function copyAll(original: string, to: (key: string) => string, objects: ObjectStore): Promise<string[]> {
+  const { items } = await objects.list(original.slice(0, original.lastIndexOf('/') + 1))
+  const sources = items.map(({ key }) => key).filter((key) => belongsTo(key, original))
+  if (!sources.includes(original)) throw new Error('the original is gone')
+  for (const key of sources) {
+    const object = await objects.get(key)
+    if (object === undefined) throw new Error('the picture was moved by another')
+    const bytes = new Uint8Array(await new Response(object.body).arrayBuffer())
+    await objects.put(to(key), bytes, { contentType: object.contentType, cacheControl: storedCacheControl(to(key)) })
+  }
+  return sources.map(to)
+}
+
+/**
+ * Removes what earlier moves left behind. Keys of later moves stay: another may be about to switch to them; to an earlier
+ * one nobody switches any more.
+ */
+async function removeFormer({ mediaId, key, avatar, ownerIsPrivate }: MediaPlace, needs: PlaceNeeds): Promise<void> {
+  const found = await objectsOf(mediaId, needs.objects)
+  const former = found.filter((object) => moveOf(object) < moveOf(key) && !isShownWith(object, avatar))
+  if (former.length > 0) await needs.objects.delete(former)
+  if (ownerIsPrivate) await needs.purge([mediaTag(mediaId)])
+}
+
+/** Removes all objects of a media but its owner's picture, and asks caches to forget them. */
+export async function removeMedia(
+  mediaId: Id,
+  avatar: string | null,
+  { objects, purge }: Pick<PlaceNeeds, 'objects' | 'purge'>,
+): Promise<void> {
+  const found = (await objectsOf(mediaId, objects)).filter((object) => !isShownWith(object, avatar))
+  if (found.length > 0) await objects.delete(found)
+  await purge([mediaTag(mediaId)])
+}
+
+async function objectsOf(mediaId: Id, objects: ObjectStore): Promise<string[]> {
+  const pages = await Promise.all([true, false].map((isPrivate) => objects.list(folderOf(mediaId, isPrivate))))
+  return pages.flatMap(({ items }) => items.map(({ key }) => key))
+}
+
+const isShownWith = (object: string, avatar: string | null) => avatar !== null && belongsTo(object, avatar)
+
+const isPictureOf = ({ mediaId, avatar }: MediaPlace) => avatar?.startsWith(folderOf(mediaId, false)) ?? false
+
+/**
+ * Copies a private picture to the same name among the public ones: for its owner's own picture, which everyone sees beside
+ * the name. What is there already is left alone.
+ */
+export async function copyForAll(key: string, objects: ObjectStore): Promise<void> {
+  const open = (object: string) => object.replace(/^private\//, 'media/')
+  if ((await objects.head(open(key))) !== undefined) return
+  await copyAll(key, open, objects)
+}
