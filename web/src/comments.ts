@@ -1,6 +1,7 @@
-/** The drawer of a post's comments: read, answer, write. */
-import type { Accepted, Comment, Id, Page, Post } from './api.ts'
+/** A post's comments: read, answered, written; in a drawer, or in the post's own view. */
+import type { Comment, Id, Page, Post } from './api.ts'
 import type { App } from './app.ts'
+import { type AnswerTo, commentWriter } from './comment-writer.ts'
 import { openDialog } from './dialog.ts'
 import { h } from './dom.ts'
 import { sentenceOf } from './http.ts'
@@ -9,33 +10,52 @@ import { avatar, nameOf, profilePath } from './person.ts'
 import { ago } from './words.ts'
 
 const PAGE = 30
-const LONGEST = 2_200
 
-export function openComments(app: App, post: Post, onCount: (by: number) => void): void {
-  const list = h('ol', { class: 'comments' })
-  const write = writer(app, post, (comment, parent) => {
-    onCount(1)
-    const item = commentItem(app, post, comment, write.answer)
+export function openComments(app: App, post: Post): void {
+  const thread = commentThread(app, post)
+  const { element } = openDialog(
+    { title: 'Comments', kind: 'drawer' },
+    h('div', { class: 'scroll', tabindex: -1 }, thread.list),
+    thread.form,
+  )
+  element.addEventListener('close', thread.close)
+  element.addEventListener('click', (event) => {
+    if (event.target instanceof Element && event.target.closest('a') !== null) element.close()
+  })
+}
+
+export interface CommentThread {
+  list: HTMLElement
+  form: HTMLElement
+  close(): void
+}
+
+export function commentThread(app: App, post: Post): CommentThread {
+  const list = h('ol', { class: 'comments', 'aria-label': 'Comments' })
+  const shown = new Set<Id>()
+  const items = (comments: readonly Comment[]) =>
+    comments
+      .filter((comment) => !shown.has(comment.id))
+      .map((comment) => {
+        shown.add(comment.id)
+        return commentItem(app, post, comment, writer.answer)
+      })
+  const nothing = h('li', { class: 'hint' }, 'No comments yet. Be the first.')
+  const writer = commentWriter(app, post, (comment, parent) => {
+    app.engagement.commented(post)
+    const [item] = parent === null ? items([comment]) : [commentItem(app, post, comment, writer.answer)]
+    if (item === undefined) return
     if (parent === null) list.prepend(item)
     else parent.append(item)
     nothing.remove()
     item.scrollIntoView({ block: 'nearest' })
   })
-  const nothing = h('li', { class: 'hint' }, 'No comments yet. Be the first.')
   const pages = readOn<Comment>(
     (cursor) => app.api.call<Page<Comment>>(commentsPath(post.id, { cursor })),
-    (items) => list.append(...items.map((comment) => commentItem(app, post, comment, write.answer))),
-    (isEmpty) => isEmpty && list.append(nothing),
+    (comments) => list.append(...items(comments)),
+    () => list.childElementCount === 0 && list.append(nothing),
   )
-  const { element } = openDialog(
-    { title: 'Comments', kind: 'drawer' },
-    h('div', { class: 'scroll', tabindex: -1 }, list, pages.foot),
-    write.form,
-  )
-  element.addEventListener('close', pages.close)
-  element.addEventListener('click', (event) => {
-    if (event.target instanceof Element && event.target.closest('a') !== null) element.close()
-  })
+  return { list: h('div', {}, list, pages.foot), form: writer.form, close: pages.close }
 }
 
 function commentsPath(post: Id, { cursor, parentId }: { cursor?: string | null; parentId?: Id }): string {
@@ -45,24 +65,22 @@ function commentsPath(post: Id, { cursor, parentId }: { cursor?: string | null; 
   return `/v1/posts/${post}/comments?${query}`
 }
 
-type Answer = (comment: Comment, replies: HTMLElement) => void
-
-function commentItem(app: App, post: Post, comment: Comment, answer: Answer): HTMLElement {
+function commentItem(app: App, post: Post, comment: Comment, answer: AnswerTo): HTMLElement {
   const replies = h('ol', { class: 'replies' })
   const isTop = comment.parentId === null
-  const showReplies = async () => {
-    answer(comment, replies)
-    if (replies.childElementCount > 0) return
-    try {
-      const page = await app.api.call<Page<Comment>>(commentsPath(post.id, { parentId: comment.id }))
-      replies.prepend(...page.items.map((reply) => commentItem(app, post, reply, answer)))
-    } catch (error) {
-      app.toast(sentenceOf(error))
-    }
+  const read = once(async () => {
+    const page = await app.api.call<Page<Comment>>(commentsPath(post.id, { parentId: comment.id }))
+    const known = new Set([...replies.children].map((item) => (item as HTMLElement).dataset.comment))
+    const others = page.items.filter((reply) => !known.has(reply.id))
+    replies.prepend(...others.map((reply) => commentItem(app, post, reply, answer)))
+  })
+  const showReplies = () => {
+    answer({ comment, replies })
+    read().catch((error: unknown) => app.toast(sentenceOf(error)))
   }
   return h(
     'li',
-    { class: 'comment' },
+    { class: 'comment', 'data-comment': comment.id },
     avatar(comment.author),
     h(
       'div',
@@ -75,75 +93,20 @@ function commentItem(app: App, post: Post, comment: Comment, answer: Answer): HT
         h('time', { datetime: comment.createdAt }, ago(comment.createdAt, Date.now())),
       ),
       comment.deleted ? h('p', { class: 'hint' }, 'This comment was deleted.') : h('p', {}, comment.body),
-      isTop ? h('button', { class: 'plain', type: 'button', onclick: () => void showReplies() }, 'Replies') : null,
+      isTop ? h('button', { class: 'plain', type: 'button', onclick: showReplies }, 'Replies') : null,
       isTop ? replies : null,
     ),
   )
 }
 
-function writer(app: App, post: Post, added: (comment: Comment, parent: HTMLElement | null) => void) {
-  let parent: { comment: Comment; replies: HTMLElement } | null = null
-  const text = h('textarea', {
-    name: 'body',
-    rows: 1,
-    maxlength: LONGEST,
-    required: true,
-    placeholder: 'Add a comment …',
-    'aria-label': 'Comment',
-    onkeydown: (event) => {
-      const key = event as KeyboardEvent
-      if (key.key !== 'Enter' || key.shiftKey || key.isComposing) return
-      event.preventDefault()
-      form.requestSubmit()
-    },
-  })
-  const send = h('button', { class: 'button', type: 'submit' }, 'Send')
-  const target = h('p', { class: 'target', hidden: true })
-  const answerTo = (to: typeof parent) => {
-    parent = to
-    target.hidden = to === null
-    target.replaceChildren(
-      ...(to === null
-        ? []
-        : [
-            `Replying to ${nameOf(to.comment.author)} `,
-            h('button', { class: 'plain', type: 'button', onclick: () => answerTo(null) }, 'Cancel'),
-          ]),
-    )
+/** Does something once, however often it is asked for; again only after a failure. */
+function once(act: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | null = null
+  return () => {
+    done ??= act().catch((error: unknown) => {
+      done = null
+      throw error
+    })
+    return done
   }
-  const form = h(
-    'form',
-    {
-      class: 'writer',
-      onsubmit: (event) => {
-        event.preventDefault()
-        void submit()
-      },
-    },
-    target,
-    h('div', { class: 'row' }, text, send),
-  )
-  async function submit(): Promise<void> {
-    const body = text.value.trim()
-    if (body === '' || send.disabled) return
-    send.disabled = true
-    try {
-      const input = { method: 'POST', body: { body, parentId: parent?.comment.id ?? null } } as const
-      const answer = await app.api.call<Comment | Accepted>(`/v1/posts/${post.id}/comments`, input)
-      if ('status' in answer) app.toast('Your comment will show in a moment.', 'done')
-      else added(answer, parent?.replies ?? null)
-      text.value = ''
-      answerTo(null)
-    } catch (error) {
-      app.toast(sentenceOf(error))
-    } finally {
-      send.disabled = false
-      text.focus()
-    }
-  }
-  const answer: Answer = (comment, replies) => {
-    answerTo({ comment, replies })
-    text.focus()
-  }
-  return { form, answer }
 }

@@ -1,132 +1,109 @@
-/** Choosing, describing and posting a photo. */
+/** Describing and posting a photo. */
 import type { Accepted, FeedItem, Post } from './api.ts'
 import type { App } from './app.ts'
+import { createAttempts } from './attempt.ts'
 import { openDialog } from './dialog.ts'
-import { h, icon } from './dom.ts'
-import { sentenceOf } from './http.ts'
+import { h } from './dom.ts'
+import { type Api, sentenceOf } from './http.ts'
+import { photoChooser } from './photo-chooser.ts'
 import { uploadPhoto } from './upload.ts'
 
-const TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/avif', 'image/gif']
-const LARGEST_BYTES = 20 * 1024 * 1024
 const LONGEST_CAPTION = 2_200
 
-/** What is wrong with a file, in a sentence; null when it may be tried. Pure. */
-export function refusalOf(file: Pick<File, 'type' | 'size'>): string | null {
-  if (!TYPES.includes(file.type)) return 'Choose a JPEG, PNG, WebP, AVIF or GIF picture.'
-  if (file.size > LARGEST_BYTES) return 'A picture may have up to 20 MB.'
-  return file.size === 0 ? 'This file is empty.' : null
+export function openCompose(app: App, posted: (item: FeedItem) => void): void {
+  const sender = postSender(app.api)
+  const form = composeForm(async (draft, onProgress) => {
+    const answer = await sender(draft, onProgress)
+    dialog.close()
+    if ('status' in answer) app.toast('Your post is on its way and will show soon.', 'done')
+    else {
+      posted({ ...answer, reason: 'own', why: 'You posted this.' })
+      app.toast('Posted.', 'done')
+    }
+  })
+  const dialog = openDialog({ title: 'New post', kind: 'sheet', mayClose: () => !form.isBusy() }, form.element)
+  dialog.element.addEventListener('close', form.close)
 }
 
-export function openCompose(app: App, posted: (item: FeedItem) => void): void {
+interface Draft {
+  file: File
+  caption: string
+  alt: string
+}
+
+/** Uploads and posts; after a failure, the same draft uploads nothing again and posts once. */
+function postSender(api: Api): (draft: Draft, onProgress: (share: number) => void) => Promise<Post | Accepted> {
+  let uploaded: { file: File; alt: string; id: string } | null = null
+  const keyOf = createAttempts()
+  return async ({ file, caption, alt }, onProgress) => {
+    if (uploaded?.file !== file || uploaded.alt !== alt) {
+      uploaded = { file, alt, id: await uploadPhoto(api, file, alt, onProgress) }
+    }
+    const body = { caption, mediaIds: [uploaded.id] }
+    return api.call<Post | Accepted>('/v1/posts', { method: 'POST', body, idempotencyKey: keyOf(body) })
+  }
+}
+
+/** @param send what it rejects with is shown, and the person may try again */
+function composeForm(send: (draft: Draft, onProgress: (share: number) => void) => Promise<void>) {
   let file: File | null = null
   let isBusy = false
-  const preview = h('img', { class: 'preview', alt: '', hidden: true })
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true })
   const progress = h('progress', { max: 1, value: 0, hidden: true, 'aria-label': 'Upload' })
   const share = h('button', { class: 'button wide', type: 'submit', disabled: true }, 'Share')
-  const captionBox = h('textarea', {
-    name: 'caption',
-    rows: 3,
-    maxlength: LONGEST_CAPTION,
-    placeholder: 'Say something about it. #hashtags are found.',
-  })
-  const alt = h('input', { name: 'alt', maxlength: 1_000, placeholder: 'What is on the photo?' })
-  const chooser = h('input', {
-    type: 'file',
-    accept: TYPES.join(','),
-    class: 'unseen',
-    onchange: () => choose(chooser.files?.[0]),
-  })
-  const drop = h(
-    'label',
-    { class: 'drop' },
-    chooser,
-    icon('photo'),
-    h('strong', {}, 'Choose a photo'),
-    h('span', {}, 'or drop one here'),
-    preview,
-  )
-
-  /** What an attempt that failed left behind: a second one uploads nothing again, and posts once. */
-  let uploaded: string | null = null
-  let attempt = { body: '', key: '' }
-  const keyOf = (body: string) => {
-    if (attempt.body !== body) attempt = { body, key: crypto.randomUUID() }
-    return attempt.key
+  const { caption, alt } = textFields()
+  const say = (sentence: string | null) => {
+    problem.textContent = sentence
+    problem.hidden = sentence === null
   }
-
-  const say = (text: string | null) => {
-    problem.textContent = text
-    problem.hidden = text === null
-  }
-  function choose(chosen: File | undefined): void {
-    if (chosen === undefined || isBusy) return
-    const refusal = refusalOf(chosen)
+  const chooser = photoChooser((chosen, refusal) => {
     say(refusal)
-    if (refusal !== null) return
-    file = chosen
-    uploaded = null
-    URL.revokeObjectURL(preview.src)
-    preview.src = URL.createObjectURL(chosen)
-    preview.hidden = false
-    drop.classList.add('chosen')
-    share.disabled = false
+    file = chosen ?? file
+    share.disabled = file === null
+  })
+  const setBusy = (now: boolean) => {
+    isBusy = now
+    share.disabled = now
+    share.textContent = now ? 'Sharing …' : 'Share'
+    progress.hidden = !now
+    chooser.lock(now)
   }
-  async function submit(chosen: File): Promise<void> {
-    isBusy = true
-    share.disabled = true
-    share.textContent = 'Sharing …'
-    progress.hidden = false
+  const onsubmit = async (event: Event) => {
+    event.preventDefault()
+    if (file === null || isBusy) return
+    setBusy(true)
     say(null)
-    try {
-      uploaded ??= await uploadPhoto(app.api, chosen, alt.value.trim(), (sent) => {
-        progress.value = sent
-      })
-      const body = { caption: captionBox.value.trim(), mediaIds: [uploaded] }
-      const idempotencyKey = keyOf(JSON.stringify(body))
-      const answer = await app.api.call<Post | Accepted>('/v1/posts', { method: 'POST', body, idempotencyKey })
-      dialog.close()
-      if ('status' in answer) app.toast('Your post is on its way and will show soon.', 'done')
-      else {
-        posted({ ...answer, reason: 'own', why: 'You posted this.' })
-        app.toast('Posted.', 'done')
-      }
-    } catch (error) {
-      say(sentenceOf(error))
-      share.disabled = false
-    } finally {
-      isBusy = false
-      share.textContent = 'Share'
-      progress.hidden = true
+    const draft = { file, caption: caption.value.trim(), alt: alt.value.trim() }
+    const onProgress = (sent: number) => {
+      progress.value = sent
     }
+    const failure = await send(draft, onProgress).then(() => null, sentenceOf)
+    setBusy(false)
+    say(failure)
   }
-
-  drop.addEventListener('dragover', (event) => {
-    event.preventDefault()
-    drop.classList.add('over-drop')
-  })
-  drop.addEventListener('dragleave', () => drop.classList.remove('over-drop'))
-  drop.addEventListener('drop', (event) => {
-    event.preventDefault()
-    drop.classList.remove('over-drop')
-    choose(event.dataTransfer?.files[0])
-  })
-  const onsubmit = (event: Event) => {
-    event.preventDefault()
-    if (file !== null && !isBusy) void submit(file)
-  }
-  const form = h(
+  const element = h(
     'form',
-    { class: 'compose', onsubmit },
-    drop,
-    field('Caption', captionBox),
+    { class: 'compose', onsubmit: (event) => void onsubmit(event) },
+    chooser.element,
+    field('Caption', caption),
     field('Description for those who cannot see it', alt),
     problem,
     progress,
     share,
   )
-  const dialog = openDialog({ title: 'New post', kind: 'sheet', mayClose: () => !isBusy }, form)
-  dialog.element.addEventListener('close', () => URL.revokeObjectURL(preview.src))
+  return { element, isBusy: () => isBusy, close: chooser.close }
+}
+
+function textFields() {
+  return {
+    caption: h('textarea', {
+      name: 'caption',
+      rows: 3,
+      maxlength: LONGEST_CAPTION,
+      placeholder: 'Say something about it. #hashtags are found.',
+    }),
+    alt: h('input', { name: 'alt', maxlength: 1_000, placeholder: 'What is on the photo?' }),
+  }
 }
 
 const field = (label: string, input: HTMLElement): HTMLElement =>

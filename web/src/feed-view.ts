@@ -1,11 +1,9 @@
 /** The feed: ranked for the person, or newest first; new posts announce themselves. */
-import type { FeedItem, Id, Page } from './api.ts'
+import type { FeedItem, Page } from './api.ts'
 import type { App, View } from './app.ts'
 import { watchArrivals } from './arrivals.ts'
-import { card } from './card.ts'
-import { keepInColumns } from './columns.ts'
 import { h, icon } from './dom.ts'
-import { watchImpressions } from './impressions.ts'
+import { feedList } from './feed-list.ts'
 import { readOn } from './pages.ts'
 import { avatar } from './person.ts'
 import { counted } from './words.ts'
@@ -15,89 +13,79 @@ export type FeedMode = 'ranked' | 'following'
 const PAGE = 24
 /** Cards whose photos are on a large screen at once. */
 const EAGER = 4
-const SKELETONS = 6
 
 export function feedView(app: App, mode: FeedMode): View {
-  const list = h('div', { class: 'feed', role: 'feed', 'aria-busy': 'true' })
-  const pill = h('button', { class: 'pill', type: 'button', hidden: true, onclick: () => showArrived() })
-  const announcement = h('p', { class: 'unseen', 'aria-live': 'polite' })
-  const shown = new Set<Id>()
-  const impressions = watchImpressions(app.api)
-  const columns = keepInColumns(list)
-  list.append(...Array.from({ length: SKELETONS }, skeleton))
-
-  const cards = (items: readonly FeedItem[], eager: number) =>
-    items
-      .filter((item) => !shown.has(item.id))
-      .map((item, i) => {
-        shown.add(item.id)
-        const element = card(app, item, i < eager)
-        impressions.watch(element)
-        return element
-      })
+  const list = feedList(app)
+  const end = h('div', {})
+  let isRead = false
+  const paintEnd = () => {
+    if (isRead) end.replaceChildren(list.isEmpty() ? nothing(mode) : allSeen())
+  }
   const pages = readOn<FeedItem>(
     (cursor) => {
       const query = new URLSearchParams({ mode, limit: String(PAGE), ...(cursor === null ? {} : { cursor }) })
       return app.api.call<Page<FeedItem>>(`/v1/feed?${query}`)
     },
-    (items, isFirst) => {
-      if (isFirst) list.replaceChildren()
-      list.append(...cards(items, isFirst ? EAGER : 0))
-      list.setAttribute('aria-busy', 'false')
-    },
-    (isEmpty) => list.after(isEmpty ? nothing(mode) : h('p', { class: 'over' }, 'You are all caught up.')),
-  )
-  const arrivals = watchArrivals(
-    app.api,
-    (id) => shown.has(id),
-    (waiting) => {
-      const people = [...new Map(waiting.map(({ author }) => [author.id, author])).values()].slice(0, 3)
-      const label = counted(waiting.length, 'new post')
-      pill.replaceChildren(icon('up'), h('span', { class: 'faces' }, ...people.map((person) => avatar(person))), label)
-      pill.hidden = false
-      announcement.textContent = label
+    (items, isFirst) => list.append(items, isFirst ? EAGER : 0),
+    () => {
+      isRead = true
+      paintEnd()
     },
   )
-  function prepend(items: readonly FeedItem[]): void {
-    list.prepend(...cards(items, items.length))
-    list.firstElementChild?.classList.add('fresh')
+  const prepend = (items: readonly FeedItem[]) => {
+    list.prepend(items)
+    paintEnd()
     window.scrollTo({ top: 0, behavior: 'smooth' })
   }
-  function showArrived(): void {
-    pill.hidden = true
-    announcement.textContent = ''
-    prepend(arrivals.take())
-  }
-  const stopListening = app.onPosted((item) => prepend([item]))
-
+  const pill = arrivalsPill(() => prepend(arrivals.take()))
+  const arrivals = watchArrivals(app.api, list.has, pill.show)
+  const listening = [
+    app.news.on('posted', (item) => prepend([item])),
+    app.news.on('deleted', (id) => {
+      list.remove(id)
+      paintEnd()
+    }),
+  ]
   return {
-    element: h('div', { class: 'feed-view' }, pill, announcement, list, pages.foot),
+    element: h('div', { class: 'feed-view' }, pill.element, pill.announcement, list.element, end, pages.foot),
     title: mode === 'ranked' ? 'For you' : 'Following',
-    pause: () => arrivals.pause(),
+    pause: arrivals.pause,
     resume() {
-      app.follows.repaint(list)
-      columns.refresh()
+      list.refresh()
+      paintEnd()
       arrivals.resume()
     },
     close() {
-      stopListening()
-      pages.close()
-      arrivals.close()
-      impressions.close()
-      columns.close()
+      for (const stop of listening) stop()
+      for (const part of [pages, arrivals, list]) part.close()
     },
   }
 }
 
-function skeleton(_: unknown, i: number): HTMLElement {
-  return h(
-    'div',
-    { class: `card skeleton ${i % 2 === 0 ? 'tall' : ''}`, 'aria-hidden': 'true' },
-    h('div', { class: 'card-head' }, h('span', { class: 'avatar avatar-s' }), h('span', { class: 'bone' })),
-    h('div', { class: 'frame' }),
-    h('div', { class: 'actions' }, h('span', { class: 'bone' })),
-  )
+/** Says how many posts wait, and from whom; a click shows them. */
+function arrivalsPill(onTake: () => void) {
+  const announcement = h('p', { class: 'unseen', 'aria-live': 'polite' })
+  const element = h('button', {
+    class: 'pill',
+    type: 'button',
+    hidden: true,
+    onclick: () => {
+      element.hidden = true
+      announcement.textContent = ''
+      onTake()
+    },
+  })
+  const show = (waiting: readonly FeedItem[]) => {
+    const people = [...new Map(waiting.map(({ author }) => [author.id, author])).values()].slice(0, 3)
+    const label = counted(waiting.length, 'new post')
+    element.replaceChildren(icon('up'), h('span', { class: 'faces' }, ...people.map((person) => avatar(person))), label)
+    element.hidden = false
+    announcement.textContent = label
+  }
+  return { element, announcement, show }
 }
+
+const allSeen = () => h('p', { class: 'over' }, 'You are all caught up.')
 
 function nothing(mode: FeedMode): HTMLElement {
   return h(
@@ -109,7 +97,7 @@ function nothing(mode: FeedMode): HTMLElement {
       'p',
       {},
       mode === 'following'
-        ? 'Posts of people you follow will show here. Find some under “For you”.'
+        ? 'Posts of people you follow will show here. Find some under “For you”, or search.'
         : 'There is nothing to show yet. Post the first photo.',
     ),
   )

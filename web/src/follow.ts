@@ -2,10 +2,13 @@
 import type { FollowState, Id, Person } from './api.ts'
 import { h } from './dom.ts'
 import { type Api, sentenceOf } from './http.ts'
+import type { News } from './news.ts'
 
 export interface Follows {
   /** A button for somebody; `known` is what the server said, unless it was changed here since. */
   button(person: Person, known: FollowState): HTMLButtonElement
+  /** Whether somebody was unfollowed here: their posts are to leave the feeds. */
+  isDropped(id: Id): boolean
   /** Paints the buttons below an element that was out of the document meanwhile. */
   repaint(root: ParentNode): void
   forget(): void
@@ -13,8 +16,10 @@ export interface Follows {
 
 const LABEL: Record<FollowState, string> = { none: 'Follow', requested: 'Requested', active: 'Following' }
 
-export function createFollows(api: Api, toast: (text: string) => void): Follows {
+export function createFollows(api: Api, news: News, toast: (text: string) => void): Follows {
   const changed = new Map<Id, FollowState>()
+  /** One change of a person at a time: the second click of a double click changes nothing. */
+  const changing = new Set<Id>()
   const buttons = (root: ParentNode, id?: Id) =>
     root.querySelectorAll<HTMLButtonElement>(id === undefined ? '[data-follow]' : `[data-follow="${CSS.escape(id)}"]`)
 
@@ -29,13 +34,19 @@ export function createFollows(api: Api, toast: (text: string) => void): Follows 
   }
 
   async function change(id: Id, from: FollowState): Promise<void> {
+    if (changing.has(id)) return
+    changing.add(id)
     set(id, from === 'none' ? 'active' : 'none')
     try {
-      if (from !== 'none') await api.call(`/v1/users/${id}/follow`, { method: 'DELETE' })
-      else set(id, (await api.call<{ state: FollowState }>(`/v1/users/${id}/follow`, { method: 'PUT' })).state)
+      const path = `/v1/users/${id}/follow`
+      if (from !== 'none') await api.call(path, { method: 'DELETE' })
+      else set(id, (await api.call<{ state: FollowState }>(path, { method: 'PUT' })).state)
+      news.tell('followed', { id, state: changed.get(id) ?? 'none' })
     } catch (error) {
       set(id, from)
       toast(sentenceOf(error))
+    } finally {
+      changing.delete(id)
     }
   }
 
@@ -52,6 +63,7 @@ export function createFollows(api: Api, toast: (text: string) => void): Follows 
       paint(button, state())
       return button
     },
+    isDropped: (id) => changed.get(id) === 'none',
     repaint(root) {
       for (const button of buttons(root)) {
         const state = changed.get(button.dataset.follow ?? '')

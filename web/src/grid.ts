@@ -1,9 +1,10 @@
-/** Posts as square tiles, for profiles and hashtags; a tile opens the post's comments. */
+/** Posts as square tiles, for profiles and hashtags; a tile opens the post. */
 import type { Page, Post } from './api.ts'
 import type { App } from './app.ts'
 import { h, icon } from './dom.ts'
 import { readOn } from './pages.ts'
 import { picture, TILE_SIZES } from './picture.ts'
+import { postPath } from './post-head.ts'
 import { compact } from './words.ts'
 
 const PAGE = 30
@@ -16,13 +17,13 @@ export function postGrid(app: App, path: string, empty: string): { element: HTML
       const query = new URLSearchParams({ limit: String(PAGE), ...(cursor === null ? {} : { cursor }) })
       return app.api.call<Page<Post>>(`${path}${path.includes('?') ? '&' : '?'}${query}`)
     },
-    (posts) => list.append(...posts.map((post) => tile(app, post))),
+    (posts) => list.append(...posts.map(tile)),
     (isEmpty) => isEmpty && list.after(h('p', { class: 'over' }, empty)),
   )
   return { element: h('div', {}, list, pages.foot), close: pages.close }
 }
 
-function tile(app: App, post: Post): HTMLElement {
+function tile(post: Post): HTMLElement {
   const [first] = post.media
   const counts = h(
     'span',
@@ -37,13 +38,8 @@ function tile(app: App, post: Post): HTMLElement {
     'li',
     {},
     h(
-      'button',
-      {
-        class: 'tile',
-        type: 'button',
-        'aria-label': `${label}. Open comments.`,
-        onclick: () => app.openComments(post, () => {}),
-      },
+      'a',
+      { class: 'tile', href: postPath(post.id), 'aria-label': label },
       first === undefined
         ? h('span', { class: 'tile-text' }, post.caption)
         : picture(first, { sizes: TILE_SIZES, ratio: 1 }),

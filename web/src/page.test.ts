@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { FeedItem } from './api.ts'
 import { newerThan } from './arrivals.ts'
-import { refusalOf } from './compose.ts'
+import { createAttempts } from './attempt.ts'
+import { createNews } from './news.ts'
+import { refusalOf, sizeOf } from './photo-chooser.ts'
 import { frameRatio, sources } from './picture.ts'
 import { createSessionStore } from './session.ts'
 
@@ -28,6 +30,37 @@ describe('photos', () => {
     expect(refusalOf({ type: 'image/svg+xml', size: 1 })).toMatch(/JPEG/)
     expect(refusalOf({ type: 'image/png', size: 21 * 1024 * 1024 })).toMatch(/20 MB/)
     expect(refusalOf({ type: 'image/png', size: 0 })).toMatch(/empty/)
+  })
+})
+
+describe('a chosen file', () => {
+  it('says how large it is', () => {
+    expect([12, 12_345, 1_234_567].map(sizeOf)).toEqual(['1 kB', '12 kB', '1.2 MB'])
+  })
+})
+
+describe('attempts at a write', () => {
+  it('have the same key as long as they say the same', () => {
+    let n = 0
+    const keyOf = createAttempts(() => `key ${++n}`)
+    expect([keyOf({ a: 1 }), keyOf({ a: 1 }), keyOf({ a: 2 }), keyOf({ a: 1 })]).toEqual([
+      'key 1',
+      'key 1',
+      'key 2',
+      'key 3',
+    ])
+  })
+})
+
+describe('news', () => {
+  it('reach those who listen, until they stop', () => {
+    const news = createNews()
+    const heard: string[] = []
+    const stop = news.on('deleted', (id) => heard.push(id))
+    news.tell('deleted', '1')
+    stop()
+    news.tell('deleted', '2')
+    expect(heard).toEqual(['1'])
   })
 })
 

@@ -38,7 +38,7 @@ export function readOn<T>(
   )
 
   async function more(): Promise<void> {
-    if (!isNear && any) return
+    if (state === 'reading' || state === 'done' || (!isNear && any)) return
     state = 'reading'
     failure.hidden = true
     try {

@@ -12,6 +12,8 @@ const WIDEST = 1.91
 
 /** How wide a photo shows in the feed. */
 export const FEED_SIZES = '(min-width: 1140px) 360px, (min-width: 700px) calc(50vw - 36px), 100vw'
+/** In a post's own view. */
+export const LARGE_SIZES = '(min-width: 860px) min(1080px, calc(100vw - 420px)), 100vw'
 export const TILE_SIZES = '(min-width: 900px) 280px, 33vw'
 
 /** Width over height of the box. */

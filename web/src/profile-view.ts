@@ -77,17 +77,16 @@ function profileHead(app: App, profile: Profile): HTMLElement {
 }
 
 function signOutButton(app: App): HTMLElement {
-  const signOut = async () => {
+  const button = h('button', { class: 'button subtle', type: 'button', onclick: () => void signOut() }, 'Sign out')
+  async function signOut(): Promise<void> {
+    if (button.disabled) return
+    button.disabled = true
     const refreshToken = app.session.refreshToken()
     // Signing out here must work with the network away, too.
     await app.api.call('/v1/sessions', { method: 'DELETE', body: { refreshToken } }).catch(() => {})
     app.session.end()
   }
-  return h(
-    'button',
-    { class: 'follow', type: 'button', 'aria-pressed': 'true', onclick: () => void signOut() },
-    'Sign out',
-  )
+  return button
 }
 
 export function tagView(app: App, tag: string): View {

@@ -53,6 +53,7 @@ async function readDemo(): Promise<Demo | null> {
 
 function demoPicker(app: App, { password, people }: Demo): HTMLElement[] {
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true })
+  let isEntering = false
   const tiles = people.map((person) => {
     const tile = h(
       'button',
@@ -62,6 +63,8 @@ function demoPicker(app: App, { password, people }: Demo): HTMLElement[] {
       h('span', { class: 'meta' }, person.bio ?? `@${person.username}`),
     )
     async function enter(): Promise<void> {
+      if (isEntering) return
+      isEntering = true
       tile.setAttribute('aria-busy', 'true')
       problem.hidden = true
       try {
@@ -70,6 +73,7 @@ function demoPicker(app: App, { password, people }: Demo): HTMLElement[] {
         problem.textContent = sentenceOf(error)
         problem.hidden = false
       } finally {
+        isEntering = false
         tile.removeAttribute('aria-busy')
       }
     }
@@ -130,6 +134,7 @@ function accountForm(app: App, isNew: boolean, change: () => void): HTMLElement[
   )
   async function send(): Promise<void> {
     const values = Object.fromEntries(new FormData(form)) as Record<string, string>
+    if (submit.disabled) return
     submit.disabled = true
     problem.hidden = true
     try {

@@ -1,0 +1,59 @@
+/** The bar on top: home, the feeds, search, a new post, oneself. */
+import type { App } from './app.ts'
+import { h, icon } from './dom.ts'
+import { avatar, profilePath } from './person.ts'
+
+/** @param picture the person's, once it is known */
+export function topBar(app: App, path: string, username: string, picture: HTMLElement | null): HTMLElement {
+  const current = (to: string) => (path === to ? 'page' : null)
+  const tab = (to: string, label: string) => h('a', { href: to, 'aria-current': current(to) }, label)
+  return h(
+    'header',
+    { class: 'top' },
+    h(
+      'div',
+      { class: 'top-inner' },
+      h(
+        'a',
+        { class: 'brand', href: '/', 'aria-label': 'Tideline, home' },
+        h('span', { class: 'mark' }, icon('wave')),
+        h('span', { class: 'brand-name' }, 'Tideline'),
+      ),
+      h('nav', { class: 'tabs', 'aria-label': 'Feed' }, tab('/', 'For you'), tab('/following', 'Following')),
+      h(
+        'a',
+        {
+          class: 'quiet',
+          href: '/search',
+          'aria-label': 'Search',
+          title: 'Search',
+          'aria-current': current('/search'),
+        },
+        icon('search'),
+      ),
+      h(
+        'button',
+        // Named here, too: a narrow window shows the sign only.
+        {
+          class: 'button new',
+          type: 'button',
+          'aria-label': 'New post',
+          'aria-haspopup': 'dialog',
+          onclick: app.openCompose,
+        },
+        icon('plus'),
+        h('span', {}, 'New post'),
+      ),
+      h(
+        'a',
+        {
+          class: 'me',
+          href: profilePath(username),
+          'aria-label': `Your profile, ${username}`,
+          'aria-current': current(profilePath(username)),
+        },
+        picture ?? avatar({ username, displayName: '', avatar: null }),
+      ),
+    ),
+  )
+}
