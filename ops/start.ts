@@ -15,7 +15,7 @@ import { createLogger } from '../origin/observe/logger.ts'
 import { buildWeb } from '../web/build.ts'
 import { endLeftBehind, untilGone } from './left-behind.ts'
 import { say, sayProgress } from './terminal.ts'
-import { writeWorkerConfigs } from './workers.ts'
+import { localOrigin, writeWorkerConfigs } from './workers.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -76,12 +76,7 @@ async function start(config: Config): Promise<Running> {
 
 function startWorkers(config: Config, origin: Origin, publicUrl: string, port: number, log: string): ChildProcess {
   const configs = writeWorkerConfigs(join(config.stateDir, 'workers'), {
-    originUrl: `http://127.0.0.1:${origin.port}`,
-    gatewayUrl: `http://127.0.0.1:${origin.gatewayPort}`,
-    objectsEndpoint: origin.engines.objectsEndpoint,
-    bucket: config.objects.bucket,
-    region: config.objects.region,
-    secrets: config.secrets,
+    ...localOrigin(config, { ...origin, objectsEndpoint: origin.engines.objectsEndpoint }),
     publicUrl,
     page: join(config.stateDir, 'web'),
   })

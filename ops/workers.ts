@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { experimental_readRawConfig } from 'wrangler'
+import type { Config } from '../origin/config.ts'
 import { EDGE_DATABASE } from '../origin/gateways.ts'
 import { publicJwks, type Secrets } from '../origin/secrets.ts'
 
@@ -31,6 +32,22 @@ export interface OriginAddress {
   page?: string
 }
 
+/** An origin on this machine, without a page of its own. */
+export function localOrigin(
+  config: Config,
+  { port, gatewayPort, objectsEndpoint }: { port: number; gatewayPort: number | null; objectsEndpoint: string },
+): OriginAddress {
+  return {
+    originUrl: `http://127.0.0.1:${port}`,
+    gatewayUrl: `http://127.0.0.1:${gatewayPort}`,
+    objectsEndpoint,
+    bucket: config.objects.bucket,
+    region: config.objects.region,
+    secrets: config.secrets,
+    publicUrl: '',
+  }
+}
+
 /** What the Workers read from their environment. */
 export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS, Record<string, string>> {
   const { secrets } = address
@@ -44,6 +61,7 @@ export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS,
       ORIGIN_URL: address.originUrl,
       SERVICE_TOKEN: secrets.SERVICE_TOKEN,
       JWT_PUBLIC_JWKS: JSON.stringify(publicJwks(secrets)),
+      IMAGE_SIGNING_KEYS: secrets.IMAGE_SIGNING_KEYS,
       CORS_ORIGINS: '',
       IMAGE_BASE_URL: address.publicUrl,
       // A laptop under load is not a region: away means a second, not fifty milliseconds.

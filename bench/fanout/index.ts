@@ -10,7 +10,7 @@ import pg from 'pg'
 import { createTestHarness } from 'wrangler'
 import type { Id } from '#core/ids.ts'
 import { keys, MARK } from '#core/keys.ts'
-import { writeWorkerConfigs } from '../../ops/workers.ts'
+import { localOrigin, writeWorkerConfigs } from '../../ops/workers.ts'
 import { readConfig } from '../../origin/config.ts'
 import { findRedisServer } from '../../origin/embedded/redis-server.ts'
 import { createRedisPort, type OriginRedis } from '../../origin/redis/index.ts'
@@ -57,15 +57,9 @@ async function setStage(directory: string, closers: (() => Promise<unknown>)[], 
   const origin = startProcess(process.execPath, [new URL('../../origin/main.ts', import.meta.url).pathname], settings)
   closers.push(() => origin.stop())
   await untilAnswers(`http://127.0.0.1:${ports.PORT}/health`)
-  const configs = writeWorkerConfigs(join(directory, 'workers'), {
-    originUrl: `http://127.0.0.1:${ports.PORT}`,
-    gatewayUrl: `http://127.0.0.1:${ports.GATEWAY_PORT}`,
-    objectsEndpoint: `http://127.0.0.1:${more.S3_PORT}`,
-    bucket: config.objects.bucket,
-    region: config.objects.region,
-    secrets: config.secrets,
-    publicUrl: '',
-  })
+  const objectsEndpoint = `http://127.0.0.1:${more.S3_PORT}`
+  const address = localOrigin(config, { port: ports.PORT, gatewayPort: ports.GATEWAY_PORT, objectsEndpoint })
+  const configs = writeWorkerConfigs(join(directory, 'workers'), address)
   const harness = createTestHarness({ workers: configs.map((configPath) => ({ configPath })) })
   const { url } = await harness.listen()
   closers.push(() => harness.close())
