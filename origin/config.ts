@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { FANOUT_POLICY, type FanoutPolicy } from '#core/fanout-policy.ts'
+import { type KafkaSettings, kafkaEnvironment, kafkaSettings } from './log/kafka/settings.ts'
 import { ensureSecrets, type Secrets } from './secrets.ts'
 
 export const ROLES = [
@@ -46,6 +47,7 @@ const settings = z.object({
   S3_PUBLIC_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   S3_BUCKET: z.string().default('tideline-media'),
   S3_REGION: z.string().default('auto'),
+  ...kafkaEnvironment,
   POSTGRES_PORT: port(15_432),
   REDIS_PORT: port(16_379),
   S3_PORT: port(19_000),
@@ -69,6 +71,8 @@ export interface Config {
   roles: ReadonlySet<Role>
   databaseUrl: string | null
   redisUrl: string | 'embedded' | null
+  /** Null: the event log is in Postgres. */
+  kafka: KafkaSettings | null
   objects: { endpoint: string | null; publicEndpoint: string | null; bucket: string; region: string }
   /** Null: nothing tells caches at the edge what was deleted. */
   cloudflare: { zoneId: string; apiToken: string } | null
@@ -107,6 +111,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     roles: new Set(s.ROLES),
     databaseUrl: s.DATABASE_URLS?.[0] ?? null,
     redisUrl: s.REDIS_URL ?? null,
+    kafka: kafkaSettings(s),
     objects: {
       endpoint: s.S3_ENDPOINT ?? null,
       publicEndpoint: s.S3_PUBLIC_ENDPOINT ?? null,

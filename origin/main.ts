@@ -7,9 +7,9 @@ import { type Config, readConfig } from './config.ts'
 import { type Engines, openEngines } from './engines.ts'
 import { type Gateways, serveGateways } from './gateways.ts'
 import { createInternalApi, type InternalApi, type RunningServer, serveApi } from './http.ts'
-import { type PostgresLog, postgresLog } from './log/index.ts'
 import { createLogger, type Logger } from './observe/logger.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
+import { openEventLog } from './open-log.ts'
 import { publicJwks } from './secrets.ts'
 import { createTiers, type Tiers } from './tiers.ts'
 
@@ -37,7 +37,7 @@ export async function startOrigin({
 }: OriginOptions): Promise<Origin> {
   const metrics = createMetrics({ processMetrics: true })
   const engines = await openEngines(config, logger)
-  const log = openLog(engines, logger, metrics)
+  const log = await openEventLog({ config, engines, logger, metrics })
   let tiers: Tiers | null = null
   let gateways: Gateways | null = null
   let api: RunningServer | null = null
@@ -50,7 +50,6 @@ export async function startOrigin({
     await engines.close()
   }
   try {
-    if (config.databaseUrl === null) await log.buryMembers()
     if (engines.redisLostSince !== null) await log.rewind(engines.redisLostSince)
     tiers = await createTiers({ config, engines, log, logger, metrics })
     await prepare?.(engines, tiers)
@@ -62,18 +61,6 @@ export async function startOrigin({
     await close()
     throw error
   }
-}
-
-function openLog(engines: Engines, logger: Logger, metrics: Metrics): PostgresLog {
-  return postgresLog({
-    database: engines.database,
-    listenUrl: engines.databaseUrl,
-    clock: Date.now,
-    random: Math.random,
-    logger,
-    metrics,
-    vacuum: engines.needsVacuum,
-  })
 }
 
 function internalApi(config: Config, engines: Engines, tiers: Tiers, logger: Logger, metrics: Metrics): InternalApi {

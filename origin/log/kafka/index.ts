@@ -24,14 +24,9 @@ import { GroupMember } from './member.ts'
 import { brokerNames } from './names.ts'
 import { platformaticClient } from './platformatic.ts'
 import { rewindGroups } from './rewind.ts'
+import { DEFAULT_KAFKA_CLIENT, type KafkaClientName } from './settings.ts'
 import { createTopology } from './topology.ts'
 import { within } from './within.ts'
-
-export const KAFKA_CLIENTS = ['kafkajs', 'platformatic'] as const
-export type KafkaClientName = (typeof KAFKA_CLIENTS)[number]
-
-/** ARCHITECTURE.md says why this one. */
-export const DEFAULT_KAFKA_CLIENT: KafkaClientName = 'kafkajs'
 
 const CLIENTS: Record<KafkaClientName, (options: KafkaClientOptions) => KafkaClient> = {
   kafkajs: kafkaJsClient,

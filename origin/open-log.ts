@@ -1,0 +1,37 @@
+/** The event log that the settings ask for: Kafka, or tables in the Postgres that is there anyway. */
+import type { Config } from './config.ts'
+import type { Engines } from './engines.ts'
+import type { OperableEventLog } from './event-log.ts'
+import { postgresLog } from './log/index.ts'
+import type { Logger } from './observe/logger.ts'
+import type { Metrics } from './observe/metrics.ts'
+
+interface LogNeeds {
+  config: Config
+  engines: Engines
+  logger: Logger
+  metrics: Metrics
+}
+
+/** Opens it before the first subscription. A Kafka that is away does not hold up the start: the outbox keeps the events. */
+export async function openEventLog({ config, engines, logger, metrics }: LogNeeds): Promise<OperableEventLog> {
+  const common = { clock: Date.now, random: Math.random, logger, metrics }
+  if (config.kafka !== null) {
+    // Loaded when asked for: most starts need neither client library.
+    const { kafkaLog } = await import('./log/kafka/index.ts')
+    const log = kafkaLog({ ...common, ...config.kafka })
+    await log.start().catch((error: unknown) => {
+      logger.warn({ err: error }, 'Kafka cannot be reached; events wait in the outbox, consumers for its return')
+    })
+    return log
+  }
+  const log = postgresLog({
+    ...common,
+    database: engines.database,
+    listenUrl: engines.databaseUrl,
+    vacuum: engines.needsVacuum,
+  })
+  // Its members die with the embedded engine.
+  if (config.databaseUrl === null) await log.buryMembers()
+  return log
+}
