@@ -61,6 +61,9 @@ const post = (over: Partial<FeedPost> = {}): FeedPost => ({
   ms: NOW,
   hashtags: [],
   awaitsMedia: false,
+  privateKeys: [],
+  signedUntil: Number.POSITIVE_INFINITY,
+  sign: () => {},
   digest: 0,
   size: 10,
   json: '{"id":"x"',
@@ -466,4 +469,44 @@ test('the tag moves with the viewer, the posts, their order, counts, likes and r
   ]
   expect(new Set(tags).size).toBe(tags.length)
   expect(pageTag([a, b], viewer())).toBe(tags[0])
+})
+
+test('private pictures are signed in every size, anew when the hour is over, and the tag knows', () => {
+  const media = (key: string) => ({
+    mediaId: '5',
+    type: 'image' as const,
+    key,
+    width: 4,
+    height: 3,
+    alt: '',
+    blur: null,
+  })
+  const keys = ['private/5/ab.jpg', 'media/6/cd.jpg'] as const
+  const caption = `look at ${keys[0]}`
+  const record = {
+    id: at(0),
+    userId: '9',
+    caption,
+    media: keys.map(media),
+    hashtags: [],
+    version: 1,
+    awaitsMedia: false,
+  }
+  const author = { id: '9', username: 'ada', displayName: '', avatar: 'media/1/a.jpg', isPrivate: true }
+  const made = feedPost(record, author, { likes: 0, comments: 0 }, 'https://img.test')
+  expect([made.privateKeys, made.signedUntil]).toEqual([[keys[0]], 0])
+  const one = { candidate: { id: at(0), reason: 'follow' as const, relevance: 0 }, post: made }
+  const tags = [7_200, 10_800].map((expires) => {
+    made.sign(new Map([[keys[0], `s=x&exp=${expires}`]]), expires)
+    const [shown] = JSON.parse(presentPage([one], viewer(), null)).items
+    expect(shown.media[0].urls.thumb).toBe(`https://img.test/img/thumb/${keys[0]}?s=x&exp=${expires}`)
+    expect(Object.values(shown.media[0].urls)).toEqual(expect.arrayContaining([expect.stringContaining('/large/')]))
+    for (const url of Object.values<string>(shown.media[0].urls)) expect(url).toMatch(new RegExp(`exp=${expires}$`))
+    expect(shown.media[1].urls.medium).toBe(`https://img.test/img/medium/${keys[1]}`)
+    expect(shown.caption).toBe(caption)
+    expect(shown.author.avatar).toBe('https://img.test/img/thumb/media/1/a.jpg')
+    expect(made.signedUntil).toBe(expires)
+    return pageTag([one], viewer())
+  })
+  expect(tags[0]).not.toBe(tags[1])
 })

@@ -6,9 +6,9 @@
 
 import type { Id } from '../ids.ts'
 import { idMs } from '../ids.ts'
-import { imageUrl, type PresetName } from '../image/index.ts'
+import { imageUrl, isPrivateKey, type PresetName } from '../image/index.ts'
 import type { Counts, PostMedia, PostRecord, UserRecord } from '../timeline/index.ts'
-import type { FeedPost, HydratedItem, Reason, Viewer } from './types.ts'
+import type { FeedPost, HydratedItem, KeySignatures, Reason, Viewer } from './types.ts'
 
 /** Why am I seeing this: a sentence for people. */
 const WHY: Record<Reason, string> = {
@@ -21,27 +21,40 @@ const WHY: Record<Reason, string> = {
   sponsored: 'An advertiser paid for this post to be shown.',
 }
 
-/** The public shape of a post's media: the facts and ready URLs of each size. */
-export function presentMedia(media: PostRecord['media'], imageBase: string): object[] {
-  return JSON.parse(mediaJson(media, imageBase)) as object[]
+/**
+ * The public shape of a post's media: the facts and ready URLs of each size.
+ * @param signatures of the private ones; the address of one that has none is refused by the image Worker
+ */
+export function presentMedia(media: PostRecord['media'], imageBase: string, signatures: KeySignatures): object[] {
+  return JSON.parse(mediaJson(media, imageBase, signatures)) as object[]
 }
 
 /** The same as text, joined by hand: hydration makes a hundred of them, and JSON.stringify was most of its time. */
-function mediaJson(media: PostRecord['media'], imageBase: string): string {
-  return `[${media.map((item) => itemJson(item, imageBase)).join(',')}]`
+function mediaJson(media: PostRecord['media'], imageBase: string, signatures: KeySignatures): string {
+  return `[${media.map((item) => itemJson(item, imageBase, signatures)).join(',')}]`
 }
 
-function itemJson(item: PostMedia, imageBase: string): string {
+function itemJson(item: PostMedia, imageBase: string, signatures: KeySignatures): string {
   const playlist = item.playlist === undefined ? '' : `,"playlist":${JSON.stringify(item.playlist)}`
+  const query = signatures.get(item.key)
+  const end = query === undefined ? '' : `?${query}`
+  const url = (preset: PresetName) => JSON.stringify(imageUrl(imageBase, item.key, preset) + end)
   return (
     `{"id":"${item.mediaId}","type":"${item.type}","width":${item.width},"height":${item.height}` +
-    `,"alt":${JSON.stringify(item.alt)},"blur":${JSON.stringify(item.blur)},"urls":{"thumb":${urlJson(imageBase, item.key, 'thumb')}` +
-    `,"small":${urlJson(imageBase, item.key, 'small')},"medium":${urlJson(imageBase, item.key, 'medium')},"large":${urlJson(imageBase, item.key, 'large')}}${playlist}}`
+    `,"alt":${JSON.stringify(item.alt)},"blur":${JSON.stringify(item.blur)},"urls":{"thumb":${url('thumb')}` +
+    `,"small":${url('small')},"medium":${url('medium')},"large":${url('large')}}${playlist}}`
   )
 }
 
-const urlJson = (imageBase: string, key: string, preset: PresetName) => JSON.stringify(imageUrl(imageBase, key, preset))
+/** The keys among a post's media that need signatures. */
+export function privateKeysOf(media: PostRecord['media']): readonly string[] {
+  return media.some(({ key }) => isPrivateKey(key)) ? media.map(({ key }) => key).filter(isPrivateKey) : NO_KEYS
+}
 
+const NO_KEYS: readonly string[] = Object.freeze([])
+const NO_SIGNATURES: KeySignatures = new Map()
+
+/** The picture of a person is shown to everyone, as the name is: its key is never private. */
 export function presentAuthor(user: UserRecord, imageBase: string): object {
   return {
     id: user.id,
@@ -56,7 +69,10 @@ export function feedPost(post: PostRecord, author: UserRecord, counts: Counts, i
   return new KeptPost(post, shownAuthor(author, imageBase), author, counts)
 }
 
-/** The text is joined when it is first shown: of the posts that a feed ranks, half are not. */
+/**
+ * The text is joined when it is first shown: of the posts that a feed ranks, half are not. One with private pictures is
+ * joined anew once an expiry, an hour.
+ */
 class KeptPost implements FeedPost {
   readonly id: Id
   readonly authorId: Id
@@ -66,10 +82,13 @@ class KeptPost implements FeedPost {
   readonly hashtags: readonly string[]
   readonly awaitsMedia: boolean
   readonly size: number
-  readonly digest: number
+  readonly privateKeys: readonly string[]
+  digest: number
   counts: Counts
+  signedUntil: number
   private source: { post: PostRecord; shown: ShownAuthor } | null
   private text = ''
+  private signatures = NO_SIGNATURES
 
   constructor(post: PostRecord, shown: ShownAuthor, author: UserRecord, counts: Counts) {
     this.id = post.id
@@ -79,28 +98,44 @@ class KeptPost implements FeedPost {
     this.ms = idMs(post.id)
     this.hashtags = post.hashtags
     this.awaitsMedia = post.awaitsMedia
-    this.size = shown.json.length + post.caption.length + post.media.length * MEDIA_SIZE
+    this.privateKeys = privateKeysOf(post.media)
+    this.signedUntil = this.privateKeys.length === 0 ? Number.POSITIVE_INFINITY : 0
+    this.size =
+      shown.json.length +
+      post.caption.length +
+      post.media.length * MEDIA_SIZE +
+      this.privateKeys.length * (MEDIA_SIZE + SIGNATURES_SIZE)
     this.digest = mixNumber(shown.digest, post.version)
     this.counts = counts
     this.source = { post, shown }
   }
 
   get json(): string {
-    if (this.source !== null) {
-      this.text = sharedJson(this.source.post, this.source.shown, this.ms)
-      this.source = null
+    if (this.source !== null && this.text === '') {
+      this.text = sharedJson(this.source.post, this.source.shown, this.ms, this.signatures)
+      if (this.privateKeys.length === 0) this.source = null
     }
     return this.text
+  }
+
+  sign(signatures: KeySignatures, expires: number): void {
+    if (this.source === null) return
+    this.signatures = signatures
+    this.signedUntil = expires
+    this.digest = mixNumber(mixNumber(this.source.shown.digest, this.source.post.version), expires)
+    this.text = ''
   }
 }
 
 /** Four addresses and the facts of one picture. */
 const MEDIA_SIZE = 600
+/** Four queries, and the query itself; the record is kept beside its text. */
+const SIGNATURES_SIZE = 500
 
-function sharedJson(post: PostRecord, author: ShownAuthor, ms: number): string {
+function sharedJson(post: PostRecord, author: ShownAuthor, ms: number, signatures: KeySignatures): string {
   const json =
     `{"id":"${post.id}","author":${author.json},"caption":${JSON.stringify(post.caption)}` +
-    `,"hashtags":${JSON.stringify(post.hashtags)},"media":${mediaJson(post.media, author.imageBase)}` +
+    `,"hashtags":${JSON.stringify(post.hashtags)},"media":${mediaJson(post.media, author.imageBase, signatures)}` +
     `,"createdAt":"${new Date(ms).toISOString()}"}`
   // Cutting the brace off makes one flat text of the pieces; joined as pieces they would be walked at every answer.
   return json.slice(0, -1)

@@ -27,12 +27,21 @@ export interface FeedPost {
   awaitsMedia: boolean
   /** Opening brace to the last shared field, without the closing brace; may be made when first asked for. */
   readonly json: string
+  /** Keys of private pictures, whose addresses have to be signed before `json` is shown; mostly none. */
+  readonly privateKeys: readonly string[]
+  /** Until when the addresses in `json` hold, in seconds since 1970: 0 while private pictures wait for signatures. */
+  readonly signedUntil: number
+  /** Writes signatures into the addresses, and their expiry into the digest: they are another page's tag. */
+  sign(signatures: KeySignatures, expires: number): void
   /** About how many characters `json` has, for those who bound memory. */
   size: number
   /** Differs when the JSON does (an edit, the author's new name or picture), for the page's tag. */
   digest: number
   counts: Counts
 }
+
+/** Of keys of private pictures, the queries that open them (`presetSigner`). */
+export type KeySignatures = ReadonlyMap<string, string>
 
 /** A candidate with its post. */
 export interface HydratedItem {

@@ -81,7 +81,8 @@ export function updateProfile(user: Id, change: ProfileChange, traceparent: stri
   else if (change.avatarMediaId !== undefined) {
     const picture = sql`FROM media m WHERE m.media_id = ${change.avatarMediaId}::bigint AND m.user_id = u.user_id
         AND m.state IN ('uploaded', 'ready') AND m.content_type LIKE 'image/%'`
-    sets.push(sql`profile_image_url = (SELECT m.key ${picture})`)
+    // A private one's public copy: the picture beside a name is for everyone.
+    sets.push(sql`profile_image_url = (SELECT regexp_replace(m.key, '^private/', 'media/') ${picture})`)
     condition = sql`EXISTS (SELECT 1 ${picture})`
   }
   const event = factEvent({

@@ -19,6 +19,7 @@ export interface BackingBindings {
   DATABASE_URL: string
   ORIGIN_URL: string
   SERVICE_TOKEN: string
+  IMAGE_SIGNING_KEYS: string
   JWT_PUBLIC_JWKS: string
   TEST_PRIVATE_JWK: string
 }

@@ -34,6 +34,7 @@ const bindings: BackingBindings = {
   DATABASE_URL: `postgres://${user}:${config.secrets.DATABASE_PASSWORD}@db.local/${database}`,
   ORIGIN_URL: `http://127.0.0.1:${apiPort}`,
   SERVICE_TOKEN: config.secrets.SERVICE_TOKEN,
+  IMAGE_SIGNING_KEYS: config.secrets.IMAGE_SIGNING_KEYS,
   JWT_PUBLIC_JWKS: JSON.stringify(publicJwks(config.secrets)),
   TEST_PRIVATE_JWK: config.secrets.JWT_PRIVATE_JWK,
 }

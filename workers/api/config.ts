@@ -1,5 +1,6 @@
 /** The Worker's settings, checked once at the door: a wrong one stops the first request with its name, not the hundredth. */
 import { z } from 'zod'
+import { parseSigningKeys, type SigningKey } from '#core/image/sign.ts'
 
 const address = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, ''))
 
@@ -16,6 +17,15 @@ const jwks = z
   })
   .pipe(z.array(z.looseObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string(), kid: z.string() })))
 
+const signingKeys = z.string().transform((text, context) => {
+  try {
+    return parseSigningKeys(text)
+  } catch (fault) {
+    context.addIssue(fault instanceof Error ? fault.message : 'unreadable')
+    return z.NEVER
+  }
+})
+
 const settings = z.object({
   REDIS_REST_URL: address,
   REDIS_REST_TOKEN: z.string().min(1),
@@ -30,6 +40,8 @@ const settings = z.object({
   POST_CACHE_BYTES: z.coerce.number().int().min(0).optional(),
   /** Lines of the access log: of every request, or of those that failed for our fault. */
   ACCESS_LOG: z.enum(['all', 'faults']).default('all'),
+  /** Sign the addresses of private pictures; the image Worker holds the same list. */
+  IMAGE_SIGNING_KEYS: signingKeys,
   /** Where images are served, when that is another origin. */
   IMAGE_BASE_URL: z.union([z.literal(''), address]).default(''),
   /** Origins that may call with CORS, comma separated; empty = any, which is safe since there are no cookies. */
@@ -57,6 +69,7 @@ export interface Config {
   readonly corsOrigins: readonly string[]
   /** Origin of image addresses; '' makes them relative to this one. */
   readonly imageBase: string
+  readonly imageSigningKeys: readonly SigningKey[]
   readonly accessLog: 'all' | 'faults'
   /** Null: the feed's own default. */
   readonly postCacheBytes: number | null
@@ -90,6 +103,7 @@ export function readConfig(env: Record<string, unknown>): Config {
     jwks: s.JWT_PUBLIC_JWKS,
     corsOrigins: s.CORS_ORIGINS,
     imageBase: s.IMAGE_BASE_URL,
+    imageSigningKeys: s.IMAGE_SIGNING_KEYS,
     accessLog: s.ACCESS_LOG,
     postCacheBytes: s.POST_CACHE_BYTES ?? null,
   })

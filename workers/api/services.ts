@@ -13,6 +13,7 @@ import { type EdgeQueues, edgeQueues } from './data/queue.ts'
 import { upstashRedis } from './data/redis.ts'
 import { FeedIsolate } from './feed/isolate.ts'
 import { type LastPages, lastPages } from './feed/last-page.ts'
+import { createSignatures, type Signatures } from './present/signatures.ts'
 import { createRateLimits, type RateLimits } from './rate-limits.ts'
 
 export interface Services {
@@ -30,6 +31,8 @@ export interface Services {
   /** What this isolate remembers of posts and lists, bounded. */
   readonly feedIsolate: FeedIsolate
   readonly lastPages: LastPages
+  /** For the addresses of private pictures. */
+  readonly signatures: Signatures
   /** The image Worker, and the client's files. */
   readonly images: Fetcher
 }
@@ -63,6 +66,7 @@ export function buildServices(env: ApiEnv, clock: Clock, random: Random): Servic
     limits: createRateLimits(env, clock),
     feedIsolate,
     lastPages: lastPages(clock, () => caches.default),
+    signatures: createSignatures(config.imageSigningKeys, clock),
     images: env.IMAGES,
   })
 }

@@ -1,5 +1,5 @@
 /** Posts as clients see them: rows from Postgres, counts and likes from Redis as the feed has them. */
-import { presentAuthor, presentMedia } from '#core/feed/present.ts'
+import { type KeySignatures, presentAuthor, presentMedia, privateKeysOf } from '#core/feed/index.ts'
 import { type Id, idMs } from '#core/ids.ts'
 import { keys, MARK } from '#core/keys.ts'
 import type { Reply } from '#core/redis.ts'
@@ -50,20 +50,28 @@ export async function presentPosts(
   ]
   const replies = await services.redis.pipeline(commands).catch(() => [] as Reply[])
   const liked = viewer === null ? new Set<Id>() : await likedAmong(services, viewer, ids, replies[ids.length], trace)
-  return rows.map((row, i) =>
-    presentPost(row, parseCounts(replies[i]), liked.has(row.post_id), services.config.imageBase),
-  )
+  const shown = { imageBase: services.config.imageBase, signatures: await signaturesFor(services, rows) }
+  return rows.map((row, i) => presentPost(row, parseCounts(replies[i]), liked.has(row.post_id), shown))
 }
 
+/** For the private pictures among these posts. */
+export const signaturesFor = ({ signatures }: Services, rows: readonly PostViewRow[]): Promise<KeySignatures> =>
+  signatures.of(rows.flatMap((row) => privateKeysOf(row.media_urls)))
+
 /** @param counts null: as Postgres last knew them */
-export function presentPost(row: PostViewRow, counts: Counts | null, liked: boolean, imageBase: string): PostJson {
+export function presentPost(
+  row: PostViewRow,
+  counts: Counts | null,
+  liked: boolean,
+  { imageBase, signatures }: { imageBase: string; signatures: KeySignatures },
+): PostJson {
   const post = postRecord(row)
   return {
     id: post.id,
     author: presentAuthor(userRecord(row), imageBase) as PersonJson,
     caption: post.caption,
     hashtags: post.hashtags,
-    media: presentMedia(post.media, imageBase) as PostJson['media'],
+    media: presentMedia(post.media, imageBase, signatures) as PostJson['media'],
     createdAt: new Date(idMs(post.id)).toISOString(),
     likeCount: counts?.likes ?? row.like_count,
     commentCount: counts?.comments ?? row.comment_count,

@@ -19,7 +19,7 @@ import { type App, type AppContext, requireViewer } from '../context.ts'
 import { applyToRedis, enqueue } from '../data/after-commit.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import { answeredBefore, keyedRequest, reserveInRedis } from '../middleware/idempotency.ts'
-import { presentPost } from '../present/posts.ts'
+import { presentPost, signaturesFor } from '../present/posts.ts'
 import { Accepted, body, id, idempotencyHeader, json, Post, refusals, signedIn } from './schemas.ts'
 
 export const NewPost = z
@@ -63,7 +63,10 @@ export function registerCreatePost(app: App): void {
     const tried: Id[] = []
     try {
       const stored = await commit(c, userId, post, request, tried)
-      const answer = presentPost(withoutCounts(stored), null, false, c.get('services').config.imageBase)
+      const row = withoutCounts(stored)
+      const services = c.get('services')
+      const shown = { imageBase: services.config.imageBase, signatures: await signaturesFor(services, [row]) }
+      const answer = presentPost(row, null, false, shown)
       c.header('location', `/v1/posts/${answer.id}`)
       return c.json(answer, 201)
     } catch (error) {

@@ -14,6 +14,7 @@ import type { FeedPorts } from '../feed/ports.ts'
 import { feedTag, renderFeed, serveFeed } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
 import { cursorParam, json, Post, refusals, signedIn } from './schemas.ts'
+import { signPosts } from '../present/signatures.ts'
 
 const FeedItem = Post.extend({
   reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']),
@@ -82,6 +83,7 @@ export function registerFeed(app: App): void {
     )
     const shown = trending.flatMap(([id]) => posts.get(id) ?? []).filter((post) => !post.authorPrivate)
     const items = shown.map((post) => presentPost(post, false))
+    await signPosts(shown, c.get('services').signatures)
     return c.body(`{"items":[${items.join(',')}],"cursor":null}`, 200, {
       'content-type': 'application/json',
       'cache-control': 'public, max-age=60',
@@ -115,7 +117,7 @@ async function answerFeed(
   c: AppContext,
   query: { user: Id; limit: number; mode: FeedMode; cursor: string | null },
 ): Promise<Response> {
-  const { lastPages } = c.get('services')
+  const { lastPages, signatures } = c.get('services')
   const degraded = new Set<string>()
   try {
     const page = await serveFeed(
@@ -123,6 +125,8 @@ async function answerFeed(
       feedPorts(c, (what) => degraded.add(what)),
     )
     const tag = feedTag(page)
+    const posts = page.items.map((item) => item.post)
+    await signPosts(posts, signatures)
     const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
     if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
     const body = renderFeed(page)

@@ -1,5 +1,6 @@
 /** Read and delete a post. */
 import { createRoute } from '@hono/zod-openapi'
+import { privateKeysOf } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import { deleteOwnPost } from '#core/timeline/index.ts'
@@ -49,7 +50,9 @@ export function registerPosts(app: App): void {
     const rows = found.length > 0 ? found : await throughAlias(services, id, look)
     const [post] = await presentPosts(services, rows, viewer, c.get('trace'))
     if (post === undefined) throw problems.notFound('post')
-    const tag = weakTag(post.id, Number(rows[0]?.version), post.likeCount, post.commentCount, post.liked)
+    const isSigned = rows.some((row) => privateKeysOf(row.media_urls).length > 0)
+    const until = isSigned ? services.signatures.expires() : 0
+    const tag = weakTag(post.id, Number(rows[0]?.version), post.likeCount, post.commentCount, post.liked, until)
     return notModified(c, tag) ?? c.json(post, 200)
   })
 

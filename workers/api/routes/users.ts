@@ -110,7 +110,13 @@ export function registerUsers(app: App): void {
   app.openapi(change, async (c) => {
     const { userId } = requireViewer(c)
     const services = c.get('services')
-    const statement = updateProfile(userId, c.req.valid('json'), c.get('trace').traceparent)
+    const wanted = c.req.valid('json')
+    if (wanted.avatarMediaId != null) {
+      // A private picture gets its public copy now; with the origin away the event brings it, moments later.
+      const picture = { mediaId: wanted.avatarMediaId, userId }
+      await services.origin.call('media.openForAll', picture, c.get('trace')).catch(() => undefined)
+    }
+    const statement = updateProfile(userId, wanted, c.get('trace').traceparent)
     const [row] = await services.db.query<ChangedProfileRow>(statement)
     if (row === undefined) {
       throw problems.unprocessable('picture-unusable', 'The picture must be an uploaded image of your own.')
