@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { FANOUT_POLICY, type FanoutPolicy } from '#core/fanout-policy.ts'
 import { type KafkaSettings, kafkaEnvironment, kafkaSettings } from './log/kafka/settings.ts'
+import { type CassandraSettings, cassandraEnvironment, cassandraSettings } from './engagement/index.ts'
 import { ensureSecrets, type Secrets } from './secrets.ts'
 
 export const ROLES = [
@@ -48,6 +49,7 @@ const settings = z.object({
   S3_BUCKET: z.string().default('tideline-media'),
   S3_REGION: z.string().default('auto'),
   ...kafkaEnvironment,
+  ...cassandraEnvironment,
   POSTGRES_PORT: port(15_432),
   REDIS_PORT: port(16_379),
   S3_PORT: port(19_000),
@@ -73,6 +75,8 @@ export interface Config {
   redisUrl: string | 'embedded' | null
   /** Null: the event log is in Postgres. */
   kafka: KafkaSettings | null
+  /** Null: engagement is in Postgres. */
+  cassandra: CassandraSettings | null
   objects: { endpoint: string | null; publicEndpoint: string | null; bucket: string; region: string }
   /** Null: nothing tells caches at the edge what was deleted. */
   cloudflare: { zoneId: string; apiToken: string } | null
@@ -111,6 +115,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     roles: new Set(s.ROLES),
     databaseUrl: s.DATABASE_URLS?.[0] ?? null,
     redisUrl: s.REDIS_URL ?? null,
+    cassandra: cassandraSettings(s, production),
     kafka: kafkaSettings(s),
     objects: {
       endpoint: s.S3_ENDPOINT ?? null,

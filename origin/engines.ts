@@ -10,6 +10,7 @@ import { startEmbeddedObjects } from './embedded/objects/index.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import { startEmbeddedRedis } from './embedded/redis/index.ts'
 import { findRedisServer, startRedisServer } from './embedded/redis-server.ts'
+import { cassandraEngagement, cassandraSession, type EngagementStore, postgresEngagement } from './engagement/index.ts'
 import { type ObjectStore, s3Objects } from './objects/index.ts'
 import type { Logger } from './observe/logger.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
@@ -23,12 +24,15 @@ export interface Engines {
   redisUrl: string
   /** Unix milliseconds from which on Redis misses writes since an earlier process was killed; null: from never. */
   redisLostSince: number | null
+  engagement: EngagementStore
   objects: ObjectStore
   objectsEndpoint: string
+  /** Of engines that /health asks about by name. */
+  checks: Record<string, () => Promise<unknown>>
   /** The embedded Postgres has no autovacuum. */
   needsVacuum: boolean
   /** What runs where, for the start's first lines. */
-  described: Record<'postgres' | 'redis' | 'objects', string>
+  described: Record<'postgres' | 'redis' | 'engagement' | 'objects', string>
   /** Closes clients, then engines, in the reverse order of their start. */
   close(): Promise<void>
 }
@@ -74,19 +78,30 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
       logger.warn({ keys, since: redisEngine.lostSince }, 'redis lost its last writes: what is derived begins anew')
     }
 
+    const database = pooledDatabase(pool)
+    const engagement = openEngagement(config, logger, database)
+    closers.push(engagement.close)
+
     const store = await openObjects(config, logger)
     closers.push(store.close)
     return {
-      database: pooledDatabase(pool),
+      database,
       pool,
       databaseUrl: postgres.url,
       needsVacuum: config.databaseUrl === null,
       redis,
       redisUrl: redisEngine.url,
       redisLostSince: redisEngine.lostSince,
+      engagement: engagement.store,
       objects: store.objects,
       objectsEndpoint: store.endpoint,
-      described: { postgres: postgres.description, redis: redisEngine.description, objects: store.description },
+      checks: engagement.checks,
+      described: {
+        postgres: postgres.description,
+        redis: redisEngine.description,
+        engagement: engagement.description,
+        objects: store.description,
+      },
       close: closing,
     }
   } catch (error) {
@@ -169,6 +184,22 @@ async function openRedis(config: Config, logger: Logger): Promise<Opened & { los
   })
   const { url, lostSince } = engine
   return { url, description: 'the embedded engine, in this process', lostSince, close: () => engine.close() }
+}
+
+/** Cassandra is not waited for: while it is away, likes and comments are queued at the edge and all else is served. */
+function openEngagement({ cassandra }: Config, logger: Logger, database: Database) {
+  if (cassandra === null) {
+    const close = async () => {}
+    return { store: postgresEngagement(database), description: 'tables in Postgres', checks: {}, close }
+  }
+  const { bucketRows, keyspace, datacenter } = cassandra
+  const session = cassandraSession(cassandra, (error) => logger.warn({ err: error }, 'Cassandra cannot be reached'))
+  return {
+    store: cassandraEngagement({ session, bucketRows, clock: Date.now, random: Math.random }),
+    description: `Cassandra, keyspace ${keyspace} in ${datacenter} (CASSANDRA_CONTACT_POINTS)`,
+    checks: { cassandra: () => session.ping() },
+    close: () => session.close(),
+  }
 }
 
 async function openObjects(

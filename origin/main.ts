@@ -71,6 +71,7 @@ function internalApi(config: Config, engines: Engines, tiers: Tiers, logger: Log
     health: {
       postgres: () => engines.pool.query('select 1'),
       redis: () => engines.redis.pipeline([['PING']]),
+      ...engines.checks,
     },
     clock: Date.now,
     random: Math.random,

@@ -2,13 +2,13 @@
 
 import { createAccounts, type SigningKeys } from './accounts/index.ts'
 import type { Config, Role } from './config.ts'
-import { createEngagement, postgresEngagement } from './engagement/index.ts'
+import { createEngagement } from './engagement/index.ts'
 import type { Engines } from './engines.ts'
 import type { Consumer, OperableEventLog } from './event-log.ts'
 import { createFanout } from './fanout/index.ts'
 import { createGraph } from './graph/index.ts'
 import type { InternalEndpoint } from './http.ts'
-import { createDeferredPosts, createIngest, deferredFromMethods, postgresDeadLetters } from './ingest/index.ts'
+import { createDeferredComments, createDeferredPosts, createIngest, deferredFromMethods, postgresDeadLetters } from './ingest/index.ts'
 import type { OriginHandlers } from './internal-api.ts'
 import { createMedia } from './media/index.ts'
 import { cloudflarePurge } from './media/purge.ts'
@@ -89,7 +89,7 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
     bury: (letters) => deadLetters.store('outbox', letters),
   })
   const accounts = await createAccounts({ ...common, signingKeys: signingKeys(config) })
-  const engagement = createEngagement({ ...common, store: postgresEngagement(database), posts: database })
+  const engagement = createEngagement({ ...common, store: engines.engagement, posts: database })
   const fanout = createFanout({
     ...common,
     policy: config.policy,
@@ -108,12 +108,15 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const search = createSearch({ store: postgresSearch(database), log, rows: database })
   const notify = createNotify({ ...common, store: postgresNotifications(database) })
   const methods = methodsOf(config.roles, { accounts, engagement, media, search })
+  const deferred = deferredFromMethods(methods)
+  const comment = deferred['engagement.comment']
   const ingest = createIngest({
     ...common,
     outbox,
     deadLetters,
     deferredHandlers: {
-      ...deferredFromMethods(methods),
+      ...deferred,
+      ...(comment && { 'engagement.comment': createDeferredComments({ database, apply: comment }) }),
       'post.create': createDeferredPosts({ database, publish: (event) => log.publish([event]) }),
     },
   })

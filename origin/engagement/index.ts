@@ -7,6 +7,7 @@ import type { Database } from '#drizzle/database.ts'
 import type { Consumer, EventLog } from '../event-log.ts'
 import type { OriginHandlers } from '../internal-api.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { postgresCommentAliases } from './aliases.ts'
 import { consumeEngagement } from './consumer.ts'
 import { rebuildLiked } from './liked-set.ts'
 import { createRollUp, ROLL_UP } from './roll-up.ts'
@@ -18,9 +19,9 @@ export {
   type CassandraSession,
   type CassandraSettings,
   cassandraEngagement,
+  cassandraEnvironment,
   cassandraSession,
-  READ_WRITE_CONSISTENCIES,
-  SERIAL_CONSISTENCIES,
+  cassandraSettings,
 } from './cassandra/index.ts'
 export { postgresEngagement } from './postgres.ts'
 export { likeVersion } from './service.ts'
@@ -50,7 +51,8 @@ export interface Engagement {
 
 export function createEngagement(needs: EngagementNeeds): Engagement {
   const { store, redis, log, logger, clock = Date.now, random = Math.random } = needs
-  const service = engagementService({ store, redis, publish: (events) => log.publish(events), clock })
+  const aliases = postgresCommentAliases(needs.posts)
+  const service = engagementService({ store, aliases, redis, publish: (events) => log.publish(events), clock })
   const rollUp = createRollUp({
     store,
     redis,

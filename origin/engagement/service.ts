@@ -9,6 +9,7 @@ import { type Clock, type Id, idMs } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import { RedisAwayError, type RedisPort } from '#core/redis.ts'
 import type { HandlerInput } from '../internal-api.ts'
+import type { CommentAliases } from './aliases.ts'
 import { type CountMove, markDirty, moveCounts, unlessAway } from './counters.ts'
 import { commentDeletedEvent, commentEvent, likeEvent, type Origin, shareEvent } from './events.ts'
 import { reflectLike } from './liked-set.ts'
@@ -25,6 +26,7 @@ export const likeVersion = (at: number, state: LikeState['state']): number => at
 
 export interface EngagementParts {
   store: EngagementStore
+  aliases: CommentAliases
   redis: RedisPort
   publish(events: readonly TidelineEvent[]): Promise<void>
   clock: Clock
@@ -33,7 +35,7 @@ export interface EngagementParts {
 type Like = HandlerInput<'engagement.like'>
 
 export function engagementService(parts: EngagementParts) {
-  const { store, redis, clock } = parts
+  const { store, aliases, redis, clock } = parts
   const origin = (traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })
 
   const count = async (move: CountMove) => {
@@ -80,7 +82,7 @@ export function engagementService(parts: EngagementParts) {
 
     async comment(input: HandlerInput<'engagement.comment'>, traceparent: string | null): Promise<StoredComment> {
       const { postId, commentId, userId, authorId, body } = input
-      const parentId = await topOf(store, postId, input.parentId)
+      const parentId = await topOf(parts, postId, userId, input.parentId)
       const write = { postId, commentId, parentId, userId, body, createdMs: idMs(commentId) }
       const [{ added, comment }] = await Promise.all([store.addComment(write), mark(postId)])
       // By the same author it is there already, whatever happened to the answer: a repetition counts nothing.
@@ -101,9 +103,12 @@ export function engagementService(parts: EngagementParts) {
     },
 
     async deleteComment(input: HandlerInput<'engagement.deleteComment'>, traceparent: string | null): Promise<void> {
-      const { postId, commentId, userId, postAuthorId } = input
-      const comment = await store.comment(postId, commentId)
+      const { postId, userId, postAuthorId } = input
+      const named = await store.comment(postId, input.commentId)
+      const promised = named?.userId === userId ? null : await aliases.find({ ...input, aliasId: input.commentId })
+      const comment = promised === null ? named : await store.comment(postId, promised)
       if (comment === null) throw problems.notFound('comment')
+      const { commentId } = comment
       if (userId !== comment.userId && userId !== postAuthorId) {
         throw problems.forbidden('Only its author or the author of the post may delete a comment.')
       }
@@ -127,9 +132,16 @@ const likersPosition = z.tuple([z.number().int(), id]).readonly()
 const commentsPosition = z.tuple([id]).readonly()
 
 /** Replies have one level: an answer to a reply stands under the comment at the top. */
-async function topOf(store: EngagementStore, postId: Id, parentId: Id | null): Promise<Id | null> {
+async function topOf(
+  { store, aliases }: Pick<EngagementParts, 'store' | 'aliases'>,
+  postId: Id,
+  userId: Id,
+  parentId: Id | null,
+): Promise<Id | null> {
   if (parentId === null) return null
-  const parent = await store.comment(postId, parentId)
+  let parent = await store.comment(postId, parentId)
+  const promised = parent === null ? await aliases.find({ postId, aliasId: parentId, userId }) : null
+  if (promised !== null) parent = await store.comment(postId, promised)
   if (parent === null || parent.deleted) throw problems.notFound('comment to reply to')
   return parent.parentId ?? parent.commentId
 }

@@ -9,12 +9,7 @@ import type { BucketRows } from './settings.ts'
 import { cassandraShares, countShares } from './shares.ts'
 
 export { type CassandraSession, cassandraSession } from './session.ts'
-export {
-  BUCKET_ROWS,
-  type CassandraSettings,
-  READ_WRITE_CONSISTENCIES,
-  SERIAL_CONSISTENCIES,
-} from './settings.ts'
+export { BUCKET_ROWS, type CassandraSettings, cassandraEnvironment, cassandraSettings } from './settings.ts'
 
 export interface CassandraEngagementNeeds {
   session: CassandraSession

@@ -1,6 +1,8 @@
-/** What the Cassandra engine is told from outside. Defaults are those of origin/config.ts. */
-export const READ_WRITE_CONSISTENCIES = ['LOCAL_ONE', 'ONE', 'LOCAL_QUORUM', 'QUORUM'] as const
-export const SERIAL_CONSISTENCIES = ['LOCAL_SERIAL', 'SERIAL'] as const
+/** What the Cassandra engine is told from outside. */
+import { z } from 'zod'
+
+const READ_WRITE_CONSISTENCIES = ['LOCAL_ONE', 'ONE', 'LOCAL_QUORUM', 'QUORUM'] as const
+const SERIAL_CONSISTENCIES = ['LOCAL_SERIAL', 'SERIAL'] as const
 
 export interface CassandraSettings {
   /** `host` or `host:port`; the others of the cluster are found from there. */
@@ -32,3 +34,81 @@ export interface BucketRows {
  * which a read is refused even when every like of it was taken back.
  */
 export const BUCKET_ROWS: Readonly<BucketRows> = Object.freeze({ likes: 100_000, comments: 20_000, shares: 100_000 })
+
+const HOST = /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:]+\](:\d{1,5})?$/i
+const DATACENTER = /^[\w.-]{1,64}$/
+const parts = (text: string) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean)
+const rows = (fallback: number) => z.coerce.number().int().min(2).max(1_000_000).default(fallback)
+
+/** Its part of the origin's settings. Without contact points, engagement is in Postgres. */
+export const cassandraEnvironment = {
+  /** Absent: tables in Postgres. */
+  CASSANDRA_CONTACT_POINTS: z
+    .string()
+    .transform(parts)
+    .pipe(z.array(z.string().regex(HOST, 'must be host or host:port')).min(1))
+    .optional(),
+  CASSANDRA_DATACENTER: z.string().regex(DATACENTER).default('datacenter1'),
+  CASSANDRA_KEYSPACE: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,47}$/, 'must be up to 48 small letters, digits and _')
+    .default('tideline'),
+  /** `datacenter:copies, …`, for a keyspace that does not exist yet; three in production. */
+  CASSANDRA_REPLICATION: z
+    .string()
+    .transform(parts)
+    .pipe(z.array(z.string().regex(/^[\w.-]{1,64}:[1-9]$/, 'must be datacenter:copies')).min(1))
+    .optional(),
+  CASSANDRA_USERNAME: z.string().optional(),
+  CASSANDRA_PASSWORD: z.string().optional(),
+  CASSANDRA_TLS: z.enum(['on', 'off']).default('off'),
+  CASSANDRA_READ_CONSISTENCY: z.enum(READ_WRITE_CONSISTENCIES).default('LOCAL_ONE'),
+  CASSANDRA_WRITE_CONSISTENCY: z.enum(READ_WRITE_CONSISTENCIES).default('LOCAL_QUORUM'),
+  CASSANDRA_SERIAL_CONSISTENCY: z.enum(SERIAL_CONSISTENCIES).default('LOCAL_SERIAL'),
+  CASSANDRA_LIKES_PER_BUCKET: rows(BUCKET_ROWS.likes),
+  CASSANDRA_COMMENTS_PER_BUCKET: rows(BUCKET_ROWS.comments),
+  CASSANDRA_SHARES_PER_BUCKET: rows(BUCKET_ROWS.shares),
+}
+
+type Environment = z.output<z.ZodObject<typeof cassandraEnvironment>>
+
+/**
+ * Null where no contact point is given.
+ * @throws Error for settings that are right by themselves but not together
+ */
+export function cassandraSettings(env: Environment, production: boolean): CassandraSettings | null {
+  const { CASSANDRA_CONTACT_POINTS: contactPoints, CASSANDRA_DATACENTER: datacenter } = env
+  if (contactPoints === undefined) return null
+  const { CASSANDRA_USERNAME: username, CASSANDRA_PASSWORD: password, CASSANDRA_REPLICATION: copies } = env
+  if ((username === undefined) !== (password === undefined)) {
+    throw new Error('CASSANDRA_USERNAME and CASSANDRA_PASSWORD belong together.')
+  }
+  if (production && copies === undefined) {
+    throw new Error('CASSANDRA_REPLICATION must say how many copies to keep in production, for example datacenter1:3.')
+  }
+  const replication = Object.fromEntries(
+    (copies ?? [`${datacenter}:1`]).map((part) => {
+      const colon = part.lastIndexOf(':')
+      return [part.slice(0, colon), Number(part.slice(colon + 1))]
+    }),
+  )
+  if (replication[datacenter] === undefined) {
+    throw new Error('CASSANDRA_REPLICATION must keep copies in CASSANDRA_DATACENTER, or nothing local can answer.')
+  }
+  return {
+    ...{ contactPoints, datacenter, keyspace: env.CASSANDRA_KEYSPACE, replication, tls: env.CASSANDRA_TLS === 'on' },
+    credentials: username === undefined || password === undefined ? null : { username, password },
+    readConsistency: env.CASSANDRA_READ_CONSISTENCY,
+    writeConsistency: env.CASSANDRA_WRITE_CONSISTENCY,
+    serialConsistency: env.CASSANDRA_SERIAL_CONSISTENCY,
+    bucketRows: {
+      likes: env.CASSANDRA_LIKES_PER_BUCKET,
+      comments: env.CASSANDRA_COMMENTS_PER_BUCKET,
+      shares: env.CASSANDRA_SHARES_PER_BUCKET,
+    },
+  }
+}
