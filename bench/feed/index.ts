@@ -109,6 +109,7 @@ async function measure({ data, seconds, say }: BenchOptions, directory: string, 
   const pick = (): LoadRequest => readers[Math.floor(random() * readers.length)] ?? { path: '/' }
   const others = { gateway: gateway.pid, redis: redisProcess.pid }
   const common = { directory, script: 'index.js' }
+    IMAGE_SIGNING_KEYS: `bench:${secrets.SERVICE_TOKEN}`,
 
   const warm = await startWorker({ ...common, name: 'warm', port: warmPort, vars })
   running.push(warm)
