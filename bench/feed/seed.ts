@@ -95,7 +95,7 @@ function readerCommands(
   return [
     ['ZADD', keys.timeline(user), 0, MARK, ...pushed.flatMap((post) => [idMs(post.id), post.id])],
     ['SADD', keys.hidden(user), SENTINEL, `m:${draw()}`],
-    ['SADD', keys.celebs(user), SENTINEL, `${SENTINEL}1:${nowMs}`],
+    ['SADD', keys.celebs(user), SENTINEL, SENTINEL + nowMs],
     ['ZADD', keys.liked(user), 0, MARK, ...liked.flatMap((post) => [nowMs - 1000, post.id])],
     ['ZADD', keys.rec(user), 0, SENTINEL, ...candidates.flatMap((id) => [random(), `${id}:recommended`])],
     ['SET', keys.seen(user), formatSeen(seen)],
