@@ -1,0 +1,191 @@
+/**
+ * `npm run cluster -- up|down|status|logs`: the servers that carry Tideline when the embedded engines no longer do, on this
+ * machine, by Docker Compose where Docker is, else as native processes. `npm start -- --cluster` runs Tideline on them.
+ */
+import { parseArgs } from 'node:util'
+import { dockerWay, hasDocker } from './cluster/docker.ts'
+import { settingsFor } from './cluster/environment.ts'
+import { bringDown, bringUp, runningOf, type StatusLine, statusOf } from './cluster/lifecycle.ts'
+import { chosen, PROFILES, type Profile, type Server } from './cluster/profiles.ts'
+import {
+  type Choice,
+  type Cluster,
+  environmentFile,
+  foldersFrom,
+  forgetChoice,
+  openCluster,
+  readChoice,
+  WAYS,
+  type WayName,
+  writeChoice,
+  writeEnvironment,
+} from './cluster/state.ts'
+import { TITLES } from './cluster/versions.ts'
+import type { Way } from './cluster/way.ts'
+import { nativeWay } from './native/index.ts'
+import { say } from './terminal.ts'
+
+const USAGE = `npm run cluster -- up [NAME …] [--profile small|cluster] [--s3 seaweedfs|minio] [--way docker|native]
+npm run cluster -- down [NAME …] [--kill] [--wipe]
+npm run cluster -- status [--json]
+npm run cluster -- logs NAME [--lines 100] [--follow]
+
+NAME is a server or a kind of servers, as status shows them. Without one, all of the profile are meant.
+--kill ends them as a crash would; --wipe removes their data, too.`
+
+const OBJECT_SERVERS = ['seaweedfs', 'minio'] as const
+
+/** Parsed arguments, or the sentence that says what is wrong with them. */
+function commandLine() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      profile: { type: 'string' },
+      s3: { type: 'string' },
+      way: { type: 'string' },
+      kill: { type: 'boolean', default: false },
+      wipe: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      follow: { type: 'boolean', default: process.stdout.isTTY === true },
+      lines: { type: 'string', default: '100' },
+    },
+  })
+  const oneOf = <T extends string>(name: string, value: string | undefined, allowed: readonly T[]): T | undefined => {
+    const found = allowed.find((each) => each === value)
+    if (value !== undefined && found === undefined) throw new Error(`--${name} is one of: ${allowed.join(', ')}.`)
+    return found
+  }
+  const [verb = '', ...names] = positionals
+  return {
+    ...values,
+    verb,
+    names,
+    profile: oneOf('profile', values.profile, PROFILES),
+    s3: oneOf('s3', values.s3, OBJECT_SERVERS),
+    way: oneOf('way', values.way, WAYS),
+  }
+}
+
+type CommandLine = ReturnType<typeof commandLine>
+
+interface Opened {
+  cluster: Cluster
+  way: Way
+  choice: Choice
+}
+
+const wayNamed = (name: WayName, cluster: Cluster) => (name === 'docker' ? dockerWay(cluster) : nativeWay(cluster))
+
+/** What is up, or what is asked to be. @throws Error when another profile is up: their ports are the same */
+function open(line: CommandLine): Opened {
+  const folders = foldersFrom(process.env)
+  const up = readChoice(folders.folder)
+  if (up !== null && line.profile !== undefined && line.profile !== up.profile) {
+    throw new Error(`The profile ${up.profile} is up. Stop it first: npm run cluster -- down`)
+  }
+  const profile: Profile = up?.profile ?? line.profile ?? 'small'
+  const objects = up?.objects ?? line.s3 ?? 'seaweedfs'
+  if (line.s3 !== undefined && line.s3 !== objects) {
+    throw new Error(`The S3 server that is up is ${TITLES[objects]}. Stop all first: npm run cluster -- down`)
+  }
+  const name: WayName = up?.way ?? line.way ?? (hasDocker() ? 'docker' : 'native')
+  const cluster = openCluster(folders, profile, objects)
+  return { cluster, way: wayNamed(name, cluster), choice: { profile, objects, way: name, asked: up?.asked ?? [] } }
+}
+
+/** A line a step, the server's name before it. */
+const teller = (cluster: Cluster) => {
+  const width = Math.max(...cluster.servers.map((server) => server.name.length))
+  return (server: Server, text: string) => say(`  ${server.name.padEnd(width)}  ${text}`)
+}
+
+async function up(line: CommandLine): Promise<void> {
+  const { cluster, way, choice } = open(line)
+  const servers = chosen(cluster.servers, line.names)
+  say(
+    `Profile ${choice.profile}, ${choice.way === 'docker' ? 'by Docker Compose' : 'as native processes'}, in ${cluster.folder}`,
+  )
+  const asked = new Set([...choice.asked, ...servers.map((server) => server.name)])
+  writeChoice(cluster.folder, { ...choice, asked: [...asked] })
+  try {
+    await bringUp(cluster, way, servers, teller(cluster))
+  } finally {
+    writeEnvironment(cluster.folder, settingsFor(await runningOf(way, cluster.servers), cluster.secrets))
+  }
+  say(
+    `\nUp. Its addresses and keys are in ${environmentFile(cluster.folder)}. Tideline runs on it with: npm start -- --cluster`,
+  )
+}
+
+async function down(line: CommandLine): Promise<void> {
+  const { cluster, way, choice } = open(line)
+  const servers = chosen(cluster.servers, line.names)
+  const tell = teller(cluster)
+  await bringDown(way, servers, tell, line.kill ? 'SIGKILL' : undefined)
+  if (line.wipe) {
+    await way.wipe(servers)
+    say(
+      `The data of ${line.names.length === 0 ? 'all of them' : servers.map((server) => server.name).join(', ')} are removed.`,
+    )
+  }
+  const left = await runningOf(way, cluster.servers)
+  // What was killed is still asked for, and in the settings: a crash does not reconfigure anybody.
+  if (line.kill) return
+  if (left.length === 0) return forgetChoice(cluster.folder)
+  const asked = choice.asked.filter((name) => !servers.some((server) => server.name === name))
+  writeChoice(cluster.folder, { ...choice, asked })
+  writeEnvironment(cluster.folder, settingsFor(left, cluster.secrets))
+}
+
+async function status(line: CommandLine): Promise<void> {
+  const { cluster, way, choice } = open(line)
+  const lines = await statusOf(cluster, way, choice.asked)
+  if (line.json)
+    say(JSON.stringify({ ...choice, servers: lines.map(({ server, ...rest }) => ({ ...server, ...rest })) }))
+  else say(`Profile ${choice.profile}, ${choice.way}, in ${cluster.folder}\n\n${table(lines)}`)
+  if (lines.some(({ isAsked, serves }) => isAsked && !serves)) process.exitCode = 1
+}
+
+function table(lines: readonly StatusLine[]): string {
+  const rows = lines.map(({ server, version, pid, memoryBytes, health }) => [
+    server.name,
+    `${TITLES[server.kind]} ${version}`.trimEnd(),
+    String(server.port),
+    pid === null ? '–' : String(pid),
+    pid === null ? '–' : `${Math.round(memoryBytes / 2 ** 20)} MB`,
+    health,
+  ])
+  const all = [['name', 'version', 'port', 'pid', 'memory', 'health'], ...rows]
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? []
+  const total = lines.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+  const text = all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+  return [...text, '', `${Math.round(total / 2 ** 20)} MB in all`].join('\n')
+}
+
+async function logs(line: CommandLine): Promise<void> {
+  const { cluster, way } = open(line)
+  const [server, ...more] = chosen(cluster.servers, line.names.length === 0 ? [''] : line.names)
+  if (server === undefined || more.length > 0) throw new Error('logs shows one server: npm run cluster -- logs NAME')
+  const lines = Number(line.lines)
+  if (!Number.isInteger(lines) || lines < 0) throw new Error('--lines is a number of lines.')
+  await way.showLog(server, { lines, follow: line.follow })
+}
+
+const VERBS: Readonly<Record<string, (line: CommandLine) => Promise<void>>> = { up, down, status, logs }
+
+try {
+  const line = commandLine()
+  const verb = VERBS[line.verb]
+  if (verb === undefined) {
+    say(USAGE)
+    process.exitCode = line.verb === '' ? 0 : 2
+  } else await verb(line)
+} catch (error) {
+  say(`\n${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+}
