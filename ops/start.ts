@@ -1,6 +1,7 @@
 /**
  * `npm start`: the whole of Tideline on this machine. The origin with its engines runs in this process, the three Workers
  * in workerd beside it; demo people and photos are there after the first start. Ctrl-C stops all, state stays.
+ * With `-- --cluster` the engines are the servers that `npm run cluster -- up` started.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
@@ -8,11 +9,13 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { type Config, readConfig } from '../origin/config.ts'
 import { DEMO_PASSWORD, demoPeople, seedDemo } from '../origin/demo/index.ts'
 import { type Origin, startOrigin } from '../origin/main.ts'
 import { createLogger } from '../origin/observe/logger.ts'
 import { buildWeb } from '../web/build.ts'
+import { foldersFrom, readEnvironment } from './cluster/state.ts'
 import { endLeftBehind, untilGone } from './left-behind.ts'
 import { say, sayProgress } from './terminal.ts'
 import { localOrigin, writeWorkerConfigs } from './workers.ts'
@@ -32,7 +35,9 @@ interface Running {
 /** The settings, or one sentence and the end. */
 function settings(): Config {
   try {
-    return readConfig({ ...DEMO_THRESHOLDS, ...process.env })
+    const { values } = parseArgs({ options: { cluster: { type: 'boolean', default: false } } })
+    const cluster = values.cluster ? readEnvironment(foldersFrom(process.env).folder) : {}
+    return readConfig({ ...DEMO_THRESHOLDS, ...cluster, ...process.env })
   } catch (error) {
     say(`Tideline did not start. ${error instanceof Error ? error.message : String(error)}`)
     return process.exit(1)
@@ -42,7 +47,7 @@ function settings(): Config {
 async function start(config: Config): Promise<Running> {
   const apiPort = Number(process.env.API_PORT ?? 8787)
   await untilGone(endLeftBehind(config.stateDir))
-  await refuseBusyPorts({ ...config.embeddedPorts, origin: config.port, gateway: config.gatewayPort, page: apiPort })
+  await refuseBusyPorts({ ...portsInUse(config), page: apiPort })
   const url = `http://127.0.0.1:${apiPort}`
   const logs = join(config.stateDir, 'logs')
   mkdirSync(logs, { recursive: true })
@@ -97,6 +102,25 @@ function startWorkers(config: Config, origin: Origin, publicUrl: string, port: n
   workers.stdout.pipe(file, { end: false })
   workers.stderr.pipe(file, { end: false })
   return workers
+}
+
+/** Those that this process will listen on: an engine that is elsewhere needs none. */
+function portsInUse({
+  port,
+  gatewayPort,
+  embeddedPorts,
+  databaseUrl,
+  redisUrl,
+  objects,
+}: Config): Record<string, number> {
+  const isEmbeddedRedis = redisUrl === null || redisUrl === 'embedded'
+  return {
+    origin: port,
+    gateway: gatewayPort,
+    ...(databaseUrl === null ? { postgres: embeddedPorts.postgres } : {}),
+    ...(isEmbeddedRedis ? { redis: embeddedPorts.redis } : {}),
+    ...(objects.endpoint === null ? { objects: embeddedPorts.objects } : {}),
+  }
 }
 
 /** A port in use is said by name before anything is started. */
