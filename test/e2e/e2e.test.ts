@@ -6,6 +6,7 @@ import { engagement } from './engagement.ts'
 import { media } from './media.ts'
 import { paging } from './paging.ts'
 import { posting } from './posting.ts'
+import { privateMedia } from './private-media.ts'
 import { refusals } from './refusals.ts'
 import { relations } from './relations.ts'
 import { type Stage, stageOf } from './stage.ts'
@@ -26,5 +27,6 @@ describe('paging', () => paging(on))
 describe('celebrities', () => celebrities(on))
 describe('engagement', () => engagement(on))
 describe('media', () => media(on))
+describe('private media', () => privateMedia(on))
 describe('the contract', () => contract(on))
 describe('refusals', () => refusals(on))

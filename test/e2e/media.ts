@@ -10,13 +10,17 @@ interface Upload {
   uploads: { url: string; headers: Record<string, string> }[]
 }
 
-const photo = (width: number, height: number) =>
+export const photo = (width: number, height: number) =>
   sharp({ create: { width, height, channels: 3, background: '#336699' } })
     .jpeg()
     .toBuffer()
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
-async function upload(person: Person, bytes: Buffer, announced: object = {}): Promise<{ id: string; put: number }> {
+export async function upload(
+  person: Person,
+  bytes: Buffer,
+  announced: object = {},
+): Promise<{ id: string; put: number }> {
   const wanted = { contentType: 'image/jpeg', bytes: bytes.length, sha256: sha256(bytes), ...announced }
   const { id, uploads } = await person.ask<Upload>('POST', '/v1/media', wanted)
   // The length is sent as it is, whatever was announced.
