@@ -37,6 +37,11 @@ export function withoutRule(rule: string, redis: DirectRedis): Rewrite {
     // 4: a derived set is replaced whatever the graph did.
     'version-guards-sets': (command) =>
       isScript(command, REPLACE_SET) ? [command.with(5, current(command[4]))] : [command],
+    // 4: a set that nobody made is taken for an empty one.
+    'absent-is-not-empty': (command) =>
+      isRead(command, 'SMEMBERS', 'hidden:') ? [sentinelIfAbsent(command)] : [command],
+    // 6: every celebrity's list is taken for whole.
+    'page-floor': (command) => (isRead(command, 'ZRANGE', 'author:') ? [floorless(command)] : [command]),
     // 5: an unfollow hides nobody.
     'unfollow-hides': (command) =>
       command.some((arg) => String(arg).startsWith('u:')) ? [['EVAL', 'return 1', 0]] : [command],
@@ -53,6 +58,22 @@ export function withoutRule(rule: string, redis: DirectRedis): Rewrite {
   }
   return rewrites[rule] ?? ((command) => [command])
 }
+
+const isRead = ([name, key]: Command, command: string, prefix: string) =>
+  name === command && String(key).startsWith(prefix)
+
+const sentinelIfAbsent = ([, key]: Command): Command => [
+  'EVAL',
+  "local found = redis.call('SMEMBERS', KEYS[1]) if #found == 0 then return {'~'} end return found",
+  1,
+  key!,
+]
+
+const FLOORLESS = `
+local pairs = redis.call('ZRANGE', KEYS[1], unpack(ARGV))
+for i = 1, #pairs, 2 do if pairs[i] == '~' then pairs[i + 1] = '0' end end
+return pairs`
+const floorless = ([, key, ...range]: Command): Command => ['EVAL', FLOORLESS, 1, key!, ...range]
 
 function trimWithoutFloor(command: Command, redis: DirectRedis): Command[] {
   const [, , , key, keep] = command as [string, string, number, string, number]

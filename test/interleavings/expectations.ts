@@ -1,6 +1,6 @@
 /** What every reader must see and must not see, kept beside a schedule by those who act in it. */
 import { compareIds, type Id } from '#core/ids.ts'
-import type { ShownPost } from './reader.ts'
+import type { ShownPost } from './edge.ts'
 import type { PairChange } from './truth.ts'
 
 interface Post {
@@ -123,8 +123,11 @@ export class Expectations {
     if (post !== undefined && this.#handled.has(id) && (this.#pages.get(id)?.size ?? 0) === 0) post.isThrough = true
   }
 
-  /** The posts that a walk beginning now must show, unless something about them changes on the way. */
-  mustSee(reader: Id): { id: Id; author: Id; epoch: number }[] {
+  /**
+   * The posts that a walk beginning now must show, unless something about them changes on the way. Merged ones that fan-out
+   * has not told of yet, only where nothing is remembered.
+   */
+  mustSee(reader: Id, remembers: boolean): { id: Id; author: Id; epoch: number }[] {
     const due: { id: Id; author: Id; epoch: number }[] = []
     for (const [id, post] of this.#posts) {
       if (post.isDeleting) continue
@@ -134,7 +137,7 @@ export class Expectations {
         continue
       }
       const relation = this.#relation(reader, author)
-      const isDue = post.isThrough || this.#merged.has(pairOf(reader, id))
+      const isDue = post.isThrough || (!remembers && this.#merged.has(pairOf(reader, id)))
       if (isDue && relation.isSettled && !relation.isBlocked) due.push({ id, author, epoch: relation.epoch })
     }
     return due

@@ -6,14 +6,20 @@ import type { Scheduler } from './scheduler.ts'
 /** Runs an event's handler once. Rejects when its process died on the way. */
 export type Handle = (event: TidelineEvent) => Promise<void>
 
+/** Steps that a late event waits, at most. */
+const LATEST = 100
+
 export class InterleavedLog {
   readonly #scheduler: Scheduler
+  readonly #late: number
   readonly #handle: Handle
   readonly #partitions = new Map<string, TidelineEvent[]>()
   readonly #read = new Set<string>()
 
-  constructor(scheduler: Scheduler, handle: Handle) {
+  /** @param late share of the events that lie in the queue for long */
+  constructor(scheduler: Scheduler, late: number, handle: Handle) {
     this.#scheduler = scheduler
+    this.#late = late
     this.#handle = handle
   }
 
@@ -22,7 +28,8 @@ export class InterleavedLog {
     const times = this.#scheduler.chance(0.2) ? 2 : 1
     for (let i = 0; i < times; i++) {
       this.#scheduler.spawn(async () => {
-        for (let wait = this.#scheduler.below(4); wait > 0; wait--) await this.#scheduler.step(() => {})
+        const longest = this.#scheduler.chance(this.#late) ? LATEST : 4
+        for (let wait = this.#scheduler.below(longest); wait > 0; wait--) await this.#scheduler.step(() => {})
         await this.#scheduler.step(() => this.append(event))
       })
     }

@@ -2,6 +2,16 @@
 import type { TidelineEvent } from '#core/events.ts'
 import { type Clock, compareIds, type Id, idMs } from '#core/ids.ts'
 import type { AuthorMode, FollowedPosts, HiddenReason } from '#core/timeline/index.ts'
+import {
+  authorPosts,
+  followedCelebrities,
+  followedPosts,
+  hiddenAuthors,
+  postsByIds,
+  postsOfAuthors,
+  usersByIds,
+} from '#drizzle/queries/feed.ts'
+import { MemoryDatabase } from './memory-database.ts'
 import type { PairChange, Truth } from './truth.ts'
 
 interface Post {
@@ -33,12 +43,13 @@ export function memoryTruth(clock: Clock): Truth {
   const isFollowing = (reader: Id, author: Id) => follows.get(pairOf(reader, author))?.state === 'active'
   const modeOf = (author: Id): Mode =>
     modes.get(author) ?? { mode: 'push', appliedMode: 'push', version: 0, appliedVersion: 0 }
-  const newest = (of: (post: Post) => boolean, limit: number): FollowedPosts => {
-    const found = [...posts.values()].filter((post) => !post.deleted && of(post))
-    const entries = found
+  const newestFirst = (of: (post: Post) => boolean, limit: number): Post[] =>
+    [...posts.values()]
+      .filter((post) => !post.deleted && of(post))
       .sort((a, b) => compareIds(b.id, a.id))
       .slice(0, limit)
-      .map(({ id }) => ({ id, ms: idMs(id) }))
+  const newest = (of: (post: Post) => boolean, limit: number): FollowedPosts => {
+    const entries = newestFirst(of, limit).map(({ id }) => ({ id, ms: idMs(id) }))
     return { entries, complete: entries.length < limit }
   }
   const followersOf = (author: Id) =>
@@ -54,7 +65,55 @@ export function memoryTruth(clock: Clock): Truth {
     return next
   }
 
+  function hiddenFrom(reader: Id): { reason: HiddenReason; author: Id }[] {
+    const hidden: { reason: HiddenReason; author: Id }[] = []
+    for (const key of blocks) {
+      const [user, target] = key.split(':') as [Id, Id]
+      if (user === reader) hidden.push({ reason: 'b', author: target })
+      if (target === reader) hidden.push({ reason: 'b', author: user })
+    }
+    for (const row of follows.values()) {
+      if (row.followerId !== reader || row.state !== 'removed') continue
+      const key = pairOf(reader, row.followeeId)
+      const isRecent = now() - row.endedMs < 15 * 60_000
+      if (isRecent || purges.has(key) || inverse.get(key)?.state === 'active') {
+        hidden.push({ reason: 'u', author: row.followeeId })
+      }
+    }
+    return hidden
+  }
+  const places = (of: (post: Post) => boolean, limit: number, below: Id | null = null) =>
+    newestFirst((post) => of(post) && (below === null || compareIds(post.id, below) < 0), limit).map(
+      ({ id, author }) => ({ post_id: id, user_id: author }),
+    )
+  const followedBy =
+    (reader: Id) =>
+    ({ author }: Post) =>
+      author === reader || isFollowing(reader, author)
+  const edge = new MemoryDatabase()
+    .teach(hiddenAuthors, ['reader'], hiddenFrom)
+    .teach(followedCelebrities, ['reader'], (reader) =>
+      [...modes]
+        .filter(([author, { mode }]) => isFollowing(reader, author) && (mode !== 'push' || !isAged))
+        .map(([author]) => ({ author })),
+    )
+    .teach(postsByIds, [['ids']], (ids) => ids.flatMap((id) => posts.get(id) ?? []).map(postRow))
+    .teach(usersByIds, [['ids']], (ids) => ids.map(userRow))
+  for (const below of ['below', null]) {
+    edge
+      .teach(followedPosts, ['reader', -1, below], (reader, limit, end = null) =>
+        places(followedBy(reader), limit, end),
+      )
+      .teach(authorPosts, ['author', -1, 'from', below], (author, limit, from = '0', end = null) =>
+        places((post) => post.author === author && compareIds(post.id, from) >= 0, limit, end),
+      )
+      .teach(postsOfAuthors, [['authors'], -1, below], (authors, limit, end = null) =>
+        places((post) => authors.includes(post.author), limit, end),
+      )
+  }
+
   return {
+    edge,
     graph: {
       async applyFollow({ followerId, followeeId, state, version }) {
         const key = pairOf(followerId, followeeId)
@@ -132,7 +191,7 @@ export function memoryTruth(clock: Clock): Truth {
     async commitPost(author, id) {
       posts.set(id, { id, author, deleted: false })
     },
-    async commitDelete(id) {
+    async commitDelete(_, id) {
       posts.get(id)!.deleted = true
     },
     async commitFollow(followerId, followeeId) {
@@ -153,37 +212,6 @@ export function memoryTruth(clock: Clock): Truth {
       blocks.add(pairOf(user, target))
       return [end(user, target), end(target, user)].filter((row) => row !== null)
     },
-    followedPosts: async (reader, limit, below) =>
-      newest(
-        ({ id, author }) =>
-          (author === reader || isFollowing(reader, author)) && (below === null || compareIds(id, below) < 0),
-        limit,
-      ),
-    async hiddenAuthors(reader) {
-      const hidden: { reason: HiddenReason; author: Id }[] = []
-      for (const key of blocks) {
-        const [user, target] = key.split(':') as [Id, Id]
-        if (user === reader) hidden.push({ reason: 'b', author: target })
-        if (target === reader) hidden.push({ reason: 'b', author: user })
-      }
-      for (const row of follows.values()) {
-        if (row.followerId !== reader || row.state !== 'removed') continue
-        const key = pairOf(reader, row.followeeId)
-        const isRecent = now() - row.endedMs < 15 * 60_000
-        if (isRecent || purges.has(key) || inverse.get(key)?.state === 'active') {
-          hidden.push({ reason: 'u', author: row.followeeId })
-        }
-      }
-      return hidden
-    },
-    async followedCelebrities(reader) {
-      const followed = [...modes].filter(
-        ([author, { mode }]) => isFollowing(reader, author) && (mode !== 'push' || !isAged),
-      )
-      return followed.map(([author]) => author)
-    },
-    authorPosts: async (author, limit) => newest((post) => post.author === author, limit),
-    postsById: async (ids) => ids.flatMap((id) => posts.get(id) ?? []),
     async takeOutbox() {
       const taken = outbox
       outbox = []
@@ -199,3 +227,10 @@ export function memoryTruth(clock: Clock): Truth {
 }
 
 const CONTENT = { caption: '', media: [], hashtags: [], version: 1, awaitsMedia: false }
+const postRow = ({ id, author, deleted }: Post) => ({
+  ...{ post_id: id, user_id: author, caption: '', media_urls: [], hashtags: [], like_count: 0, comment_count: 0 },
+  ...{ version: 1, state: 'visible', deleted },
+})
+const userRow = (id: Id) => ({
+  ...{ user_id: id, username: `u${id}`, display_name: '', profile_image_url: null, is_private: false },
+})

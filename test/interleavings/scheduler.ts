@@ -20,19 +20,21 @@ interface Waiting {
 
 /** Some steps take long: what others do meanwhile is where most races hide. */
 const STALLS = 0.06
-const LONGEST_STALL = 60
 
 export class Scheduler {
   readonly random: Random
   /** Errors that left a process. */
   readonly faults: unknown[] = []
+  readonly #longestStall: number
   #waiting: Waiting[] = []
   #granted = 0
   #working = 0
   #live = 0
 
-  constructor(random: Random) {
+  /** @param longestStall for how many steps of others one step may stall, at most */
+  constructor(random: Random, longestStall: number) {
     this.random = random
+    this.#longestStall = longestStall
   }
 
   get live(): number {
@@ -54,7 +56,7 @@ export class Scheduler {
 
   /** One step of the process at hand: waits to be chosen, then runs alone. */
   async step<T>(work: () => T | Promise<T>): Promise<T> {
-    const stall = this.chance(STALLS) ? this.below(LONGEST_STALL) : 0
+    const stall = this.chance(STALLS) ? this.below(this.#longestStall) : 0
     await new Promise<void>((grant) => this.#waiting.push({ grant, notBefore: this.#granted + stall }))
     this.#working++
     try {

@@ -1,7 +1,7 @@
 /** What the interleavings need of a database: the commits of the edge, its reads, and the stores of graph and fan-out. */
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
-import type { FollowedPosts, HiddenReason } from '#core/timeline/index.ts'
+import type { Database } from '#drizzle/database.ts'
 import type { FanoutStore } from '../../origin/fanout/store.ts'
 import type { GraphStore } from '../../origin/graph/store.ts'
 
@@ -15,20 +15,16 @@ export interface PairChange {
 export interface Truth {
   graph: GraphStore
   fanout: FanoutStore
+  /** Answers the statements with which the edge makes a feed, from the primary. */
+  edge: Database
   /** The edge's commits. A follow or its end answers the row; null when it changed nothing. */
   commitPost(author: Id, post: Id): Promise<void>
-  commitDelete(post: Id): Promise<void>
+  commitDelete(author: Id, post: Id): Promise<void>
   commitFollow(reader: Id, author: Id): Promise<PairChange | null>
   commitUnfollow(reader: Id, author: Id): Promise<PairChange | null>
   /** Blocks and ends the follows of both directions, or lifts the block. Answers the follows that ended. */
   commitBlock(user: Id, target: Id, active: boolean): Promise<PairChange[]>
-  /** The edge's reads, from the primary. */
-  followedPosts(reader: Id, limit: number, below: Id | null): Promise<FollowedPosts>
-  hiddenAuthors(reader: Id): Promise<{ reason: HiddenReason; author: Id }[]>
-  followedCelebrities(reader: Id): Promise<Id[]>
-  authorPosts(author: Id, limit: number): Promise<FollowedPosts>
-  postsById(posts: readonly Id[]): Promise<{ id: Id; author: Id; deleted: boolean }[]>
-  /** Takes the events that wait in the outbox. */
+  /** Takes the changes of mode that wait in the outbox. */
   takeOutbox(): Promise<TidelineEvent[]>
   followerCount(author: Id): Promise<number>
   /** Lets purges fall due, and authors who came down leave the celebrities' sets. */

@@ -1,4 +1,5 @@
 /** What the feed needs of its surroundings: handed over by the route, so that the stages' wiring knows no framework. */
+import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import type { FeedPolicy, RankModel } from '#core/feed/index.ts'
 import type { Clock } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
@@ -11,6 +12,8 @@ export interface FeedPorts {
   clock: Clock
   isolate: FeedIsolate
   policy: FeedPolicy
+  /** How far timelines and authors' lists reach: what is rebuilt here must reach as far as fan-out keeps it. */
+  fanout: Pick<FanoutPolicy, 'timelineLength' | 'authorLength' | 'celebritiesPerRead'>
   model: RankModel
   /** Origin of image addresses, '' for relative ones. */
   imageBase: string

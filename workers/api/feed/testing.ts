@@ -1,6 +1,7 @@
 /** For the feed's tests: readers, authors and posts in Postgres, and ports on the real stores whose round trips are counted. */
 import { sql } from 'drizzle-orm'
 import { createBreaker } from '#core/breaker.ts'
+import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, type FeedPolicy } from '#core/feed/index.ts'
 import { ID_EPOCH_MS, type Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
@@ -73,6 +74,7 @@ export function portsFor(choices: Choices = {}): Counted {
     clock: choices.clock ?? Date.now,
     isolate: choices.isolate ?? new FeedIsolate(),
     policy: { ...FEED_POLICY, ...choices.policy },
+    fanout: FANOUT_POLICY,
     model: DEFAULT_MODEL,
     imageBase: '',
     token: () => crypto.randomUUID(),

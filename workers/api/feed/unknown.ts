@@ -2,7 +2,6 @@
  * What Redis does not know of a reader is read from Postgres: the timeline, hidden authors, celebrities followed, authors'
  * lists. One pipeline before, whatever is missing; the results are written to Redis after the answer (rules 3 and 4).
  */
-import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import type { FeedRead } from '#core/feed/index.ts'
 import { compareIds, type Id } from '#core/ids.ts'
 import type { Command } from '#core/redis.ts'
@@ -60,7 +59,7 @@ export async function pullUnknown(user: Id, known: Known, ports: FeedPorts): Pro
   const opening = isCold ? openRebuild(user, token) : []
   const replies = await ports.redis.pipeline([...opening, readGraph(user)])
   const version = graphVersion(replies.at(-1))
-  const limit = FANOUT_POLICY.timelineLength
+  const limit = ports.fanout.timelineLength
   // One request: after an outage one trial is let through, and a second one beside it would end this request, and the trial.
   const wanted = [
     ...(known.hidden === null ? [hiddenAuthors(user)] : []),
@@ -117,8 +116,8 @@ export async function celebrityLists(
   ports: FeedPorts,
   below: Id | null = null,
 ): Promise<AuthorList[]> {
-  const lists = await listsOf(authors.slice(0, FANOUT_POLICY.celebritiesPerRead), ports)
-  const others = await othersInOne(authors.slice(FANOUT_POLICY.celebritiesPerRead), below, ports)
+  const lists = await listsOf(authors.slice(0, ports.fanout.celebritiesPerRead), ports)
+  const others = await othersInOne(authors.slice(ports.fanout.celebritiesPerRead), below, ports)
   return [...lists, ...others]
 }
 
@@ -141,7 +140,7 @@ async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<Author
     else lists.set(author, cached)
   }
   if (missing.length === 0) return [...lists.values()]
-  const replies = await ports.redis.pipeline(missing.map((author) => readAuthorList(author, FANOUT_POLICY)))
+  const replies = await ports.redis.pipeline(missing.map((author) => readAuthorList(author, ports.fanout)))
   const unmarked: Id[] = []
   missing.forEach((author, i) => {
     const list = parseAuthorList(author, replies[i])
@@ -156,9 +155,9 @@ async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<Author
   return [...lists.values()]
 }
 
-async function pullAuthorLists(authors: readonly Id[], { db, redis, later }: FeedPorts): Promise<AuthorList[]> {
+async function pullAuthorLists(authors: readonly Id[], { db, redis, later, fanout }: FeedPorts): Promise<AuthorList[]> {
   if (authors.length === 0) return []
-  const limit = FANOUT_POLICY.authorLength
+  const limit = fanout.authorLength
   const results = await db.batch(authors.map((author) => authorPosts(author, limit)))
   const pulled = authors.map((author, i) =>
     pulledAuthorList(author, followedPostsOf((results[i] ?? []) as unknown as PostPlace[], limit)),

@@ -1,5 +1,6 @@
 /** The feed, and what is trending. The page is joined from ready JSON: no schema is applied to it on the way out. */
 import { createRoute, z } from '@hono/zod-openapi'
+import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, presentPost } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
@@ -159,6 +160,7 @@ function feedPorts(c: AppContext, degraded: (what: string) => void): FeedPorts {
     clock,
     isolate: feedIsolate,
     policy: FEED_POLICY,
+    fanout: FANOUT_POLICY,
     model: DEFAULT_MODEL,
     imageBase: config.imageBase,
     token: () => random().toString(36).slice(2),
