@@ -15,14 +15,14 @@ import type { Id } from '#core/ids.ts'
 import { ACCESS_TOKEN_SECONDS, TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '#core/tokens.ts'
 import { findRedisServer } from '../../origin/embedded/redis-server.ts'
 import { createRedisPort } from '../../origin/redis/index.ts'
-import { ensureSecrets } from '../../origin/secrets.ts'
+import { ensureSecrets, type Secrets } from '../../origin/secrets.ts'
 import type { Bench, BenchOptions, Figures } from '../bench.ts'
 import { cpuDuring } from '../cpu.ts'
 import { type LoadRequest, type LoadResult, load } from '../load.ts'
 import { freePort, type Running, startProcess, untilAnswers } from '../processes.ts'
 import { seededRandom } from '../random.ts'
-import { readEdgeList, syntheticGraph } from './graph.ts'
-import { seedRedis } from './seed.ts'
+import { type Graph, readEdgeList, syntheticGraph } from './graph.ts'
+import { type Seeded, seedRedis } from './seed.ts'
 import { buildBundle, startWorker } from './workerd.ts'
 
 const PAGE = 50
@@ -34,46 +34,49 @@ interface Measured extends LoadResult {
   cpuByProcess: Record<string, number>
 }
 
+/** What all runs stand on: a seeded redis-server, the gateway before it, readers with tokens, and the Worker's bundle. */
+interface Stage {
+  directory: string
+  running: Running[]
+  redis: Running
+  gateway: Running
+  /** The Worker's settings. */
+  vars: Record<string, string>
+  readers: LoadRequest[]
+  people: number
+  posts: number
+}
+
 export const feedBench: Bench = async (options) => {
   const directory = mkdtempSync(join(tmpdir(), 'tideline-bench-'))
   const running: Running[] = []
   try {
-    return await measure(options, directory, running)
+    return await measure(await setStage(directory, running, options), options)
   } finally {
     for (const process of running.reverse()) await process.stop()
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
-async function measure({ data, seconds, say }: BenchOptions, directory: string, running: Running[]): Promise<Figures> {
+async function setStage(directory: string, running: Running[], { data, say }: BenchOptions): Promise<Stage> {
   const server = findRedisServer(process.env.PATH ?? '')
   if (server === null) throw new Error('The feed bench needs redis-server or valkey-server on the PATH.')
   say('building the bundle')
   const secrets = ensureSecrets(directory, {}, false)
   await buildBundle(directory)
 
-  const [redisPort, gatewayPort, warmPort, coldPort, helloPort] = await fivePorts()
+  const redisPort = await freePort()
   const redisUrl = `redis://127.0.0.1:${redisPort}`
-  const redisProcess = startProcess(server, [
-    '--port',
-    String(redisPort),
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-    '--dir',
-    directory,
+  const redis = startProcess(server, [
+    ...['--port', String(redisPort), '--bind', '127.0.0.1', '--dir', directory],
+    ...['--save', '', '--appendonly', 'no'],
   ])
-  running.push(redisProcess)
-  const redis = createRedisPort(redisUrl)
-  await redis.ready()
+  running.push(redis)
   const graph = data === null ? syntheticGraph() : readEdgeList(data)
   say(`seeding ${graph.people} people`)
-  const seeded = await seedRedis(redis, graph, Date.now())
-  await redis.close()
+  const seeded = await seed(redisUrl, graph)
 
+  const gatewayPort = await freePort()
   const gateway = startProcess(process.execPath, [new URL('gateway.ts', import.meta.url).pathname], {
     STATE_DIR: directory,
     REDIS_URL: redisUrl,
@@ -86,54 +89,61 @@ async function measure({ data, seconds, say }: BenchOptions, directory: string, 
   await untilAnswers(`${gatewayUrl}/health`)
 
   const { readers, jwks } = await signReaders(seeded.people)
-  const vars = {
+  const vars = settings(gatewayUrl, secrets, jwks)
+  return { directory, running, redis, gateway, vars, readers, people: graph.people, posts: seeded.posts }
+}
+
+async function seed(redisUrl: string, graph: Graph): Promise<Seeded> {
+  const redis = createRedisPort(redisUrl)
+  await redis.ready()
+  const seeded = await seedRedis(redis, graph, Date.now())
+  await redis.close()
+  return seeded
+}
+
+function settings(gatewayUrl: string, secrets: Secrets, jwks: string): Record<string, string> {
+  return {
     REDIS_REST_URL: gatewayUrl,
     REDIS_REST_TOKEN: secrets.REDIS_REST_TOKEN,
     DATABASE_HTTP_URL: `${gatewayUrl}/sql`,
     DATABASE_URL: 'postgres://tideline:none@db.bench/tideline',
     ORIGIN_URL: 'http://127.0.0.1:9',
     SERVICE_TOKEN: secrets.SERVICE_TOKEN,
+    IMAGE_SIGNING_KEYS: `bench:${secrets.SERVICE_TOKEN}`,
     JWT_PUBLIC_JWKS: jwks,
     CORS_ORIGINS: '',
     REDIS_TIMEOUT_MS: '2000',
     // A line a request, as wrangler.toml has it in production.
     ACCESS_LOG: 'all',
   }
-  const hello = await startWorker({ directory, name: 'hello', port: helloPort })
-  running.push(hello)
-  const helloRun = await load(`http://127.0.0.1:${helloPort}`, () => ({ path: '/' }), Math.min(5, seconds))
-  await hello.stop()
-  say(`hello world: ${Math.round(helloRun.rps)} requests a second`)
+}
+
+async function measure(stage: Stage, { seconds, say }: BenchOptions): Promise<Figures> {
+  const helloRps = await helloWorld(stage, Math.min(5, seconds))
+  say(`hello world: ${Math.round(helloRps)} requests a second`)
 
   const random = seededRandom(11)
-  const pick = (): LoadRequest => readers[Math.floor(random() * readers.length)] ?? { path: '/' }
-  const others = { gateway: gateway.pid, redis: redisProcess.pid }
-  const common = { directory, script: 'index.js' }
-    IMAGE_SIGNING_KEYS: `bench:${secrets.SERVICE_TOKEN}`,
+  const oneOf = (requests: readonly LoadRequest[]) => (): LoadRequest =>
+    requests[Math.floor(random() * requests.length)] ?? { path: '/' }
 
-  const warm = await startWorker({ ...common, name: 'warm', port: warmPort, vars })
-  running.push(warm)
-  const warmUrl = `http://127.0.0.1:${warmPort}`
-  const items = await itemsOf(warmUrl, readers)
-  await load(warmUrl, pick, WARM_UP_SECONDS)
-  const warmRun = await measured(warmUrl, pick, seconds, { workerd: warm.pid, ...others })
+  const warm = await startFeed(stage, 'warm')
+  const items = await itemsOf(warm.url, stage.readers)
+  await load(warm.url, oneOf(stage.readers), WARM_UP_SECONDS)
+  const warmRun = await measured(warm.url, oneOf(stage.readers), seconds, warm.pids)
   say(`warm: ${describe(warmRun)}`)
-  const conditional = await withTags(warmUrl, readers)
-  const pickConditional = (): LoadRequest => conditional[Math.floor(random() * conditional.length)] ?? { path: '/' }
-  const notModified = await measured(warmUrl, pickConditional, Math.min(5, seconds), { workerd: warm.pid, ...others })
+  const conditional = oneOf(await withTags(warm.url, stage.readers))
+  const notModified = await measured(warm.url, conditional, Math.min(5, seconds), warm.pids)
   say(`not modified: ${describe(notModified)}`)
   await warm.stop()
 
-  const cold = await startWorker({ ...common, name: 'cold', port: coldPort, vars: { ...vars, POST_CACHE_BYTES: '0' } })
-  running.push(cold)
-  const coldUrl = `http://127.0.0.1:${coldPort}`
-  await load(coldUrl, pick, WARM_UP_SECONDS)
-  const coldRun = await measured(coldUrl, pick, seconds, { workerd: cold.pid, ...others })
+  const cold = await startFeed(stage, 'cold', { POST_CACHE_BYTES: '0' })
+  await load(cold.url, oneOf(stage.readers), WARM_UP_SECONDS)
+  const coldRun = await measured(cold.url, oneOf(stage.readers), seconds, cold.pids)
   say(`post cache off: ${describe(coldRun)}`)
 
   return {
-    people: graph.people,
-    posts: seeded.posts,
+    people: stage.people,
+    posts: stage.posts,
     itemsPerPage: items,
     rps: round(warmRun.rps),
     p50Ms: warmRun.p50Ms,
@@ -143,13 +153,34 @@ async function measure({ data, seconds, say }: BenchOptions, directory: string, 
     coldCpuMsPerRequest: coldRun.cpuMsPerRequest,
     coldCpuByProcess: coldRun.cpuByProcess,
     notModifiedCpuMs: notModified.cpuMsPerRequest,
-    helloRps: round(helloRun.rps),
+    helloRps: round(helloRps),
     failures: warmRun.failures + coldRun.failures + notModified.failures,
   }
 }
 
-async function fivePorts(): Promise<[number, number, number, number, number]> {
-  return [await freePort(), await freePort(), await freePort(), await freePort(), await freePort()]
+/** Requests a second of a Worker that does nothing: what this machine's workerd can do at most. */
+async function helloWorld({ directory, running }: Stage, seconds: number): Promise<number> {
+  const port = await freePort()
+  const hello = await startWorker({ directory, name: 'hello', port })
+  running.push(hello)
+  const { rps } = await load(`http://127.0.0.1:${port}`, () => ({ path: '/' }), seconds)
+  await hello.stop()
+  return rps
+}
+
+/** The api Worker in a workerd of its own, with the processes whose CPU its requests cost. */
+async function startFeed(stage: Stage, name: string, vars: Record<string, string> = {}) {
+  const port = await freePort()
+  const worker = await startWorker({
+    directory: stage.directory,
+    name,
+    port,
+    script: 'index.js',
+    vars: { ...stage.vars, ...vars },
+  })
+  stage.running.push(worker)
+  const pids = { workerd: worker.pid, gateway: stage.gateway.pid, redis: stage.redis.pid }
+  return { url: `http://127.0.0.1:${port}`, pids, stop: () => worker.stop() }
 }
 
 async function measured(
