@@ -1,26 +1,63 @@
 /** The engines that the event log's contract runs over. Each opens the log as one process of the origin would. */
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
+import type { Topic } from '#core/events.ts'
 import { type Database, nodeDatabase } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import { startEmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
 import type { OperableEventLog } from '../../origin/event-log.ts'
 import { type PostgresLogOptions, postgresLog } from '../../origin/log/index.ts'
+import { KAFKA_CLIENTS, type KafkaClientName } from '../../origin/log/kafka/settings.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createMetrics } from '../../origin/observe/metrics.ts'
+import { kafkaForTests, startKafkaEngine } from './event-log-kafka.ts'
 
 export interface LogEngine {
-  name: string
-  /** Offsets have no gaps: true of the embedded log, not of every broker. */
+  /** Offsets have no gaps: true of the embedded log, not promised by every broker. */
   gapless: boolean
   /** The log as one more process sees it. */
-  open(): OperableEventLog
+  open(settings?: OpenSettings): OperableEventLog
   /** A process that has died without a word: it renews nothing any more, and none of its handlers counts. */
   openAndForget(): { log: OperableEventLog; die(): void }
   /** For a child process: see event-log-publisher.ts. */
-  url: string
+  forPublisher(): Published
+  /** An empty log for the next test. */
   clear(): Promise<void>
   stop(): Promise<void>
+}
+
+export interface OpenSettings {
+  /** Topics that the test uses beside `post.liked` and `user.changed`. */
+  topics?: readonly Topic[]
+}
+
+/** How a child process opens the same log. */
+export type Published =
+  | { kind: 'postgres'; url: string }
+  | { kind: 'kafka'; brokers: string[]; client: KafkaClientName; prefix: string }
+
+export interface Candidate {
+  name: string
+  /** Null where there is no such server. */
+  start: (() => Promise<LogEngine>) | null
+  /** Why not. */
+  absent: string
+}
+
+/** The engines of the event log. A new one joins by a line. */
+export async function logEngines(): Promise<Candidate[]> {
+  const server = process.env.TEST_DATABASE_URL
+  const brokers = await kafkaForTests()
+  const absent = 'neither KAFKA_BROKERS nor the small cluster (npm run cluster) has a broker to test against'
+  return [
+    { name: 'the embedded Postgres', start: () => startPostgresEngine(), absent: '' },
+    ...(server ? [{ name: 'a Postgres server', start: () => startPostgresEngine(server), absent: '' }] : []),
+    ...KAFKA_CLIENTS.map((client) => ({
+      name: `Kafka with ${client}`,
+      start: brokers === null ? null : () => startKafkaEngine(brokers, client),
+      absent,
+    })),
+  ]
 }
 
 /** Short pauses, so that the contract is quick to check; the order of magnitude between them is as in production. */
@@ -65,9 +102,8 @@ export async function startPostgresEngine(server?: string): Promise<LogEngine> {
   await migrate(pool)
   const database = nodeDatabase(drizzle(pool))
   return {
-    name: embedded ? 'embedded Postgres' : 'Postgres server',
     gapless: true,
-    url,
+    forPublisher: () => ({ kind: 'postgres', url }),
     open: () => openPostgresLog(database),
     openAndForget() {
       const connection = mortal(database)

@@ -3,10 +3,15 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { makeEvent } from '#core/events.ts'
 import { nodeDatabase } from '#drizzle/database.ts'
-import { openPostgresLog } from './event-log-engines.ts'
+import { openPostgresLog, type Published } from './event-log-engines.ts'
+import { openKafkaLog } from './event-log-kafka.ts'
 
-const [url = '', name = ''] = process.argv.slice(2)
-const log = openPostgresLog(nodeDatabase(drizzle(new pg.Pool({ connectionString: url, max: 4 }))))
+const [engine = '', name = ''] = process.argv.slice(2)
+const published = JSON.parse(engine) as Published
+const log =
+  published.kind === 'kafka'
+    ? openKafkaLog(published)
+    : openPostgresLog(nodeDatabase(drizzle(new pg.Pool({ connectionString: published.url, max: 4 }))))
 
 for (let round = 0; ; round++) {
   const events = [0, 1, 2, 3].map((n) => {

@@ -2,60 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { makeEvent, type TidelineEvent } from '#core/events.ts'
-import { type HandlerContext, type OperableEventLog, Unprocessable } from '../../origin/event-log.ts'
-import { type LogEngine, startPostgresEngine } from './event-log-engines.ts'
+import { expect, it } from 'vitest'
+import { Unprocessable } from '../../origin/event-log.ts'
+import { ids, liked, onEveryLog, range, until } from './event-log-harness.ts'
 
-/** A real server beside the embedded engine when an address is given. */
-const SERVERS = [undefined, process.env.TEST_DATABASE_URL].filter((url, n) => n === 0 || url !== undefined)
-
-type Liked = TidelineEvent<'post.liked'>
-type Seen = { event: Liked; context: HandlerContext }
-
-function liked(key: string, at: number): Liked {
-  const data = { postId: '1', userId: '2', authorId: '3', state: 'liked' as const, at, version: at }
-  return makeEvent({ type: 'post.liked', key, actor: null, data }, Date.now, Math.random)
-}
-
-const range = (n: number) => Array.from({ length: n }, (_, i) => i)
-const ids = (seen: readonly Seen[]) => seen.map(({ event }) => event.id)
-const until = (read: () => unknown, timeout = 10_000) => expect.poll(read, { timeout, interval: 10 })
-
-describe.each(SERVERS)('the event log on Postgres (%s)', (server) => {
-  let engine: LogEngine
-  const opened: OperableEventLog[] = []
-  const open = (): OperableEventLog => {
-    const log = engine.open()
-    opened.push(log)
-    return log
-  }
-
-  /** A member of a group that notes what it is given. */
-  function follow(log: OperableEventLog, group: string, handle: (seen: Seen) => Promise<void> = async () => {}) {
-    const seen: Seen[] = []
-    const consumer = log.subscribe({
-      group,
-      topics: ['post.liked'],
-      maxAttempts: 3,
-      async handle(event, context) {
-        const one = { event, context }
-        await handle(one)
-        seen.push(one)
-      },
-    })
-    return { seen, consumer }
-  }
-
-  beforeAll(async () => {
-    engine = await startPostgresEngine(server)
-  })
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((log) => log.close()))
-    await engine.clear()
-  })
-  afterAll(() => engine.stop())
-
+onEveryLog('the event log', ({ engine, open, openAndForget, follow }) => {
   it('keeps the order of each key, however many publish at once', async () => {
     const publishers = [open(), open(), open()]
     const { seen } = follow(open(), 'a')
@@ -84,7 +35,7 @@ describe.each(SERVERS)('the event log on Postgres (%s)', (server) => {
     await until(() => seen.length).toBe(500)
     for (const [, partition] of Map.groupBy(seen, (one) => one.context.partition)) {
       const offsets = partition.map((one) => one.context.offset)
-      expect(offsets).toEqual(engine.gapless ? range(offsets.length) : offsets.toSorted((a, b) => a - b))
+      expect(offsets).toEqual(engine().gapless ? range(offsets.length) : offsets.toSorted((a, b) => a - b))
     }
   })
 
@@ -156,14 +107,15 @@ describe.each(SERVERS)('the event log on Postgres (%s)', (server) => {
   })
 
   it("takes over a dead member's partitions, losing nothing", async () => {
-    const { log: doomed, die } = engine.openAndForget()
+    const { log: doomed, die } = openAndForget()
     const lost = follow(doomed, 'a')
     await doomed.publish([liked('warm', 0)])
     await until(() => lost.seen.length).toBe(1)
-    const survivor = follow(open(), 'a')
+    const living = open()
+    const survivor = follow(living, 'a')
     die()
     const events = range(32).map((at) => liked(`k${at}`, at))
-    await opened[0]!.publish(events)
+    await living.publish(events)
     await until(() => survivor.consumer.lag()).toBe(0)
     const all = new Set(ids(survivor.seen))
     expect(events.filter((event) => !all.has(event.id))).toEqual([])
@@ -260,7 +212,7 @@ describe.each(SERVERS)('the event log on Postgres (%s)', (server) => {
     const script = fileURLToPath(new URL('./event-log-publisher.ts', import.meta.url))
     const acknowledged: string[] = []
     for (const name of ['first', 'second']) {
-      const child: ChildProcess = spawn(process.execPath, [script, engine.url, name], {
+      const child: ChildProcess = spawn(process.execPath, [script, JSON.stringify(engine().forPublisher()), name], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       const lines = createInterface({ input: child.stdout! })
@@ -285,6 +237,6 @@ describe.each(SERVERS)('the event log on Postgres (%s)', (server) => {
     const there = new Set(found)
     expect(acknowledged.filter((id) => !there.has(id))).toEqual([])
     expect(found.length).toBe(there.size)
-    for (const [, partition] of offsets) if (engine.gapless) expect(partition).toEqual(range(partition.length))
+    for (const [, partition] of offsets) if (engine().gapless) expect(partition).toEqual(range(partition.length))
   })
 })

@@ -48,19 +48,25 @@ class PlatformaticClient implements KafkaClient {
   }
 
   async createTopics(topics: readonly TopicSpec[]): Promise<void> {
-    const admin = this.#administer()
-    const there = new Set(await admin.listTopics())
-    const missing = topics.filter(({ name }) => !there.has(name))
     // One request for all that are alike: settings are the request's here, not the topic's.
-    for (const alike of Map.groupBy(missing, ({ name: _, ...rest }) => JSON.stringify(rest)).values()) {
+    for (const alike of Map.groupBy(await this.#missing(topics), ({ name: _, ...rest }) =>
+      JSON.stringify(rest),
+    ).values()) {
       const { partitions, replication, config } = alike[0]!
-      await admin.createTopics({
-        topics: alike.map(({ name }) => name),
-        partitions,
-        replicas: replication,
-        configs: Object.entries(config).map(([name, value]) => ({ name, value })),
-      })
+      const configs = Object.entries(config).map(([name, value]) => ({ name, value }))
+      try {
+        const names = alike.map(({ name }) => name)
+        await this.#administer().createTopics({ topics: names, partitions, replicas: replication, configs })
+      } catch (error) {
+        // Another process was quicker.
+        if ((await this.#missing(alike)).length > 0) throw error
+      }
     }
+  }
+
+  async #missing(topics: readonly TopicSpec[]): Promise<TopicSpec[]> {
+    const there = new Set(await this.#administer().listTopics())
+    return topics.filter(({ name }) => !there.has(name))
   }
 
   async append(records: readonly OutgoingRecord[]): Promise<void> {
