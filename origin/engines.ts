@@ -61,11 +61,7 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     const postgres = await openPostgres(config, logger)
     closers.push(postgres.close)
     await migrateAt(postgres.url)
-    const limits = config.databaseUrl ? POOL.distributed : POOL.embedded
-    const pool = new pg.Pool({ connectionString: postgres.url, ...limits })
-    pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
-    // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
-    pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
+    const pool = openPool(postgres.url, config.databaseUrl ? POOL.distributed : POOL.embedded, logger)
     closers.push(() => pool.end())
 
     const redisEngine = await openRedis(config, logger)
@@ -73,10 +69,7 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     const redis = createRedisPort(redisEngine.url, { onError: (error) => logger.warn({ err: error }, 'redis') })
     closers.push(() => redis.close())
     await redis.ready()
-    if (redisEngine.lostSince !== null) {
-      const keys = await forgetDerived(redis)
-      logger.warn({ keys, since: redisEngine.lostSince }, 'redis lost its last writes: what is derived begins anew')
-    }
+    await forgetAfterLoss(redis, redisEngine.lostSince, logger)
 
     const database = pooledDatabase(pool)
     const engagement = openEngagement(config, logger, database)
@@ -108,6 +101,20 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     await closing()
     throw error
   }
+}
+
+function openPool(connectionString: string, limits: pg.PoolConfig, logger: Logger): pg.Pool {
+  const pool = new pg.Pool({ connectionString, ...limits })
+  pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
+  // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
+  pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
+  return pool
+}
+
+async function forgetAfterLoss(redis: OriginRedis, lostSince: number | null, logger: Logger): Promise<void> {
+  if (lostSince === null) return
+  const keys = await forgetDerived(redis)
+  logger.warn({ keys, since: lostSince }, 'redis lost its last writes: what is derived begins anew')
 }
 
 /** On a connection of its own: building an index may take longer than any request waits. */

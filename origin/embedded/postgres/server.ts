@@ -27,20 +27,13 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
   const { engine, onDeath } = options
   const connections = new Map<number, Connection>()
   const sockets = new Set<Socket>()
-  const scheduler = new Scheduler({
-    engine,
-    transactionIdleMs: options.transactionIdleMs,
-    onDeath(cause) {
-      disconnectAll('57P02', 'terminating connection because the engine crashed')
-      // What has just been written leaves before the thread ends.
-      setImmediate(onDeath, cause)
-    },
-  })
-  let lastId = 0
-
-  function disconnectAll(code: string, message: string): void {
-    for (const connection of connections.values()) connection.terminate({ severity: 'FATAL', code, message })
+  const onCrash = (cause: unknown) => {
+    disconnect(connections.values(), '57P02', 'terminating connection because the engine crashed')
+    // What has just been written leaves before the thread ends.
+    setImmediate(onDeath, cause)
   }
+  const scheduler = new Scheduler({ engine, transactionIdleMs: options.transactionIdleMs, onDeath: onCrash })
+  let lastId = 0
 
   function accept(socket: Socket): void {
     sockets.add(socket)
@@ -71,12 +64,16 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
       await scheduler.close()
       // Farewells that have arrived are read first: a client that left is not told that it was thrown out.
       for (let rounds = 0; rounds < 2; rounds++) await new Promise(setImmediate)
-      disconnectAll('57P01', 'terminating connection due to administrator command')
+      disconnect(connections.values(), '57P01', 'terminating connection due to administrator command')
       for (const socket of sockets) socket.destroySoon()
       await closed
       await engine.close()
     },
   }
+}
+
+function disconnect(connections: Iterable<Connection>, code: string, message: string): void {
+  for (const connection of connections) connection.terminate({ severity: 'FATAL', code, message })
 }
 
 /** Reads the startup message first: closing with unread bytes would reset the connection before the reason arrives. */
