@@ -66,8 +66,7 @@ export function readViewer(user: Id, policy: FeedPolicy): Command[] {
   ]
 }
 
-/** How many replies `readFeed` and `readFeedBelow` have: what rides along comes after. */
-export const FEED_REPLIES = 10
+/** How many replies `readFeedBelow` has. */
 export const FEED_BELOW_REPLIES = 7
 
 /** Reads the replies of `readFeed`, or of `readFeedBelow`, whose last three are missing. */

@@ -5,7 +5,7 @@
  */
 import type { Id } from '../ids.ts'
 import { keys, SENTINEL, TTL } from '../keys.ts'
-import { type Command, type RedisPort, type Reply, strings } from '../redis.ts'
+import { type Command, type Reply, strings } from '../redis.ts'
 
 /** Why an author is not shown: b blocked or blocking, m muted, u unfollowed and not yet purged. */
 export type HiddenReason = 'b' | 'm' | 'u'
@@ -129,20 +129,6 @@ function replaceSet(user: Id, key: string, version: string, members: readonly st
   return ['EVAL', REPLACE_SCRIPT, 2, key, keys.graph(user), version, TTL.reader, SENTINEL, ...members]
 }
 
-/**
- * Rebuilds hidden:{u}. What it answers was read from the primary and is good for this page even when the graph moved
- * and the set was left unknown.
- */
-export async function rebuildHidden(
-  user: Id,
-  ports: { redis: RedisPort; hiddenAuthors(user: Id): Promise<HiddenEntry[]> },
-): Promise<Hidden> {
-  const [version] = await ports.redis.pipeline([readGraph(user)])
-  const entries = await ports.hiddenAuthors(user)
-  await ports.redis.pipeline([replaceHidden(user, graphVersion(version), entries)])
-  return hiddenOf(entries.map(hiddenEntry))
-}
-
 export interface HiddenEntry {
   reason: HiddenReason
   author: Id
@@ -158,15 +144,3 @@ export const replaceHidden = (user: Id, version: string, entries: readonly Hidde
 /** Writes celebs:{u} in the same way, with the instant of its making. */
 export const replaceCelebrities = (user: Id, version: string, nowMs: number, authors: readonly Id[]): Command =>
   replaceSet(user, keys.celebs(user), version, [SENTINEL + nowMs, ...authors])
-
-/** Rebuilds celebs:{u} from the authors followed whose mode is not push, as the primary knows them. */
-export async function rebuildCelebrities(
-  user: Id,
-  nowMs: number,
-  ports: { redis: RedisPort; followedCelebrities(user: Id): Promise<Id[]> },
-): Promise<Celebrities> {
-  const [version] = await ports.redis.pipeline([readGraph(user)])
-  const authors = await ports.followedCelebrities(user)
-  await ports.redis.pipeline([replaceCelebrities(user, graphVersion(version), nowMs, authors)])
-  return { authors, builtAt: nowMs }
-}

@@ -5,7 +5,7 @@
  */
 import type { Id } from '../ids.ts'
 import { keys, TTL } from '../keys.ts'
-import type { Command, RedisPort, Reply } from '../redis.ts'
+import type { Command, Reply } from '../redis.ts'
 import { type Entry, PLACEHOLDER } from './timeline.ts'
 
 /** What a rebuild read before the posts; it must still hold when they are written. */
@@ -85,28 +85,4 @@ export function closeRebuild(ticket: RebuildTicket, posts: FollowedPosts): Comma
 export function floorOf(posts: FollowedPosts): number {
   const oldest = posts.entries.at(-1)
   return posts.complete || oldest === undefined ? 0 : oldest.ms + 1
-}
-
-export interface RebuildPorts {
-  redis: RedisPort
-  /** Reads the primary: a replica may lag behind the version that the rebuild holds. */
-  followedPosts(user: Id): Promise<FollowedPosts>
-  /** A token that no other rebuild uses. */
-  token(): string
-}
-
-/**
- * Rebuilds a cold timeline. Answers the posts it read, for the page at hand, and `close`, which writes them: a reader
- * gets the page first and closes after the answer. `close` answers whether the timeline is marked now.
- * @throws RedisAwayError, or what `followedPosts` throws
- */
-export async function beginRebuild(
-  user: Id,
-  ports: RebuildPorts,
-): Promise<{ posts: FollowedPosts; close: () => Promise<boolean> }> {
-  const token = ports.token()
-  const ticket = rebuildTicket(user, token, await ports.redis.pipeline(openRebuild(user, token)))
-  const posts = await ports.followedPosts(user)
-  const close = async () => (await ports.redis.pipeline([closeRebuild(ticket, posts)]))[0] === 1
-  return { posts, close }
 }

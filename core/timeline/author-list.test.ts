@@ -1,0 +1,33 @@
+/** Authors' lists. */
+import { beforeEach, expect, test } from 'vitest'
+import { directRedis } from '../../test/interleavings/redis.ts'
+import { firstIdAt, type Id, idMs } from '../ids.ts'
+import type { Command, RedisPort } from '../redis.ts'
+import { addToAuthorList, parseAuthorList, readAuthorList, rebuildAuthorList } from './index.ts'
+
+const engine = directRedis(() => 1_764_000_000_000)
+const run = (commands: readonly Command[]) => commands.map((command) => engine.execute(command))
+const redis: RedisPort = { pipeline: async (commands) => run(commands) }
+const at = (ms: number, n = 0): Id => String(BigInt(firstIdAt(1_764_000_000_000 + ms)) + BigInt(n))
+const entry = (id: Id) => ({ id, ms: idMs(id) })
+
+beforeEach(() => void run([['FLUSHALL']]))
+
+test("an author's list is unknown until it is rebuilt, and keeps what is written meanwhile", async () => {
+  run(addToAuthorList('9', at(5)))
+  const policy = { authorLength: 200 }
+  expect(parseAuthorList('9', run([readAuthorList('9', policy)])[0])).toBeNull()
+  const authorPosts = async () => {
+    run(addToAuthorList('9', at(6)))
+    return { entries: [at(5), at(4)].map(entry), complete: false }
+  }
+  expect(await rebuildAuthorList('9', { redis, authorPosts })).toMatchObject({ floor: idMs(at(4)) + 1 })
+  const list = parseAuthorList('9', run([readAuthorList('9', policy)])[0])
+  expect(list).toEqual({ author: '9', floor: idMs(at(4)) + 1, entries: [at(6), at(5)].map(entry) })
+})
+
+test('an author without posts has a list that says so', async () => {
+  await rebuildAuthorList('9', { redis, authorPosts: async () => ({ entries: [], complete: true }) })
+  const reply = run([readAuthorList('9', { authorLength: 200 })])[0]
+  expect(parseAuthorList('9', reply)).toEqual({ author: '9', floor: 0, entries: [] })
+})

@@ -1,0 +1,66 @@
+/** Posts and people in Redis. */
+import fc from 'fast-check'
+import { beforeEach, expect, test } from 'vitest'
+import { directRedis } from '../../test/interleavings/redis.ts'
+import { firstIdAt, type Id } from '../ids.ts'
+import type { Command } from '../redis.ts'
+import { DELETED, parsePost, parseUser, readPost, readUser, writeDeletedPost, writePost, writeUser } from './index.ts'
+
+const engine = directRedis(() => 1_764_000_000_000)
+const run = (commands: readonly Command[]) => commands.map((command) => engine.execute(command))
+const at = (ms: number, n = 0): Id => String(BigInt(firstIdAt(1_764_000_000_000 + ms)) + BigInt(n))
+
+beforeEach(() => void run([['FLUSHALL']]))
+
+const text = fc.string({ unit: 'grapheme' })
+const media = fc.record({
+  mediaId: fc.constant('3'),
+  type: fc.constantFrom('image' as const, 'video' as const),
+  key: text,
+  width: fc.nat(),
+  height: fc.nat(),
+  alt: text,
+  blur: fc.option(text),
+})
+
+/** The engine holds bytes; ioredis and @upstash/redis put UTF-8 around it. */
+const utf8 = (command: Command): Command =>
+  command.map((arg) => (typeof arg === 'string' ? Buffer.from(arg).toString('latin1') : arg))
+const decoded = (reply: unknown): never =>
+  (Array.isArray(reply)
+    ? reply.map(decoded)
+    : typeof reply === 'string'
+      ? Buffer.from(reply, 'latin1').toString()
+      : reply) as never
+
+test('posts and people come back from Redis as they were written', () => {
+  const post = fc.record({
+    id: fc.constant(at(1)),
+    userId: fc.constant('9'),
+    caption: text,
+    media: fc.array(media, { maxLength: 3 }),
+    hashtags: fc.array(text, { maxLength: 3 }),
+    version: fc.nat(),
+    awaitsMedia: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(post, fc.nat(), (record, likes) => {
+      run(writePost(record, { likes, comments: 1 }).map(utf8))
+      const found = parsePost(record.id, decoded(run([readPost(record.id)])[0]))
+      expect(found).toEqual({ post: record, counts: { likes, comments: 1 } })
+    }),
+  )
+  const user = { id: '9', username: 'ada', displayName: '', avatar: null, isPrivate: true }
+  run(writeUser(user))
+  expect(parseUser('9', run([readUser('9')])[0])).toEqual(user)
+  expect(parseUser('10', run([readUser('10')])[0])).toBeNull()
+})
+
+test('a deleted post stays deleted when somebody late writes it again', () => {
+  const record = { id: at(1), userId: '9', caption: '', media: [], hashtags: [], version: 1, awaitsMedia: false }
+  run([...writePost(record), ...writeDeletedPost(record.id)])
+  expect(parsePost(record.id, run([readPost(record.id)])[0])).toBe(DELETED)
+  run(writePost(record))
+  expect(parsePost(record.id, run([readPost(record.id)])[0])).toBe(DELETED)
+  expect(parsePost(at(2), run([readPost(at(2))])[0])).toBeNull()
+})
