@@ -131,7 +131,10 @@ async function down(line: CommandLine): Promise<void> {
   const left = await runningOf(way, cluster.servers)
   // What was killed is still asked for, and in the settings: a crash does not reconfigure anybody.
   if (line.kill) return
-  if (left.length === 0) return forgetChoice(cluster.folder)
+  if (left.length === 0) {
+    await way.finish()
+    return forgetChoice(cluster.folder)
+  }
   const asked = choice.asked.filter((name) => !servers.some((server) => server.name === name))
   writeChoice(cluster.folder, { ...choice, asked })
   writeEnvironment(cluster.folder, settingsFor(left, cluster.secrets))

@@ -45,7 +45,7 @@ export function dockerWay(cluster: Cluster): Way {
     async start(server, tell) {
       if ((await idOf(server)) !== '') return false
       tell(server, 'starting its container')
-      await compose('up', '-d', '--no-deps', serviceOf(server))
+      await compose('up', '-d', serviceOf(server))
       return true
     },
     async stop(server, signal) {
@@ -53,6 +53,10 @@ export function dockerWay(cluster: Cluster): Way {
       if (signal === undefined) await compose('stop', serviceOf(server))
       else await compose('kill', '-s', signal, serviceOf(server))
       return signal === undefined ? 'stopped' : 'killed'
+    },
+    // Containers go, and the Valkey nodes' network with them; volumes stay.
+    async finish() {
+      await compose('down')
     },
     async process(server) {
       const id = await idOf(server)

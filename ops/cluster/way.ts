@@ -16,6 +16,8 @@ export interface Way {
   start(server: Server, tell: Tell): Promise<boolean>
   /** Ends it and waits for that, its data written. SIGKILL is a crash, for tests. */
   stop(server: Server, signal?: 'SIGKILL'): Promise<string>
+  /** Once none of the servers runs any more: removes what only served them. */
+  finish(): Promise<void>
   process(server: Server): Promise<ServerProcess | null>
   /** What it wrote since it was started, the beginning of it. */
   firstOutput(server: Server): Promise<string>

@@ -53,6 +53,7 @@ export function nativeWay(cluster: Cluster): Way {
     },
     stop: (server, signal) =>
       stopIn(home(server), signal ?? ENGINES[server.kind].stopSignal ?? 'SIGTERM', STOP_PATIENCE_MS),
+    async finish() {},
     async process(server) {
       const run = runningIn(home(server))
       return run === null ? null : { pid: run.pid, memoryBytes: memoryOf(run.pid) }
