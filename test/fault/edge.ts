@@ -1,7 +1,7 @@
 /** The three Workers beside an origin that comes and goes: their queues live here and are spared. */
 import { join } from 'node:path'
 import { createTestHarness } from 'wrangler'
-import { writeWorkerConfigs } from '../../ops/workers.ts'
+import { localOrigin, writeWorkerConfigs } from '../../ops/workers.ts'
 import { type Config, readConfig } from '../../origin/config.ts'
 import type { Fetch } from '../e2e/person.ts'
 import type { Ports } from './origin-process.ts'
@@ -16,22 +16,18 @@ export interface Edge {
 /** @param env the origin's settings; gateway and object store may have an address of their own */
 export async function startEdge(env: Ports & Record<string, string>): Promise<Edge> {
   const config = readConfig(env)
-  const local = (port: string) => `http://127.0.0.1:${port}`
-  const originUrl = local(env.PORT)
-  const paths = writeWorkerConfigs(join(config.stateDir, 'workers'), {
-    originUrl,
-    gatewayUrl: local(env.GATEWAY_PORT),
-    objectsEndpoint: local(env.S3_PORT),
-    bucket: config.objects.bucket,
-    region: config.objects.region,
-    secrets: config.secrets,
-    publicUrl: '',
+  const objectsEndpoint = `http://127.0.0.1:${env.S3_PORT}`
+  const address = localOrigin(config, {
+    port: Number(env.PORT),
+    gatewayPort: Number(env.GATEWAY_PORT),
+    objectsEndpoint,
   })
+  const paths = writeWorkerConfigs(join(config.stateDir, 'workers'), address)
   const harness = createTestHarness({ workers: paths.map((configPath) => ({ configPath })) })
   const { url } = await harness.listen()
   return {
     fetch: (path, init) => fetch(new URL(path, url), init),
-    originUrl,
+    originUrl: address.originUrl,
     config,
     close: () => harness.close(),
   }
