@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Problem } from '../problem.ts'
-import { parseSigningKeys, presetSigner, type SigningKey, signImagePath, verifyImageRequest } from './sign.ts'
+import {
+  parseSigningKeys,
+  presetSigner,
+  type SigningKey,
+  signForgetting,
+  signImagePath,
+  verifyForgetting,
+  verifyImageRequest,
+} from './sign.ts'
 import { formatImageUrl, imageUrl, parseImageUrl } from './url.ts'
 
 const OLD: SigningKey = { id: 'old', secret: 'an-old-secret-of-at-least-32-characters' }
@@ -122,6 +130,24 @@ describe('signed image addresses', () => {
   it('are refused where the signature of another picture is pasted in', async () => {
     const other = await signImagePath(KEY.replace('media', 'private'), 'w=500', NEW, NOW + 60)
     expect(await outcome(other.replace('private', 'media'))).toBe(403)
+  })
+})
+
+describe('addresses that have a picture forgotten', () => {
+  const forget = async (address: string, now = NOW) => {
+    await verifyForgetting(parseImageUrl(address), [NEW, OLD], now)
+    return true
+  }
+
+  it('are for that alone, and for a while', async () => {
+    const address = await signForgetting(KEY, NEW, NOW + 60)
+    expect(await forget(address)).toBe(true)
+    expect(await outcome(address)).toBe(403)
+    await expect(forget(address, NOW + 60)).rejects.toThrow(Problem)
+    await expect(forget(address.replace('7261', '7262'))).rejects.toThrow(Problem)
+    await expect(forget(imageUrl('', KEY, 'thumb'))).rejects.toThrow(Problem)
+    await expect(forget(await signImagePath(KEY, 'w=150', NEW, NOW + 60))).rejects.toThrow(Problem)
+    await expect(forget(`/img/thumb/${PRIVATE}?${await presetSigner(NEW)(PRIVATE, NOW + 60)}`)).rejects.toThrow(Problem)
   })
 })
 

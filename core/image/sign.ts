@@ -7,7 +7,7 @@ import { parseImageKey } from './key.ts'
 import { IMAGE_LIMITS } from './limits.ts'
 import { parseOptions, presetNameOf } from './options.ts'
 import { refusals } from './refusal.ts'
-import { formatImageUrl, type ImageRequest, imagePath, needsSignature } from './url.ts'
+import { formatImageUrl, type ImageRequest, type ImageSignature, imagePath, imageUrl, needsSignature } from './url.ts'
 
 export interface SigningKey {
   readonly id: string
@@ -127,7 +127,16 @@ export async function verifyImageRequest(
         : 'Only the preset sizes are free: other options must be signed.',
     )
   }
-  const path = signedPath(request)
+  await verifySignature(signedPath(request), signature, keys, now)
+  if (source.private && signature.expires === undefined) throw refusals.badSignature('A private image needs an expiry.')
+}
+
+async function verifySignature(
+  path: string,
+  signature: ImageSignature,
+  keys: readonly SigningKey[],
+  now: number,
+): Promise<void> {
   const candidates = keys.filter((key) => signature.keyId === undefined || key.id === signature.keyId)
   let valid = false
   for (const key of candidates) {
@@ -135,6 +144,31 @@ export async function verifyImageRequest(
     if (await equalInConstantTime(expected, signature.value)) valid = true
   }
   if (!valid) throw refusals.badSignature('The signature does not belong to this address.')
-  if (source.private && signature.expires === undefined) throw refusals.badSignature('A private image needs an expiry.')
   if (signature.expires !== undefined && signature.expires <= now) throw refusals.expired()
+}
+
+/** No address has this path, so that who may see a picture may not have it forgotten. */
+const forgottenPath = (key: string) => `/forget/${key}`
+
+/**
+ * The address (path and query) that has a location's cache forget the presets of a picture, when it is sent with DELETE.
+ * @param expires seconds since 1970.
+ */
+export async function signForgetting(key: string, { id, secret }: SigningKey, expires: number): Promise<string> {
+  const value = await mac(await importSecret(secret), signedText(forgottenPath(key), id, expires))
+  return `${imageUrl('', key, 'thumb')}?s=${value}&kid=${id}&exp=${expires}`
+}
+
+/**
+ * Lets a request to forget through, or throws.
+ * @param now seconds since 1970.
+ * @throws Problem 403: missing, wrong or expired.
+ */
+export async function verifyForgetting(
+  { source, signature }: ImageRequest,
+  keys: readonly SigningKey[],
+  now: number,
+): Promise<void> {
+  if (signature?.expires === undefined) throw refusals.unsigned('Only the API may have a picture forgotten.')
+  await verifySignature(forgottenPath(source.key), signature, keys, now)
 }

@@ -2,6 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
+import type { PostMedia } from '#core/timeline/index.ts'
 import { factEvent, outboxFrom } from './edge-events.ts'
 import { idList, type PostRow } from './feed.ts'
 import type { PersonRow } from './graph.ts'
@@ -142,6 +143,7 @@ export function postStanding(postId: Id, viewer: Id): SQL {
 
 export interface DeletedPostRow {
   event: TidelineEvent<'post.deleted'>
+  media_urls: PostMedia[]
 }
 
 /** Deletes one's own post, with its event. One row, also when it was deleted before; none when it is not one's own. */
@@ -167,7 +169,7 @@ export function deletePost(postId: Id, userId: Id, traceparent: string | null): 
       UNION ALL
       SELECT o.* FROM posts o WHERE o.post_id = ${postId}::bigint AND o.user_id = ${userId}::bigint
          AND o.deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deleted)
-    ), answer AS (SELECT ${event} AS event FROM current p),
+    ), answer AS (SELECT ${event} AS event, p.media_urls FROM current p),
     published AS (${outboxFrom(sql`answer WHERE EXISTS (SELECT 1 FROM deleted)`)})
-    SELECT event FROM answer`
+    SELECT event, media_urls FROM answer`
 }

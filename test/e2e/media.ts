@@ -68,6 +68,23 @@ export function media(on: () => Stage): void {
     })
   })
 
+  it('forgets a deleted photo at once where it was deleted', async () => {
+    const [author] = await on().people(1)
+    const { id } = await upload(author, await photo(300, 200))
+    await author.ask('POST', `/v1/media/${id}/complete`, {})
+    const post = await author.ask<PostAnswer>('POST', '/v1/posts', { mediaIds: [id] })
+    const { thumb, medium } = post.media[0]!.urls
+    const statusOf = async (url: string) => {
+      const response = await on().system.fetch(url, { headers: { accept: 'image/webp' } })
+      await response.body?.cancel()
+      return response.status
+    }
+    expect([await statusOf(thumb), await statusOf(medium)]).toEqual([200, 200])
+    await author.ask('DELETE', `/v1/posts/${post.id}`)
+    // The answer does not wait for it.
+    await until('no cache shows it', async () => (await statusOf(thumb)) === 404 && (await statusOf(medium)) === 404)
+  })
+
   describe('refuses an upload', () => {
     const cases: [string, () => Promise<Buffer>, object][] = [
       ['that is no image', async () => Buffer.from('<html>not a picture</html>'), {}],

@@ -2,7 +2,9 @@
 
 import { type Context, Hono } from 'hono'
 import { type AcceptClass, acceptClass } from '#core/image/negotiate.ts'
-import { verifyImageRequest } from '#core/image/sign.ts'
+import { DEFAULT_OPTIONS, PRESET_WIDTHS } from '#core/image/options.ts'
+import { refusals } from '#core/image/refusal.ts'
+import { verifyForgetting, verifyImageRequest } from '#core/image/sign.ts'
 import { type ImageRequest, parseImageUrl } from '#core/image/url.ts'
 import { Problem } from '#core/problem.ts'
 import type { Bindings, Config } from './config.ts'
@@ -59,6 +61,7 @@ export function createImageApp(settings: ImageAppSettings): Hono<ImageEnvironmen
   const image = (c: ImageContext) => serveImage(c, settings)
   app.get('/img/*', image)
   app.get('/cdn-cgi/image/*', image)
+  app.delete('/img/*', (c) => forgetImage(c, settings))
   app.all('*', (c) => {
     const known = /^\/(img|cdn-cgi\/image)\//.test(c.req.path)
     throw known
@@ -102,6 +105,33 @@ async function serveImage(c: ImageContext, settings: ImageAppSettings): Promise<
   headers.set('content-length', String(made.bytes.length))
   return new Response(made.bytes, { headers })
 }
+
+/**
+ * The picture was deleted: where its presets lay in this location's cache, in every format, lies for a while that there is
+ * none, so that nothing is made anew of an original that is about to go. Sizes that were signed one by one are left to
+ * the purge by tag.
+ */
+async function forgetImage(c: ImageContext, settings: ImageAppSettings): Promise<Response> {
+  const { config, cache, engine } = settings.services(c.env)
+  const image = parseImageUrl(c.req.url)
+  await verifyForgetting(image, config.signingKeys, Math.floor(settings.now() / 1000))
+  const classes = new Set(FORMATS_ACCEPTED.map((type) => acceptClass(type, engine.outputs)))
+  const { origin } = new URL(c.req.url)
+  for (const width of PRESET_WIDTHS) {
+    for (const accepted of classes) {
+      const preset = { source: image.source, options: { ...DEFAULT_OPTIONS, width } }
+      const name = await variantName(preset, accepted, engine.version, origin)
+      await cache.putRefusal(name, refusals.missing(), FORGOTTEN_SECONDS)
+    }
+  }
+  return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
+}
+
+/** An Accept header for each of the formats that a variant may be kept in. */
+const FORMATS_ACCEPTED = ['image/avif', 'image/webp', '*/*']
+
+/** By then the origin has removed the original, or is away. */
+const FORGOTTEN_SECONDS = 60
 
 /** Makes the variant; a lasting reason why it cannot be made is kept under its name before it is thrown on. */
 async function makeOrNote(

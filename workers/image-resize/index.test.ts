@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { presetSigner, signForgetting } from '#core/image/sign.ts'
 import { headerOf } from './fixtures/decoded.ts'
 import { type FixtureName, fixture, unpackedFixture } from './fixtures/images.ts'
-import { nowSeconds, remove, request, signed, upload } from './fixtures/worker.ts'
+import { nowSeconds, remove, request, signed, signingKey, upload } from './fixtures/worker.ts'
 
 const PHOTO = 'media/1/photo.jpg'
 const WEBP = { headers: { accept: 'image/avif,image/webp,image/*,*/*;q=0.8' } }
@@ -161,8 +162,50 @@ describe('a public picture', () => {
   })
 })
 
+describe('a deleted picture', () => {
+  it('is forgotten in every preset and format when the API says so, and by nobody else’s word', async () => {
+    const key = 'media/9/gone.jpg'
+    await upload(key, fixture('photo.jpg'))
+    const looks = ['thumb', 'medium', '2048'].flatMap((preset) =>
+      [WEBP, {}].map((init) => () => request(`/img/${preset}/${key}`, init)),
+    )
+    for (const look of looks) await bodyOf(await look())
+    for (const path of [`/img/thumb/${key}`, await signed(key, 'w=150', nowSeconds() + 60)]) {
+      expect((await request(path, { method: 'DELETE' })).status).toBe(403)
+    }
+    const forgotten = await request(await signForgetting(key, signingKey, nowSeconds() + 60), { method: 'DELETE' })
+    expect([forgotten.status, forgotten.headers.get('cache-control')]).toEqual([204, 'no-store'])
+    // Also while the original is still there: nothing is made of it again.
+    for (const look of looks) expect((await look()).status).toBe(404)
+    await remove(key)
+    for (const look of looks) expect((await look()).status).toBe(404)
+  })
+})
+
 describe('a private picture', () => {
   const key = 'private/1/photo.jpg'
+
+  it('opens in all presets with one signature, in both forms, for HEAD too, and lies in no cache', async () => {
+    const key = 'private/2/photo.jpg'
+    await upload(key, fixture('photo.jpg'))
+    const query = await presetSigner(signingKey)(key, nowSeconds() + 60)
+    for (const path of ['/img/thumb', '/img/640', '/cdn-cgi/image/width=320,dpr=2']) {
+      const response = await request(`${path}/${key}?${query}`)
+      expect(await imageOf(response), path).toMatch(/^jpeg/)
+      expect(response.headers.get('cache-control')).toMatch(/^private, max-age=(5\d|60)$/)
+      expect(response.headers.get('cache-tag')).toBeNull()
+      const etag = response.headers.get('etag') ?? ''
+      const again = await request(`${path}/${key}?${query}`, { headers: { 'if-none-match': etag } })
+      expect([again.status, again.headers.get('cache-control')?.startsWith('private')]).toEqual([304, true])
+      expect((await request(`${path}/${key}`, { headers: { 'if-none-match': etag } })).status).toBe(403)
+      expect((await request(`${path}/${key}?${query}`, { method: 'HEAD' })).status).toBe(200)
+    }
+    expect((await request(`/img/w=641/${key}?${query}`)).status).toBe(403)
+    await remove(key)
+    for (const path of ['/img/thumb', '/img/640']) {
+      expect((await request(`${path}/${key}?${query}`)).status, path).toBe(404)
+    }
+  })
 
   it('needs a signature, and is kept by the viewer alone, for what is left of it', async () => {
     expect((await problemOf(await request(`/img/medium/${key}`))).code).toBe('image-signature-required')

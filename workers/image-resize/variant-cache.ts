@@ -35,7 +35,8 @@ export type CachedVariant = { readonly variant: Response } | { readonly refusal:
 export interface VariantCache {
   match(name: VariantName): Promise<CachedVariant | undefined>
   putVariant(name: VariantName, bytes: Uint8Array, contentType: string): Promise<void>
-  putRefusal(name: VariantName, refusal: Problem): Promise<void>
+  /** @param seconds how long it is kept; by its status where left out */
+  putRefusal(name: VariantName, refusal: Problem, seconds?: number): Promise<void>
 }
 
 const PROBLEM_TYPE = 'application/problem+json'
@@ -67,9 +68,9 @@ export function edgeVariantCache(cache: Cache, log: (message: string, fault: unk
     },
     putVariant: (name, bytes, contentType) => put(name, bytes, contentType, MAX_AGE_SECONDS),
     // As a 200: caches keep few other statuses, and the request id in the answer has to be a new one each time.
-    putRefusal(name, { status, code, title, detail, headers }) {
+    putRefusal(name, { status, code, title, detail, headers }, seconds = refusalSeconds(status)) {
       const init: ProblemInit = { status, code, title, headers, ...(detail === undefined ? {} : { detail }) }
-      return put(name, JSON.stringify(init), PROBLEM_TYPE, refusalSeconds(status))
+      return put(name, JSON.stringify(init), PROBLEM_TYPE, seconds)
     },
   }
 }

@@ -16,6 +16,7 @@ import {
 import { NOBODY } from '#drizzle/queries/visibility.ts'
 import { type App, requireViewer } from '../context.ts'
 import { applyToRedis, enqueue } from '../data/after-commit.ts'
+import { forgetPictures } from '../data/forget-pictures.ts'
 import { notModified, weakTag } from '../middleware/conditional.ts'
 import { presentPosts } from '../present/posts.ts'
 import type { Services } from '../services.ts'
@@ -72,6 +73,7 @@ export function registerPosts(app: App): void {
     services.feedIsolate.posts.delete(deleted.event.data.postId)
     await applyToRedis(c, deleteOwnPost(userId, deleted.event.data.postId, clock()))
     enqueue(c, [deleted.event])
+    forgetPictures(c, deleted.media_urls)
     return c.body(null, 204)
   })
 }
