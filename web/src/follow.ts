@@ -37,11 +37,11 @@ export function createFollows(api: Api, news: News, toast: (text: string) => voi
     if (changing.has(id)) return
     changing.add(id)
     set(id, from === 'none' ? 'active' : 'none')
+    if (from === 'none') news.tell('followed', id)
     try {
       const path = `/v1/users/${id}/follow`
       if (from !== 'none') await api.call(path, { method: 'DELETE' })
       else set(id, (await api.call<{ state: FollowState }>(path, { method: 'PUT' })).state)
-      news.tell('followed', { id, state: changed.get(id) ?? 'none' })
     } catch (error) {
       set(id, from)
       toast(sentenceOf(error))

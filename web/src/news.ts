@@ -1,10 +1,11 @@
 /** What happened in this tab, told to the views that show it, on the screen or kept for the way back. */
-import type { FeedItem, FollowState, Id } from './api.ts'
+import type { FeedItem, Id } from './api.ts'
 
 export interface Happenings {
   posted: FeedItem
   deleted: Id
-  followed: { id: Id; state: FollowState }
+  /** Somebody: told when it is asked for, not when it is done. */
+  followed: Id
 }
 
 export interface News {

@@ -20,9 +20,12 @@ interface Kept {
   view: View
   scroll: number
   focus: Element | null
-  /** Somebody was followed since: read anew when it shows next. */
-  isStale: boolean
+  /** Milliseconds since the epoch. */
+  openedAt: number
 }
+
+/** So long after a follow, what was posted before it may still be on its way into the feed. */
+const FOLLOW_SETTLES_MS = 30_000
 
 export interface Screens {
   /** @param isMove the person went there: the focus follows */
@@ -36,10 +39,15 @@ export function createScreens(app: App, root: HTMLElement, picture: () => HTMLEl
   const main = h('main', { id: 'main', tabindex: -1 })
   let shown: { path: string; view: View } | null = null
 
-  app.news.on('followed', ({ state }) => {
-    const kept = feeds.get('/following')
-    if (kept !== undefined && state === 'active') kept.isStale = true
+  let followedAt = Number.NEGATIVE_INFINITY
+  app.news.on('followed', () => {
+    followedAt = Date.now()
   })
+  /** Of people followed since it was opened it may know nothing: it is read anew. */
+  const isStale = (path: string) => {
+    const kept = feeds.get(path)
+    return path === '/following' && kept !== undefined && kept.openedAt < followedAt + FOLLOW_SETTLES_MS
+  }
   function discard(path: string): void {
     feeds.get(path)?.view.close()
     feeds.delete(path)
@@ -58,7 +66,7 @@ export function createScreens(app: App, root: HTMLElement, picture: () => HTMLEl
     const mode = FEEDS[path]
     if (mode !== undefined) {
       const view = feeds.get(path)?.view ?? feedView(app, mode)
-      if (!feeds.has(path)) feeds.set(path, { view, scroll: 0, focus: null, isStale: false })
+      if (!feeds.has(path)) feeds.set(path, { view, scroll: 0, focus: null, openedAt: Date.now() })
       return view
     }
     const [, kind = '', name = ''] = path.split('/')
@@ -76,7 +84,7 @@ export function createScreens(app: App, root: HTMLElement, picture: () => HTMLEl
     }
     if (!isKnown(location.pathname)) history.replaceState(history.state, '', '/')
     const path = location.pathname
-    if (feeds.get(path)?.isStale) discard(path)
+    if (isStale(path)) discard(path)
     const kept = feeds.get(path)
     const view = viewOf(path)
     shown = { path, view }
