@@ -59,6 +59,7 @@ export default defineConfig({
         { globalSetup: './test/setup/ingest-origin.ts' },
       ),
       node('e2e', ['test/e2e/**/*.test.ts', 'test/fault/**/*.test.ts'], { ...after(3), fileParallelism: false }),
+      node('browser', ['test/browser/**/*.test.ts'], after(4)),
     ],
   },
 })

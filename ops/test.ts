@@ -52,7 +52,14 @@ function run(command: string, args: string[]): Promise<boolean> {
 async function runVitest(): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), 'tideline-test-'))
   const report = join(folder, 'report.json')
-  const clean = await run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`])
+  // The browser has a run of its own (npm run test:browser): together they would take too long to be run often.
+  const clean = await run('vitest', [
+    'run',
+    '--project=!browser',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ])
   try {
     const result = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>
     const failed = result.numFailedTests ?? 0

@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTestHarness } from 'wrangler'
-import { writeWorkerConfigs } from '../../ops/workers.ts'
+import { localOrigin, writeWorkerConfigs } from '../../ops/workers.ts'
 import { readConfig } from '../../origin/config.ts'
-import { type Origin, startOrigin } from '../../origin/main.ts'
+import { type Origin, type OriginOptions, startOrigin } from '../../origin/main.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 
 export interface System {
   origin: Origin
+  /** Where the api Worker listens, and with it the page. */
+  url: string
   /** Sends a request to the api Worker; paths are relative to it. */
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** Another api Worker on the same origin: a second point of presence. */
@@ -20,6 +22,10 @@ export interface System {
 export interface SystemOptions {
   /** Further settings of the origin, for example CELEBRITY_AT. */
   env?: Record<string, string>
+  /** Runs before anything works on the engines. */
+  prepare?: NonNullable<OriginOptions['prepare']>
+  /** Folder of the built page. Absent: there is none. */
+  page?: string
 }
 
 /** Starts everything on free ports and in a folder of its own. */
@@ -27,28 +33,25 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const stateDir = mkdtempSync(join(tmpdir(), 'tideline-e2e-'))
   const free = { PORT: '0', GATEWAY_PORT: '0', POSTGRES_PORT: '0', REDIS_PORT: '0', S3_PORT: '0' }
   const config = readConfig({ STATE_DIR: stateDir, REDIS_URL: 'embedded', LOG_LEVEL: 'error', ...free, ...options.env })
-  const origin = await startOrigin({ config, logger: createLogger({ level: config.logLevel }) })
+  const { page, prepare } = options
+  const logger = createLogger({ level: config.logLevel })
+  const origin = await startOrigin({ config, logger, ...(prepare === undefined ? {} : { prepare }) })
   const configs = writeWorkerConfigs(join(stateDir, 'workers'), {
-    originUrl: `http://127.0.0.1:${origin.port}`,
-    gatewayUrl: `http://127.0.0.1:${origin.gatewayPort}`,
-    objectsEndpoint: origin.engines.objectsEndpoint,
-    bucket: config.objects.bucket,
-    region: config.objects.region,
-    secrets: config.secrets,
-    publicUrl: '',
+    ...localOrigin(config, { ...origin, objectsEndpoint: origin.engines.objectsEndpoint }),
+    ...(page === undefined ? {} : { page }),
   })
   const pops: ReturnType<typeof createTestHarness>[] = []
   const pop = async () => {
     const harness = createTestHarness({ workers: configs.map((configPath) => ({ configPath })) })
     const { url } = await harness.listen()
     pops.push(harness)
-    return (path: string, init?: RequestInit) => fetch(new URL(path, url), init)
+    return { url: url.href, fetch: (path: string, init?: RequestInit) => fetch(new URL(path, url), init) }
   }
   try {
     return {
       origin,
-      fetch: await pop(),
-      secondPop: pop,
+      ...(await pop()),
+      secondPop: async () => (await pop()).fetch,
       async close() {
         for (const harness of pops) await harness.close()
         await origin.close()

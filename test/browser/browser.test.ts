@@ -1,0 +1,30 @@
+/** The page in a real browser, on a whole Tideline: what a person sees and does. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findChromium } from './chromium.ts'
+import { narrow } from './narrow.ts'
+import { people } from './people.ts'
+import { photos } from './photos.ts'
+import { posts } from './posts.ts'
+import { searching } from './searching.ts'
+import { openSite, type Site } from './site.ts'
+
+const chromium = findChromium()
+if (chromium === null) console.log('skipped: no Chromium on the PATH, and no CHROMIUM_PATH')
+
+describe.skipIf(chromium === null)('the page in a browser', () => {
+  let site: Site
+  beforeAll(async () => {
+    site = await openSite(chromium ?? '')
+  })
+  afterAll(() => site?.close())
+  const on = () => site
+
+  describe('photos', () => photos(on))
+  describe('posts', () => posts(on))
+  describe('people', () => people(on))
+  describe('search', () => searching(on))
+  describe('a narrow window', () => narrow(on))
+  it('had nothing to complain about: no error, no warning, nothing against its policy', () => {
+    expect(site.complaints).toEqual([])
+  })
+})
