@@ -9,7 +9,7 @@ import type { OriginHandlers } from '../internal-api.ts'
 import { createPasswords } from './passwords.ts'
 import { postgresAccounts } from './postgres.ts'
 import { accountsService } from './service.ts'
-import { signUpSecrets } from './sign-up.ts'
+import { signUpSecrets } from './sign-up-secrets.ts'
 import { redisThrottle } from './throttle.ts'
 import { createTokenIssuer, type SigningKeys } from './tokens.ts'
 

@@ -1,43 +1,19 @@
 /** The rules of accounts and sessions. */
-import type { Clock, Id, IdFactory, Random } from '#core/ids.ts'
+import type { Id } from '#core/ids.ts'
 import { keys, TTL } from '#core/keys.ts'
 import { Problem } from '#core/problem.ts'
-import { RedisAwayError, type RedisPort } from '#core/redis.ts'
+import { RedisAwayError } from '#core/redis.ts'
 import { announce } from '#core/timeline/delta.ts'
 import { ACCESS_TOKEN_SECONDS, SESSION_DAYS } from '#core/tokens.ts'
-import type { Passwords } from './passwords.ts'
+import type { AccountsParts, Tokens } from './parts.ts'
 import { foldLogin, PASSWORD_MAX, type Registration } from './rules.ts'
-import { type Begun, type SignUpAnswer, type SignUpSecrets, signUp } from './sign-up.ts'
-import type { AccountStore } from './store.ts'
-import type { SignInThrottle } from './throttle.ts'
-import type { ParsedRefreshToken, TokenIssuer } from './tokens.ts'
+import { type Begun, type SignUpAnswer, signUp } from './sign-up.ts'
+import type { ParsedRefreshToken } from './tokens.ts'
 
 /** How long after a rotation the token before it still gets the same answer: retries of a client on a bad line. */
 export const LOST_ANSWER_MS = 30_000
 
 const SESSION_MS = SESSION_DAYS * 86_400_000
-
-export interface Tokens {
-  accessToken: string
-  refreshToken: string
-  expiresIn: number
-  userId: Id
-  username: string
-}
-
-export interface AccountsParts {
-  store: AccountStore
-  redis: RedisPort
-  throttle: SignInThrottle
-  passwords: Passwords
-  tokens: TokenIssuer
-  signUps: SignUpSecrets
-  ids: IdFactory
-  clock: Clock
-  random: Random
-  randomBytes(count: number): Uint8Array
-  randomUuid(): string
-}
 
 export interface AccountsService {
   /** @throws Problem 400, 409 where name or address is taken, 422 where the key was used for another account */

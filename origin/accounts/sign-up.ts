@@ -10,42 +10,17 @@
  *
  * Nobody has signed in yet, so keys of sign-ups are unique among all of them, under no person's id.
  */
-import { createHash, createHmac, hkdfSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { type EventInit, type EventType, makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import type { KeyedRequest } from '#drizzle/queries/idempotency.ts'
 import { NOBODY } from '#drizzle/queries/visibility.ts'
+import type { AccountsParts, Tokens } from './parts.ts'
 import { checkRegistration, type Registration } from './rules.ts'
-import type { AccountsParts, Tokens } from './service.ts'
 import type { NewSession, SignedUp } from './store.ts'
 
 const ID_TRIES = 4
-
-export interface SignUpSecrets {
-  /** The first session of an account that is made under a key: asked again, the same. */
-  session(userId: Id, key: string): { sessionId: string; secret: Uint8Array }
-}
-
-/** @param privateKey the signing key's `d`: whoever has that one needs no session */
-export function signUpSecrets(privateKey: string): SignUpSecrets {
-  const key = new Uint8Array(hkdfSync('sha256', privateKey, '', 'tideline sign-ups', 32))
-  const derive = (purpose: string, userId: Id, clientKey: string) =>
-    createHmac('sha256', key).update(`${purpose}\0${userId}\0${clientKey}`).digest()
-  return {
-    session: (userId, clientKey) => ({
-      sessionId: uuidOf(derive('session', userId, clientKey)),
-      secret: derive('secret', userId, clientKey),
-    }),
-  }
-}
-
-/** UUID version 8 (RFC 9562 §5.8): bits of one's own making. */
-function uuidOf(bytes: Buffer): string {
-  const hex = bytes.toString('hex')
-  const variant = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant.toString(16)}${hex.slice(18, 20)}-${hex.slice(20, 32)}`
-}
 
 export interface SignUpParts extends AccountsParts {
   beginSession(userId: Id, given?: { sessionId: string; secret: Uint8Array }): Begun
