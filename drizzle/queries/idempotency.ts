@@ -21,16 +21,25 @@ export interface IdempotencyRow {
   response: unknown
 }
 
+/**
+ * What a key is too old for. A write that comes late, from a queue, is judged by the instant at which it was accepted:
+ * by its own, the first use of its key is still there.
+ */
+const dayBefore = (atMs: number | undefined) =>
+  atMs === undefined
+    ? sql`now() - interval '24 hours'`
+    : sql`to_timestamp(${atMs}::double precision / 1000) - interval '24 hours'`
+
 /** What was answered under a key. One row of `IdempotencyRow`, none when the key is new or a day old. */
-export function findIdempotent({ userId, key }: Pick<KeyedRequest, 'userId' | 'key'>): SQL {
+export function findIdempotent({ userId, key }: Pick<KeyedRequest, 'userId' | 'key'>, atMs?: number): SQL {
   return sql`SELECT request_hash, status, response FROM idempotency_keys
-    WHERE user_id = ${userId}::bigint AND key = ${key} AND created_at > now() - interval '24 hours'`
+    WHERE user_id = ${userId}::bigint AND key = ${key} AND created_at > ${dayBefore(atMs)}`
 }
 
 /** Forgets a key that is older than a day, so that it can be used again: goes before the insert, in the same batch. */
-export function forgetExpired({ userId, key }: Pick<KeyedRequest, 'userId' | 'key'>): SQL {
+export function forgetExpired({ userId, key }: Pick<KeyedRequest, 'userId' | 'key'>, atMs?: number): SQL {
   return sql`DELETE FROM idempotency_keys
-    WHERE user_id = ${userId}::bigint AND key = ${key} AND created_at <= now() - interval '24 hours'`
+    WHERE user_id = ${userId}::bigint AND key = ${key} AND created_at <= ${dayBefore(atMs)}`
 }
 
 /**
@@ -48,13 +57,13 @@ export function rememberFrom(request: KeyedRequest, status: number, response: SQ
  * Takes a key for an effect outside Postgres, with what the effect needs to be repeatable (ids). A row `{ key }` when
  * the key was free, none when it was not.
  */
-export function reserveIdempotent(request: KeyedRequest, reserved: unknown): SQL {
+export function reserveIdempotent(request: KeyedRequest, reserved: unknown, atMs?: number): SQL {
   const { userId, key, requestHash } = request
   return sql`INSERT INTO idempotency_keys (user_id, key, request_hash, status, response)
     VALUES (${userId}::bigint, ${key}, ${requestHash}, ${IN_FLIGHT}::int, ${JSON.stringify(reserved)}::jsonb)
     ON CONFLICT (user_id, key) DO UPDATE
       SET request_hash = EXCLUDED.request_hash, status = EXCLUDED.status, response = EXCLUDED.response, created_at = now()
-      WHERE idempotency_keys.created_at <= now() - interval '24 hours'
+      WHERE idempotency_keys.created_at <= ${dayBefore(atMs)}
     RETURNING key`
 }
 

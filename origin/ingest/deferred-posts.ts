@@ -38,7 +38,7 @@ export function createDeferredPosts(options: DeferredPostsOptions): DeferredHand
 
   async function earlier(write: DeferredPost): Promise<boolean> {
     const [row] = await database.query<IdempotencyRow>(
-      findIdempotent({ userId: write.userId, key: write.idempotencyKey }),
+      findIdempotent({ userId: write.userId, key: write.idempotencyKey }, write.acceptedMs),
     )
     if (!row) return false
     if (row.request_hash !== write.requestHash) throw new Unprocessable('the idempotency key was used for another post')
@@ -53,7 +53,7 @@ export function createDeferredPosts(options: DeferredPostsOptions): DeferredHand
     const { userId, idempotencyKey: key, requestHash, postId } = write
     const request = { userId, key, requestHash }
     const [, created] = await database.batch([
-      forgetExpired(request),
+      forgetExpired(request, write.acceptedMs),
       createPost({ ...write, mediaIds: write.mediaIds }),
       rememberPost(request, postId),
     ])

@@ -185,6 +185,16 @@ describe('deferred writes', () => {
     expect(await rows('SELECT alias_id, post_id FROM post_aliases')).toEqual([{ alias_id: '200', post_id: '100' }])
   })
 
+  it('find the post of their key even when they come so late that the key is free again', async () => {
+    const accepted = Date.now()
+    await send('deferred-writes', [post('100', { acceptedMs: accepted })])
+    await pool.query(`UPDATE idempotency_keys SET created_at = now() - interval '40 hours'`)
+    const late = post('200', { acceptedMs: accepted - 30 * 3_600_000 })
+    expect(outcomes(await send('deferred-writes', [late]))).toEqual(['done'])
+    expect(await rows('SELECT post_id FROM posts')).toEqual([{ post_id: '100' }])
+    expect(await rows('SELECT alias_id, post_id FROM post_aliases')).toEqual([{ alias_id: '200', post_id: '100' }])
+  })
+
   it('keep a post whose promised id is somebody else’s under a new one, and lead the promised id there', async () => {
     await pool.query(`INSERT INTO users (user_id, username, email) VALUES (2, 'bea', 'bea@example.org')`)
     await send('deferred-writes', [post('100', { userId: '2' })])

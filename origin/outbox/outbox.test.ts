@@ -148,14 +148,14 @@ describe('outbox', () => {
     }
   })
 
-  it('deletes what has been published for an hour and keys of yesterday, and nothing else', async () => {
+  it('deletes what has been published for an hour and keys of three days ago, and nothing else', async () => {
     const [old, unpublished, fresh] = [changed('1'), changed('2'), changed('3')]
     await database.query(insertOutbox([old, unpublished, fresh]))
     await age('outbox', 'created_at', '2 days')
     await pool.query(`UPDATE outbox SET published_at = now() - interval '2 hours' WHERE event_id = $1`, [old.id])
     await pool.query('UPDATE outbox SET published_at = now() WHERE event_id = $1', [fresh.id])
     await pool.query(`INSERT INTO idempotency_keys (user_id, key, request_hash, status, response, created_at) VALUES
-      (1, 'old', 'h', 201, '{}', now() - interval '25 hours'), (1, 'new', 'h', 201, '{}', now() - interval '23 hours')`)
+      (1, 'old', 'h', 201, '{}', now() - interval '73 hours'), (1, 'new', 'h', 201, '{}', now() - interval '71 hours')`)
     expect(await open().clean()).toBe(2)
     const left = (await rows('SELECT event_id FROM outbox')).map((row) => row.event_id)
     expect(left.toSorted()).toEqual([unpublished.id, fresh.id].toSorted())
