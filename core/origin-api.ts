@@ -213,6 +213,9 @@ export const deferredWrite = z.discriminatedUnion('kind', [
       'engagement.deleteComment',
     ]),
     input: z.record(z.string(), z.unknown()),
+    /** The client's, for comments: a like or a share counts once anyway. */
+    idempotencyKey: z.string().optional(),
+    requestHash: z.string().optional(),
     traceparent: z.string().nullable(),
   }),
 ])

@@ -8,7 +8,13 @@ import type { Consumer, OperableEventLog } from './event-log.ts'
 import { createFanout } from './fanout/index.ts'
 import { createGraph } from './graph/index.ts'
 import type { InternalEndpoint } from './http.ts'
-import { createDeferredComments, createDeferredPosts, createIngest, deferredFromMethods, postgresDeadLetters } from './ingest/index.ts'
+import {
+  createDeferredComments,
+  createDeferredPosts,
+  createIngest,
+  deferredFromMethods,
+  postgresDeadLetters,
+} from './ingest/index.ts'
 import type { OriginHandlers } from './internal-api.ts'
 import { createMedia } from './media/index.ts'
 import { cloudflarePurge } from './media/purge.ts'

@@ -41,6 +41,19 @@ export const comments = pgTable(
   ],
 )
 
+/** The id that a person was promised with a 202, when their comment is kept under another: it leads there, for them. */
+export const commentAliases = pgTable(
+  'comment_aliases',
+  {
+    postId: id('post_id').notNull(),
+    aliasId: id('alias_id').notNull(),
+    userId: id('user_id').notNull(),
+    commentId: id('comment_id').notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [primaryKey({ columns: [t.postId, t.aliasId, t.userId] })],
+)
+
 export const shares = pgTable(
   'shares',
   {

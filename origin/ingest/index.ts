@@ -11,6 +11,7 @@ import { createIngestService, type IngestDependencies, type IngestService } from
 export { type DeadLetterStore, postgresDeadLetters } from './dead-letters.ts'
 export type { DeferredHandler, DeferredHandlers } from './deferred.ts'
 export { deferredFromMethods } from './deferred.ts'
+export { createDeferredComments } from './deferred-comments.ts'
 export { createDeferredPosts } from './deferred-posts.ts'
 
 /** A hundred messages of 128 KB, the limits of the edge queues, as JSON. */

@@ -179,15 +179,17 @@ export function keptQueue(): { queue: Queue; messages: unknown[] } {
   return { queue, messages }
 }
 
-/** Hands queued events to the origin, as the consumer Worker does. */
-export async function deliver(messages: readonly unknown[]): Promise<void> {
+/** Hands queued messages to the origin, as the consumer Worker does. */
+export async function deliver(
+  messages: readonly unknown[],
+  queue: 'events' | 'deferred-writes' = 'events',
+): Promise<string[]> {
   const response = await fetch(`${env.ORIGIN_URL}/internal/ingest`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${env.SERVICE_TOKEN}` },
-    body: JSON.stringify({
-      queue: 'events',
-      messages: messages.map((body, i) => ({ id: `m${i}`, attempts: 1, body })),
-    }),
+    body: JSON.stringify({ queue, messages: messages.map((body, i) => ({ id: `m${i}`, attempts: 1, body })) }),
   })
   if (!response.ok) throw new Error(`ingest answered ${response.status} ${await response.text()}`)
+  const { results } = (await response.json()) as { results: { outcome: string }[] }
+  return results.map(({ outcome }) => outcome)
 }

@@ -51,6 +51,16 @@ export async function answeredBefore(services: Services, request: KeyedRequest):
   return row
 }
 
+/** The key under which an effect is made. */
+export interface HeldKey {
+  request: KeyedRequest
+  /**
+   * False while Postgres is away: another try may have reserved other ids under the key. An effect that would double by
+   * that is left to the queue, whose drain asks Postgres.
+   */
+  isDecided: boolean
+}
+
 /** Ids collide once in a blue moon; three in a row are a fault. */
 const ID_TRIES = 3
 
@@ -69,7 +79,7 @@ export async function once<R>(
   c: AppContext,
   userId: Id,
   fresh: () => R,
-  run: (reserved: R) => Promise<Answer>,
+  run: (reserved: R, key: HeldKey | null) => Promise<Answer>,
 ): Promise<Answer> {
   const request = await keyedRequest(c, userId)
   const services = c.get('services')
@@ -77,7 +87,7 @@ export async function once<R>(
   for (let attempt = 1; ; attempt++) {
     if (held.answered !== null) return replayed(c, held.answered)
     try {
-      const answer = await run(held.reserved)
+      const answer = await run(held.reserved, request && { request, isDecided: held.inPostgres })
       return request !== null && held.inPostgres ? await settle(c, request, answer) : answer
     } catch (error) {
       if (isIdTaken(error) && attempt < ID_TRIES && (request === null || held.inPostgres)) {
@@ -104,8 +114,8 @@ const unkeyed = <R>(reserved: R): Held<R> => ({ reserved, isFirst: true, inPostg
 
 /**
  * In Redis and in Postgres, so that a retry finds the same ids whichever of them is away by then. Ids hold the instant
- * at which they were made, so they cannot be derived from the key; a try that met one store only, and a retry that meets
- * the other only, are the one case in which an effect may be made twice.
+ * at which they were made, so they cannot be derived from the key; where a try met one store only, and its retry the
+ * other only, two ids stand for one key until the queue is drained: there Postgres decides.
  * @throws Problem 422 when the key was used for another request
  */
 async function reserve<R>(services: Services, request: KeyedRequest, mine: R): Promise<Held<R>> {

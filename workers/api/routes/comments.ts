@@ -121,7 +121,7 @@ export function registerComments(app: App): void {
       c,
       userId,
       () => services.ids.next(idShard(userId)),
-      async (commentId) => {
+      async (commentId, key) => {
         const authorId = await authorOfVisible(services, postId, userId)
         const input = { commentId, postId, authorId, userId, ...comment }
         const effect = async () => {
@@ -129,7 +129,7 @@ export function registerComments(app: App): void {
           const author = (await peopleOf(c, [userId], userId)).get(userId)
           return present(stored, author ?? { id: userId, username: '', displayName: '', avatar: null })
         }
-        return deferWhenAway(c, 'engagement.comment', input, effect, 201)
+        return deferWhenAway(c, 'engagement.comment', input, effect, { status: 201, key })
       },
     )
     return c.json(answer.body as z.output<typeof Comment>, answer.status as 201)

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { idShard } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { parsePost, readPost } from '#core/timeline/index.ts'
-import { away, call, keptQueue, outboxOf, type PostAnswer, person, picture, services } from '../testing.ts'
+import { away, call, deliver, keptQueue, outboxOf, type PostAnswer, person, picture, services } from '../testing.ts'
 
 const publish = (token: string, body: unknown, more: Parameters<typeof call>[1] = {}) =>
   call<PostAnswer>('POST /v1/posts', { token, body, ...more })
@@ -205,5 +205,28 @@ describe('publishing with Postgres away', () => {
     const env = { ...away.postgres, ...away.deferred }
     const answer = await call('POST /v1/posts', { token: ann.token, body: { caption: 'x' }, env })
     expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+  })
+
+  it.each([
+    ['Postgres, its retry Redis', away.redis, away.postgres],
+    ['Redis, its retry Postgres', away.postgres, away.redis],
+    ['neither, nor its retry', { ...away.postgres, ...away.redis }, { ...away.postgres, ...away.redis }],
+  ])('makes one post where a try reached only %s', async (_, first, second) => {
+    const ann = await person()
+    const { queue, messages } = keptQueue()
+    const more = { token: ann.token, headers: { 'idempotency-key': crypto.randomUUID() }, body: { caption: 'once' } }
+    const ids: string[] = []
+    for (const without of [first, second]) {
+      const env = { ...without, DEFERRED_WRITES: queue }
+      const answer = await call<{ id: string }>('POST /v1/posts', { ...more, env })
+      expect([201, 202]).toContain(answer.status)
+      ids.push(answer.body.id)
+    }
+    expect(await deliver(messages, 'deferred-writes')).toEqual(messages.map(() => 'done'))
+    const rows = await services.db.query<{ id: string }>(
+      sql`SELECT post_id::text AS id FROM posts WHERE user_id = ${ann.id}::bigint`,
+    )
+    expect(rows).toHaveLength(1)
+    for (const id of ids) expect((await call<PostAnswer>(`GET /v1/posts/${id}`)).body.id).toBe(rows[0]?.id)
   })
 })

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { keys } from '#core/keys.ts'
 import { findIdempotent, IN_FLIGHT } from '#drizzle/queries/idempotency.ts'
@@ -5,6 +6,7 @@ import {
   type Answered,
   away,
   call,
+  deliver,
   keptQueue,
   nextIdIs,
   person,
@@ -216,6 +218,70 @@ describe('comments', () => {
     const promised = await comment(bob.token, id, { body: 'once' }, { headers, env })
     expect(promised).toMatchObject({ status: 202, body: { id: await reservedUnder(bob, key) } })
   })
+
+  it.each([
+    ['Postgres, its retry Redis', { ...away.redis, ...away.origin }, away.postgres],
+    ['Redis, its retry Postgres', away.postgres, away.redis],
+    ['neither, nor its retry', { ...away.postgres, ...away.redis }, { ...away.postgres, ...away.redis }],
+  ])('are one comment where a try reached only %s', async (_, first, second) => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await knownPost(ann, bob)
+    const { queue, messages } = keptQueue()
+    const headers = { 'idempotency-key': crypto.randomUUID() }
+    const promised: string[] = []
+    for (const without of [first, second]) {
+      const env = { ...without, DEFERRED_WRITES: queue }
+      // With both away nobody can say whose post this is: nothing was accepted.
+      const answer = await comment(bob.token, id, { body: 'once' }, { headers, env })
+      if (answer.status !== 503) promised.push(answer.body.id)
+    }
+    expect(await deliver(messages, 'deferred-writes')).toEqual(messages.map(() => 'done'))
+    const kept = (await call<Page<CommentAnswer>>(`GET /v1/posts/${id}/comments`)).body.items
+    expect(kept).toHaveLength(promised.length > 0 ? 1 : 0)
+    const again = await comment(bob.token, id, { body: 'once' }, { headers })
+    expect([201, 202]).toContain(again.status)
+    expect((await call<Page<unknown>>(`GET /v1/posts/${id}/comments`)).body.items).toHaveLength(1)
+    // Whichever id was promised, its author can take the comment back under it.
+    const last = promised.at(-1) ?? again.body.id
+    expect((await call(`DELETE /v1/posts/${id}/comments/${last}`, { token: bob.token })).status).toBe(204)
+    expect((await call<Page<unknown>>(`GET /v1/posts/${id}/comments`)).body.items).toHaveLength(0)
+  })
+
+  it('wait in the queue under a key while Postgres is away: it alone knows what the key stands for', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await knownPost(ann, bob)
+    const { queue, messages } = keptQueue()
+    const env = { ...away.postgres, DEFERRED_WRITES: queue }
+    const headers = { 'idempotency-key': crypto.randomUUID() }
+    expect((await comment(bob.token, id, { body: 'keyed' }, { headers, env })).status).toBe(202)
+    expect(messages).toMatchObject([{ idempotencyKey: headers['idempotency-key'], requestHash: expect.any(String) }])
+  })
+
+  it.each([
+    ['without a key', {}],
+    ['under a key', { 'idempotency-key': 'taken-1' }],
+  ])(
+    'are kept under a new id when the promised one is somebody else’s, and found under both: %s',
+    async (_, headers) => {
+      const [ann, bob] = [await person(), await person()]
+      const id = await publish(ann)
+      const { queue, messages } = keptQueue()
+      const env = { ...away.origin, DEFERRED_WRITES: queue }
+      const later = await comment(bob.token, id, { body: 'second' }, { headers, env })
+      expect(later.status).toBe(202)
+      const taken = later.body.id
+      await services.db.query(sql`INSERT INTO comments (post_id, comment_id, user_id, body)
+      VALUES (${id}::bigint, ${taken}::bigint, ${ann.id}::bigint, 'first')`)
+      for (let round = 0; round < 2; round++) expect(await deliver(messages, 'deferred-writes')).toEqual(['done'])
+      const items = async () => (await call<Page<CommentAnswer>>(`GET /v1/posts/${id}/comments`)).body.items
+      expect((await items()).map((item) => [item.author.id, item.body])).toEqual([
+        [bob.id, 'second'],
+        [ann.id, 'first'],
+      ])
+      expect((await call(`DELETE /v1/posts/${id}/comments/${taken}`, { token: bob.token })).status).toBe(204)
+      expect((await items()).map((item) => item.author.id)).toEqual([ann.id])
+    },
+  )
 
   it('leave the key free when the first try was refused', async () => {
     const [ann, bob] = [await person(), await person()]

@@ -8,7 +8,7 @@ import { NOBODY } from '#drizzle/queries/visibility.ts'
 import { type App, type AppContext, requireViewer } from '../context.ts'
 import { OriginAwayError } from '../data/origin.ts'
 import { authorOfVisible } from '../data/standing.ts'
-import { type Answer, once } from '../middleware/idempotency.ts'
+import { type Answer, type HeldKey, once } from '../middleware/idempotency.ts'
 import { type PersonJson, presentPerson } from '../present/people.ts'
 import {
   Accepted,
@@ -157,6 +157,7 @@ type Deferrable =
 
 /**
  * Makes an effect at the origin; with it away, lays it into the queue: 202.
+ * @param key goes along into the queue; an effect whose key is undecided goes there at once
  * @throws Problem 503 when the queue is away too
  */
 export async function deferWhenAway(
@@ -164,14 +165,16 @@ export async function deferWhenAway(
   kind: Deferrable,
   input: Record<string, unknown>,
   effect: () => Promise<unknown>,
-  status = 200,
+  { status = 200, key = null }: { status?: number; key?: HeldKey | null } = {},
 ): Promise<Answer> {
   try {
-    return { status, body: await effect() }
+    if (key === null || key.isDecided) return { status, body: await effect() }
   } catch (error) {
     if (!(error instanceof OriginAwayError)) throw error
-    await c.get('services').queues.defer({ kind, input, traceparent: c.get('trace').traceparent })
-    const id = typeof input.commentId === 'string' ? { id: input.commentId } : {}
-    return { status: 202, body: { status: 'accepted', ...id } }
   }
+  const { traceparent } = c.get('trace')
+  const keyed = key === null ? {} : { idempotencyKey: key.request.key, requestHash: key.request.requestHash }
+  await c.get('services').queues.defer({ kind, input, ...keyed, traceparent })
+  const id = typeof input.commentId === 'string' ? { id: input.commentId } : {}
+  return { status: 202, body: { status: 'accepted', ...id } }
 }

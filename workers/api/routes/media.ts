@@ -90,7 +90,9 @@ export function registerMedia(app: App): void {
       c,
       userId,
       () => ids.next(idShard(userId)),
-      async (mediaId) => {
+      async (mediaId, key) => {
+        // A second slot for one upload, or a clear refusal (design §7): uploads cannot wait in a queue.
+        if (key?.isDecided === false) throw problems.away('The database')
         const upload = await origin.call('media.create', { ...wanted, mediaId, userId }, c.get('trace'))
         const { mediaId: id, expiresMs, ...rest } = upload
         return { status: 201, body: { id, ...rest, expiresAt: new Date(expiresMs).toISOString() } }

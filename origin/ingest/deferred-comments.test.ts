@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { firstIdAt, type Id, type IdFactory } from '#core/ids.ts'
+import type { DeferredWrite } from '#core/origin-api.ts'
+import { problems } from '#core/problem.ts'
+import { settleIdempotent } from '#drizzle/queries/idempotency.ts'
+import { startDatabase, type TestDatabase } from '../../test/contract/engines.ts'
+import type { RequestContext } from '../internal-api.ts'
+import { createDeferredComments } from './deferred-comments.ts'
+
+const context = { traceparent: '' } as RequestContext
+const ANN = '1'
+const at = (n: number): Id => String(BigInt(firstIdAt(Date.UTC(2026, 5, 1))) + BigInt(n))
+let postgres: TestDatabase
+/** The comments that stand: id → person, as the engagement store holds them. */
+let kept: Map<Id, string>
+
+beforeAll(async () => {
+  postgres = await startDatabase()
+}, 60_000)
+afterAll(() => postgres.close())
+beforeEach(async () => {
+  kept = new Map()
+  await postgres.pool.query('TRUNCATE idempotency_keys, comment_aliases')
+})
+
+let made = 100
+const ids: IdFactory = { next: () => at(made++), randomShard: () => 0 }
+const drain = (write: DeferredWrite) =>
+  createDeferredComments({
+    database: postgres.database,
+    ids,
+    async apply(comment) {
+      const { commentId, userId } = (comment as { input: { commentId: Id; userId: Id } }).input
+      if ((kept.get(commentId) ?? userId) !== userId) throw problems.conflict('id-taken', 'taken')
+      kept.set(commentId, userId)
+    },
+  })(write, context)
+
+const comment = (commentId: Id, key?: string, requestHash = 'hash'): DeferredWrite => ({
+  kind: 'engagement.comment',
+  input: { commentId, postId: '7', authorId: '9', userId: ANN, parentId: null, body: 'hello' },
+  ...(key === undefined ? {} : { idempotencyKey: key, requestHash }),
+  traceparent: null,
+})
+const aliases = async () =>
+  (await postgres.pool.query('SELECT alias_id::text AS alias, comment_id::text AS id FROM comment_aliases')).rows
+
+describe('a deferred comment', () => {
+  it('is kept under the id that was promised, however often it comes', async () => {
+    for (const key of [undefined, 'key']) {
+      for (let round = 0; round < 3; round++) await drain(comment(at(1), key))
+    }
+    expect([...kept.keys()]).toEqual([at(1)])
+    expect(await aliases()).toEqual([])
+  })
+
+  it('is one with another try under its key that was promised another id, in any order, and late', async () => {
+    await drain(comment(at(1), 'key'))
+    await postgres.pool.query("UPDATE idempotency_keys SET created_at = now() - interval '40 hours'")
+    for (let round = 0; round < 2; round++) await drain(comment(at(2), 'key'))
+    expect([...kept.keys()]).toEqual([at(1)])
+    expect(await aliases()).toEqual([{ alias: at(2), id: at(1) }])
+  })
+
+  it('is one with a try that the edge has answered', async () => {
+    await drain(comment(at(1), 'key'))
+    const request = { userId: ANN, key: 'key', requestHash: 'hash' }
+    await postgres.database.query(settleIdempotent(request, 201, { id: at(1) }))
+    await drain(comment(at(2), 'key'))
+    expect([...kept.keys()]).toEqual([at(1)])
+  })
+
+  it.each([undefined, 'key'])('takes one new id when its own is somebody else’s (key: %s)', async (key) => {
+    kept.set(at(1), 'somebody else')
+    for (let round = 0; round < 3; round++) await drain(comment(at(1), key))
+    const own = [...kept].filter(([, person]) => person === ANN).map(([id]) => id)
+    expect(own).toHaveLength(1)
+    expect(await aliases()).toEqual([{ alias: at(1), id: own[0] }])
+  })
+
+  it('takes one new id when its own is somebody else’s and the edge has answered with it', async () => {
+    const request = { userId: ANN, key: 'key', requestHash: 'hash' }
+    await drain(comment(at(1), 'key'))
+    await postgres.database.query(settleIdempotent(request, 202, { id: at(1) }))
+    kept.clear()
+    kept.set(at(1), 'somebody else')
+    for (let round = 0; round < 3; round++) await drain(comment(at(1), 'key'))
+    expect([...kept.values()].filter((person) => person === ANN)).toHaveLength(1)
+  })
+
+  it('is given up when its key was used for another request', async () => {
+    await drain(comment(at(1), 'key'))
+    await expect(drain(comment(at(2), 'key', 'other'))).rejects.toThrow('used for another write')
+    expect([...kept.keys()]).toEqual([at(1)])
+  })
+})

@@ -1,0 +1,94 @@
+/**
+ * Comments that were accepted while their store, or Postgres, was away. The idempotency key decides about the id, as it
+ * does at the edge: what another try reserved or made under it is this comment too (correctness 19). An id that is
+ * somebody else's by now is replaced by a new one (correctness 18). In both cases the promised id leads to the kept one.
+ */
+import { createIdFactory, type Id, type IdFactory, idMs, idShard } from '#core/ids.ts'
+import { type DeferredWrite, originApi } from '#core/origin-api.ts'
+import { Problem, problems } from '#core/problem.ts'
+import type { Database } from '#drizzle/database.ts'
+import { insertCommentAlias } from '#drizzle/queries/comment-aliases.ts'
+import {
+  findIdempotent,
+  type IdempotencyRow,
+  IN_FLIGHT,
+  type KeyedRequest,
+  reserveIdempotent,
+  reserveInstead,
+} from '#drizzle/queries/idempotency.ts'
+import { Unprocessable } from '../event-log.ts'
+import type { HandlerInput } from '../internal-api.ts'
+import type { DeferredHandler } from './deferred.ts'
+
+type Comment = HandlerInput<'engagement.comment'>
+
+export interface DeferredCommentsOptions {
+  database: Database
+  /** Makes the comment; the same id again is the same comment. Throws Problem 409 `id-taken` where it is somebody else's. */
+  apply: DeferredHandler
+  /** Makes the ids that replace promised ones. */
+  ids?: IdFactory
+}
+
+/** Ids collide once in a blue moon; three in a row are a fault. */
+const ID_TRIES = 3
+
+const isIdTaken = (error: unknown) => error instanceof Problem && error.code === 'id-taken'
+
+export function createDeferredComments(options: DeferredCommentsOptions): DeferredHandler {
+  const { database, apply, ids = createIdFactory(Date.now, Math.random) } = options
+
+  /** The id that is held under a key: `mine`, when nobody took the key before. */
+  async function idUnder(request: KeyedRequest, mine: Id, atMs: number): Promise<Id> {
+    const taken = await database.query(reserveIdempotent(request, mine, atMs))
+    if (taken.length > 0) return mine
+    const [row] = await database.query<IdempotencyRow>(findIdempotent(request, atMs))
+    if (row === undefined) throw problems.away('The first use of this idempotency key')
+    if (row.request_hash !== request.requestHash)
+      throw new Unprocessable('the idempotency key was used for another write')
+    const held = row.status === IN_FLIGHT ? row.response : (row.response as { id?: unknown }).id
+    if (typeof held !== 'string') throw new Unprocessable('the idempotency key was not used for a comment')
+    return held
+  }
+
+  /**
+   * Instead of an id that is somebody else's. While the key is in flight it holds the new one, for the edge too; once it
+   * is answered, or where there is none, a name of our own holds it for repetitions of this message.
+   */
+  async function idInstead(request: KeyedRequest | null, comment: Comment, former: Id, atMs: number): Promise<Id> {
+    const fresh = ids.next(idShard(comment.userId))
+    if (request !== null) {
+      if ((await database.query(reserveInstead(request, former, fresh))).length > 0) return fresh
+      const held = await idUnder(request, former, atMs)
+      if (held !== former) return held
+    }
+    // Blanks: no key of a client has any.
+    const key = `comment ${comment.postId} ${former}`
+    return idUnder({ userId: comment.userId, key, requestHash: request?.requestHash ?? '' }, fresh, atMs)
+  }
+
+  return async function createDeferredComment(write, context) {
+    if (write.kind !== 'engagement.comment') throw new TypeError('not a comment')
+    const comment = originApi['engagement.comment'].input.parse(write.input)
+    const { commentId: promised, postId, userId } = comment
+    const atMs = idMs(promised)
+    const request = requestOf(write, userId)
+    let commentId = request === null ? promised : await idUnder(request, promised, atMs)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await apply({ ...write, input: { ...comment, commentId } }, context)
+        break
+      } catch (error) {
+        if (!isIdTaken(error) || attempt === ID_TRIES) throw error
+        commentId = await idInstead(request, comment, commentId, atMs)
+      }
+    }
+    if (commentId === promised) return
+    await database.query(insertCommentAlias({ postId, aliasId: promised, userId }, commentId))
+  }
+}
+
+function requestOf(write: Exclude<DeferredWrite, { kind: 'post.create' }>, userId: Id): KeyedRequest | null {
+  const { idempotencyKey: key, requestHash } = write
+  return key === undefined || requestHash === undefined ? null : { userId, key, requestHash }
+}
