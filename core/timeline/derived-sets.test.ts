@@ -10,9 +10,9 @@ import {
   readCelebrities,
   readHidden,
   reflectHidden,
-  replaceCelebrities,
   replaceHidden,
   unhide,
+  uniteCelebrities,
 } from './index.ts'
 
 const engine = directRedis(() => 1_764_000_000_000)
@@ -49,7 +49,17 @@ test('a consumer changes a hidden entry only while the graph stands still', () =
 test('celebrities are unknown when never built, or too long ago', () => {
   const known = (age: number) => parseCelebrities(run([readCelebrities(u)])[0], 1_000 + age, 3_600_000)
   expect(known(0)).toBeNull()
-  run([replaceCelebrities(u, '', 1_000, ['9'])])
+  run([uniteCelebrities(u, '', { atMs: 1_000, maxAgeMs: 3_600_000 }, ['9'])])
   expect(known(3_600_000)).toEqual({ authors: ['9'], builtAt: 1_000 })
   expect(known(3_600_001)).toBeNull()
+})
+
+test('of two rebuilds of celebrities neither takes out what the other knows, until the set is too old', () => {
+  const write = (atMs: number, authors: Id[]) => run([uniteCelebrities(u, '', { atMs, maxAgeMs: 1_000 }, authors)])
+  const known = (nowMs: number) => parseCelebrities(run([readCelebrities(u)])[0], nowMs, 1_000)
+  write(2_000, ['9'])
+  write(1_500, [])
+  expect(known(2_100)).toEqual({ authors: ['9'], builtAt: 2_000 })
+  write(3_001, ['8'])
+  expect(known(3_001)).toEqual({ authors: ['8'], builtAt: 3_001 })
 })

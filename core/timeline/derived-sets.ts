@@ -113,9 +113,7 @@ export function addCelebrity(user: Id, author: Id): Command[] {
 /** After an unfollow, once the graph is raised: a celebrity left in the set would show again when the hidden entry goes. */
 export const removeCelebrity = (user: Id, author: Id): Command => ['SREM', keys.celebs(user), author]
 
-/**
- * KEYS: set, graph. ARGV: version, life, members … Replaces the set if the graph still reads `version`.
- */
+/** KEYS: set, graph. ARGV: version, life, members … Replaces the set if the graph still reads `version`. */
 const REPLACE_SCRIPT = `
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
@@ -141,6 +139,35 @@ export const hiddenEntry = ({ reason, author }: HiddenEntry): string => hiddenMe
 export const replaceHidden = (user: Id, version: string, entries: readonly HiddenEntry[]): Command =>
   replaceSet(user, keys.hidden(user), version, entries.map(hiddenEntry))
 
-/** Writes celebs:{u} in the same way, with the instant of its making. */
-export const replaceCelebrities = (user: Id, version: string, nowMs: number, authors: readonly Id[]): Command =>
-  replaceSet(user, keys.celebs(user), version, [SENTINEL + nowMs, ...authors])
+/**
+ * KEYS: set, graph. ARGV: version, life, instant before which a set is too old, members … United with
+ * the set that stands, unless that is too old.
+ */
+const UNITE_SCRIPT = `
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
+local made = 0
+for _, member in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  if string.sub(member, 1, 1) == '~' then made = math.max(made, tonumber(string.sub(member, 2)) or 0) end
+end
+if made < tonumber(ARGV[3]) then redis.call('DEL', KEYS[1]) end
+for i = 4, #ARGV, 400 do
+  redis.call('SADD', KEYS[1], unpack(ARGV, i, math.min(i + 399, #ARGV)))
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1`
+
+/**
+ * Writes celebs:{u} under the same condition, with the instant of its making. The graph does not move when an author crosses the
+ * line, so of two rebuilds at once the later to write may be the earlier to have read: an author too many costs a merge,
+ * one too few would take posts away that were seen already.
+ */
+export function uniteCelebrities(
+  user: Id,
+  version: string,
+  made: { atMs: number; maxAgeMs: number },
+  authors: readonly Id[],
+): Command {
+  const members = [SENTINEL, SENTINEL + made.atMs, ...authors]
+  const keyed = [keys.celebs(user), keys.graph(user)]
+  return ['EVAL', UNITE_SCRIPT, 2, ...keyed, version, TTL.reader, made.atMs - made.maxAgeMs, ...members]
+}

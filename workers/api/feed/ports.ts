@@ -13,7 +13,7 @@ export interface FeedPorts {
   isolate: FeedIsolate
   policy: FeedPolicy
   /** How far timelines and authors' lists reach: what is rebuilt here must reach as far as fan-out keeps it. */
-  fanout: Pick<FanoutPolicy, 'timelineLength' | 'authorLength' | 'celebritiesPerRead'>
+  fanout: Pick<FanoutPolicy, 'timelineLength' | 'authorLength' | 'celebritiesPerRead' | 'celebsMaxAgeMs'>
   model: RankModel
   /** Origin of image addresses, '' for relative ones. */
   imageBase: string

@@ -20,8 +20,8 @@ import {
   readAuthorList,
   readGraph,
   rebuildTicket,
-  replaceCelebrities,
   replaceHidden,
+  uniteCelebrities,
 } from '#core/timeline/index.ts'
 import {
   authorPosts,
@@ -71,7 +71,7 @@ export async function pullUnknown(user: Id, known: Known, ports: FeedPorts): Pro
   const hidden =
     known.hidden === null ? pulledHidden(user, version, rowsOf<HiddenRow>()) : { hidden: known.hidden, keep: [] }
   const celebrities = needsCelebrities
-    ? pulledCelebrities(user, version, ports.clock(), rowsOf<{ author: string }>())
+    ? pulledCelebrities(user, version, rowsOf<{ author: string }>(), ports)
     : { authors: known.celebrities?.authors, keep: [] }
   const timeline = isCold ? pulledTimeline(rowsOf<PostPlace>(), limit) : null
   const close = timeline === null ? [] : [closeRebuild(rebuildTicket(user, token, replies), timeline.posts)]
@@ -95,11 +95,12 @@ function pulledHidden(user: Id, version: string, rows: readonly HiddenRow[]): { 
 function pulledCelebrities(
   user: Id,
   version: string,
-  nowMs: number,
   rows: readonly { author: string }[],
+  { clock, fanout }: FeedPorts,
 ): { authors: Id[]; keep: Command[] } {
   const authors = rows.map((row) => String(row.author))
-  return { authors, keep: [replaceCelebrities(user, version, nowMs, authors)] }
+  const made = { atMs: clock(), maxAgeMs: fanout.celebsMaxAgeMs }
+  return { authors, keep: [uniteCelebrities(user, version, made, authors)] }
 }
 
 /** A cold reader pulls for itself and gets a whole page now; the timeline is marked after the answer. */
