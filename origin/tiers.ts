@@ -86,6 +86,7 @@ type WiredTiers = Awaited<ReturnType<typeof wireTiers>>
 async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const { database, redis, objects } = engines
   const common = { database, redis, log, logger, metrics, clock: Date.now, random: Math.random }
+  /** Posts that fan-out had not handled when its lag was measured last. */
   const backlog = { posts: 0 }
 
   const deadLetters = postgresDeadLetters(database)
