@@ -4,6 +4,8 @@ export interface BenchOptions {
   data: string | null
   /** Length of each measured run. */
   seconds: number
+  /** How many people like; null: as many as the bench is made for. */
+  likes: number | null
   say(text: string): void
 }
 

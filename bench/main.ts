@@ -1,10 +1,11 @@
 /** `npm run bench -- NAME [--json] [--data FILE] …`: the last line is one JSON object of figures (with --json, only it). */
 import { parseArgs } from 'node:util'
 import type { Bench, BenchOptions } from './bench.ts'
+import { countersBench } from './counters/index.ts'
 import { fanoutBench } from './fanout/index.ts'
 import { feedBench } from './feed/index.ts'
 
-const BENCHES: Record<string, Bench> = { feed: feedBench, fanout: fanoutBench }
+const BENCHES: Record<string, Bench> = { feed: feedBench, fanout: fanoutBench, counters: countersBench }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -12,6 +13,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     data: { type: 'string' },
     seconds: { type: 'string', default: '10' },
+    likes: { type: 'string' },
   },
 })
 const [name = ''] = positionals
@@ -23,6 +25,7 @@ if (bench === undefined) {
 const options: BenchOptions = {
   data: values.data ?? null,
   seconds: Number(values.seconds),
+  likes: values.likes === undefined ? null : Number(values.likes),
   say: values.json ? () => {} : (text) => console.log(text),
 }
 try {

@@ -1,0 +1,149 @@
+/**
+ * `npm run bench -- counters`: likes of one post by as many people, one in twenty of them repeated and one in twenty taken
+ * back, through the engagement service with all that follows (store, counters, log, liked sets, roll-up). The count must be
+ * exact within ten seconds of the last. Embedded engines; Cassandra where CASSANDRA_CONTACT_POINTS names one.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createIdFactory, type Id } from '#core/ids.ts'
+import { keys } from '#core/keys.ts'
+import { readConfig } from '../../origin/config.ts'
+import type { RequestContext } from '../../origin/internal-api.ts'
+import { type Origin, startOrigin } from '../../origin/main.ts'
+import { createLogger } from '../../origin/observe/logger.ts'
+import type { Bench, BenchOptions, Figures } from '../bench.ts'
+import { freePort } from '../processes.ts'
+import { seededRandom } from '../random.ts'
+import { likesThroughTheApi } from './api.ts'
+import { bucketsOf, dropKeyspace } from './cassandra.ts'
+import { type BenchPost, publish } from './post.ts'
+import { planTaps } from './taps.ts'
+
+const LIKES = 100_000
+/** Calls under way at once, as many origins' connections would bring. */
+const PARALLEL = 128
+/** What "exact" means: equal within so long after the last like. */
+const EXACT_WITHIN_MS = 10_000
+const API_LIKES = 1_000
+
+export const countersBench: Bench = async (options) => {
+  const directory = mkdtempSync(join(tmpdir(), 'tideline-bench-'))
+  const likes = options.likes ?? LIKES
+  const config = readConfig(await settings(directory, likes))
+  const origin = await startOrigin({ config, logger: createLogger({ level: 'error' }) })
+  try {
+    options.say(`engagement: ${origin.engines.described.engagement}`)
+    return await measure(origin, likes, directory, options)
+  } finally {
+    await origin.close()
+    if (config.cassandra !== null) await dropKeyspace(config.cassandra)
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** A keyspace of its own, and buckets so small that a run rolls a few. */
+async function settings(directory: string, likes: number): Promise<Record<string, string>> {
+  const given = Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[0].startsWith('CASSANDRA_')),
+  )
+  const ports = ['PORT', 'GATEWAY_PORT', 'POSTGRES_PORT', 'REDIS_PORT', 'S3_PORT']
+  const free = await Promise.all(ports.map(async (name) => [name, String(await freePort())] as const))
+  return {
+    CASSANDRA_LIKES_PER_BUCKET: String(Math.max(100, Math.floor(likes / 5))),
+    ...given,
+    CASSANDRA_KEYSPACE: `bench_${Date.now()}`,
+    STATE_DIR: directory,
+    LOG_LEVEL: 'error',
+    ROLES: 'gateway,accounts,engagement',
+    ...Object.fromEntries(free),
+  }
+}
+
+async function measure(origin: Origin, likes: number, directory: string, options: BenchOptions): Promise<Figures> {
+  const { say } = options
+  const ids = createIdFactory(Date.now, Math.random)
+  const random = seededRandom(7)
+  const people = Array.from({ length: likes }, () => ids.next(ids.randomShard()))
+  const { taps, expected } = planTaps(people, random)
+  const post = await publish(origin, ids.next(1), ids.next(1))
+
+  const startedAt = performance.now()
+  const failures = await tapAll(origin, post, taps, say)
+  const seconds = (performance.now() - startedAt) / 1_000
+  const { counted, afterMs } = await untilExact(origin, post.id, expected)
+  const truth = await origin.engines.engagement.count(post.id)
+  say(`${taps.length} taps in ${seconds.toFixed(1)} s; ${counted} counted of ${expected} after ${afterMs} ms`)
+
+  const apiPerSecond = await likesThroughTheApi(origin, directory, () => publish(origin, ids.next(1), ids.next(1)), {
+    likes: Math.min(API_LIKES, likes),
+    say,
+  })
+  const { cassandra } = origin.config
+  return {
+    engine: cassandra === null ? 'postgres' : 'cassandra',
+    likes,
+    taps: taps.length,
+    failures,
+    expected,
+    counted,
+    inStore: truth.likes,
+    exactAfterMs: counted === expected ? afterMs : null,
+    servicePerSecond: Math.round(taps.length / seconds),
+    apiPerSecond,
+    buckets: cassandra === null ? null : await bucketsOf(cassandra, post.id),
+  }
+}
+
+type Taps = ReturnType<typeof planTaps>['taps']
+
+/** @returns calls that failed and were made again, as a client or the queue would */
+async function tapAll(origin: Origin, post: BenchPost, taps: Taps, say: BenchOptions['say']): Promise<number> {
+  const { 'engagement.like': like, 'engagement.unlike': unlike } = origin.tiers.methods
+  if (like === undefined || unlike === undefined) throw new Error('no engagement at this origin')
+  const stamped = new Map<number, number>()
+  let failures = 0
+  let next = 0
+  const worker = async () => {
+    for (let i = next++; i < taps.length; i = next++) {
+      const { userId, kind, tap } = taps[i] ?? { userId: '', kind: 'like', tap: 0 }
+      const at = stamped.get(tap) ?? Date.now()
+      stamped.set(tap, at)
+      const input = { postId: post.id, authorId: post.author, userId, at }
+      const call = () => (kind === 'like' ? like(input, context) : unlike(input, context))
+      while (!(await succeeded(call))) {
+        failures++
+        await delay(100)
+      }
+      if (i > 0 && i % 10_000 === 0) say(`${i} taps`)
+    }
+  }
+  await Promise.all(Array.from({ length: PARALLEL }, worker))
+  return failures
+}
+
+const succeeded = (call: () => Promise<unknown>): Promise<boolean> =>
+  call().then(
+    () => true,
+    () => false,
+  )
+
+/** What readers are shown, until it is right or time is up. */
+async function untilExact(origin: Origin, post: Id, expected: number): Promise<{ counted: number; afterMs: number }> {
+  const startedAt = performance.now()
+  for (;;) {
+    const [counts] = await origin.engines.redis.pipeline([['GET', keys.counts(post)]])
+    const counted = Number(String(counts ?? '0').split(':')[0])
+    const afterMs = Math.round(performance.now() - startedAt)
+    if (counted === expected || afterMs > EXACT_WITHIN_MS) return { counted, afterMs }
+    await delay(50)
+  }
+}
+
+const context: RequestContext = {
+  requestId: 'bench',
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  signal: new AbortController().signal,
+  logger: createLogger({ level: 'silent' }),
+}
