@@ -55,11 +55,22 @@ export function moveMedia(mediaId: Id, { from, to }: Move): SQL[] {
  * under way loses its lease and comes again: it may have looked before the account changed. Rows of `{ media_id }`.
  */
 export function queueMoves(userId: Id, nowMs: number): SQL {
+  return queueWhere(
+    sql`m.user_id = ${userId}::bigint AND (starts_with(m.key, 'private/') <> u.is_private
+      OR (u.is_private AND starts_with(u.profile_image_url, 'media/' || m.media_id || '/')))`,
+    nowMs,
+  )
+}
+
+/** Queues the public media of all private accounts: what was uploaded before there was a private place, or whose event was lost. */
+export function queueExposed(nowMs: number): SQL {
+  return queueWhere(sql`u.is_private AND NOT starts_with(m.key, 'private/')`, nowMs)
+}
+
+function queueWhere(condition: SQL, nowMs: number): SQL {
   return sql`INSERT INTO media_jobs (media_id, run_after)
     SELECT m.media_id, ${instant(nowMs)} FROM media m JOIN users u ON u.user_id = m.user_id
-     WHERE m.user_id = ${userId}::bigint AND m.state IN ('uploaded', 'ready')
-       AND (starts_with(m.key, 'private/') <> u.is_private
-         OR (u.is_private AND starts_with(u.profile_image_url, 'media/' || m.media_id || '/')))
+     WHERE m.state IN ('uploaded', 'ready') AND ${condition}
     ON CONFLICT (media_id) DO UPDATE SET state = 'waiting', attempts = 0, lease_owner = NULL, lease_until = NULL,
       run_after = EXCLUDED.run_after
     RETURNING media_id`

@@ -132,7 +132,8 @@ export function picture(
   return {
     mediaId,
     type: 'image',
-    key: `media/${mediaId}/${photo.sha256.slice(0, 32)}.jpg`,
+    // Everyone sees the picture beside a name (no post), of private people too.
+    key: `${owner.isPrivate && postId !== null ? 'private' : 'media'}/${mediaId}/${photo.sha256.slice(0, 32)}.jpg`,
     width: photo.width,
     height: photo.height,
     alt,

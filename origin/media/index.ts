@@ -64,7 +64,12 @@ export function createMedia(needs: MediaNeeds): MediaTier {
     owner: uuidv7(clock, random),
     onOutcome: (outcome: string) => outcomes.inc({ outcome }),
   }
-  const work = wakeable('media jobs', MEDIA_JOBS.idleMs, logger, async () => (await workOnce(worker)) !== 'idle')
+  let hasLooked = false
+  const work = wakeable('media jobs', MEDIA_JOBS.idleMs, logger, async () => {
+    if (!hasLooked) await jobs.addExposed(clock())
+    hasLooked = true
+    return (await workOnce(worker)) !== 'idle'
+  })
   const sweep = wakeable(
     'media sweep',
     SWEEP_EVERY_MS,

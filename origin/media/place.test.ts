@@ -226,3 +226,13 @@ test('started, the tier moves the pictures of an account by its event', async ()
   await eventually(async () => isPrivateKey((await stage.get(media.mediaId)).key))
   await started.close()
 })
+
+test('started, the tier finds what private accounts have among the public pictures, without any event', async () => {
+  await stage.account(false)
+  const media = await postWithPicture()
+  await stage.account(true)
+  const started = stage.open()
+  started.start()
+  await eventually(async () => isPrivateKey((await stage.get(media.mediaId)).key))
+  await started.close()
+})

@@ -54,6 +54,9 @@ export function postgresMediaJobs(database: Database): MediaJobs {
     async add(mediaId, nowMs) {
       await database.query(queries.insertJob(mediaId, nowMs))
     },
+    async addExposed(nowMs) {
+      await database.query(places.queueExposed(nowMs))
+    },
     async addMoves(userId, nowMs) {
       return (await database.query(places.queueMoves(userId, nowMs))).length
     },

@@ -71,6 +71,8 @@ export interface DuePurge {
 /** Jobs are leased: a worker that dies loses them to another when the lease runs out, and nothing waits for it. */
 export interface MediaJobs {
   add(mediaId: Id, nowMs: number): Promise<void>
+  /** Queues the public media of all private accounts, for a start. */
+  addExposed(nowMs: number): Promise<void>
   /** Queues the media of an account that lie where they do not belong. @returns how many */
   addMoves(userId: Id, nowMs: number): Promise<number>
   lease(lease: Lease): Promise<{ mediaId: Id; attempts: number } | null>
