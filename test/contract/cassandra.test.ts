@@ -1,0 +1,248 @@
+/** What only Cassandra has: answers that do not come, buckets and their totals, a schema that several bring up to date. */
+import { Client } from 'cassandra-driver'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createIdFactory, firstIdAt } from '#core/ids.ts'
+import { BUCKETS } from '../../origin/engagement/cassandra/buckets.ts'
+import { migrateKeyspace } from '../../origin/engagement/cassandra/migrate.ts'
+import { MIGRATIONS } from '../../origin/engagement/cassandra/migrations.ts'
+import {
+  type CassandraSession,
+  type CassandraSettings,
+  cassandraEngagement,
+  cassandraSession,
+  type EngagementStore,
+  type LikeState,
+  likeVersion,
+} from '../../origin/engagement/index.ts'
+import { type HeldLine, openLine } from './cassandra-line.ts'
+import { cassandraForTests, dropKeyspace } from './engagement-engines.ts'
+import { eventually } from './engines.ts'
+
+const given = cassandraForTests()
+const ids = createIdFactory(Date.now, Math.random)
+const newId = () => ids.next(7)
+
+if (given === null) {
+  test.skip('CASSANDRA_CONTACT_POINTS names no server to test against', () => {})
+} else {
+  const settings = given
+  const target = settings.contactPoints[0] ?? ''
+  const sessions: CassandraSession[] = []
+  const open = (over: Partial<CassandraSettings> = {}) => {
+    const session = cassandraSession({ ...settings, ...over }, () => {})
+    sessions.push(session)
+    return session
+  }
+  const storeOn = (session: CassandraSession, clock = Date.now, rows = 100_000): EngagementStore =>
+    cassandraEngagement({
+      session,
+      bucketRows: { likes: rows, comments: rows, shares: rows },
+      clock,
+      random: Math.random,
+    })
+  const set = (store: EngagementStore, postId: string, userId: string, state: LikeState['state'], at: number) =>
+    store.setLike({ postId, userId, state, at, version: likeVersion(at, state) })
+
+  let direct: CassandraSession
+  beforeAll(async () => {
+    direct = open()
+    await direct.ping()
+  })
+  afterAll(async () => {
+    for (const session of sessions) await session.close()
+    await dropKeyspace(settings)
+  })
+
+  describe('an answer that does not come', () => {
+    let line: HeldLine
+    let store: EngagementStore
+    beforeAll(async () => {
+      line = await openLine(target)
+      store = storeOn(open({ contactPoints: [line.address] }))
+      await store.count(newId())
+    })
+    afterAll(() => line.close())
+
+    test('a like whose answer is lost is found to be made, counts once, and stays one when it is repeated', async () => {
+      const [post, user] = [newId(), newId()]
+      await set(store, post, newId(), 'liked', 500)
+      line.hold('answers')
+      const liking = set(store, post, user, 'liked', 1_000)
+      const direct = storeOn(open())
+      await eventually(async () => (await direct.likeOf(post, user)) !== null)
+      line.cut()
+      line.release()
+      const first = await liking.catch(() => null)
+      const again = await retried(() => set(store, post, user, 'liked', 1_000))
+      expect(again).toMatchObject({ state: 'liked', at: 1_000 })
+      expect(Number(first?.changed ?? false) + Number(again.changed)).toBeLessThanOrEqual(1)
+      expect(await retried(() => store.count(post))).toEqual({ likes: 2, comments: 0 })
+      expect(await direct.likers(post, 10, null)).toHaveLength(2)
+    })
+
+    test('a like that was cut off between the two rows is finished by its repetition', async () => {
+      const [post, user] = [newId(), newId()]
+      const at = 1_000
+      // As a process leaves it that dies after the first row.
+      await direct.decide(
+        `INSERT INTO likes_by_user (user_id, post_id, state, changed_at, version, bucket, created_at, write_id)
+         VALUES (?, ?, 'liked', ?, ?, 0, ?, uuid()) IF NOT EXISTS`,
+        [BigInt(user), BigInt(post), BigInt(at), BigInt(likeVersion(at, 'liked')), new Date(at)],
+      )
+      const plain = storeOn(direct)
+      expect((await plain.count(post)).likes).toBe(0)
+      expect(await set(plain, post, user, 'liked', at)).toMatchObject({ changed: false, state: 'liked' })
+      expect((await plain.count(post)).likes).toBe(1)
+    })
+
+    test('while nothing gets through, calls fail as away; afterwards all goes on', async () => {
+      const [post, user] = [newId(), newId()]
+      line.cut()
+      line.hold('requests')
+      await expect(set(store, post, user, 'liked', 1_000)).rejects.toMatchObject({ status: 503, code: 'unavailable' })
+      await expect(store.likeOf(post, user)).rejects.toMatchObject({ status: 503 })
+      line.cut()
+      line.release()
+      expect(await retried(() => set(store, post, user, 'liked', 1_000))).toMatchObject({ state: 'liked' })
+      expect((await retried(() => store.count(post))).likes).toBe(1)
+    })
+  })
+
+  describe('buckets', () => {
+    /** A clock that the test moves. */
+    const moment = { now: Date.now() }
+    const clock = () => moment.now
+
+    const bucketRows = (post: string) =>
+      direct.read("SELECT bucket, changed, counted FROM buckets WHERE post_id = ? AND kind = 'likes'", [BigInt(post)])
+
+    test('roll when they are full, keep the total of closed ones, and see what changes there', async () => {
+      const post = newId()
+      const store = storeOn(open(), clock, 20)
+      const people = Array.from({ length: 50 }, newId)
+      for (const [i, user] of people.entries()) await set(store, post, user, 'liked', moment.now + i)
+      expect((await bucketRows(post)).length).toBeGreaterThanOrEqual(2)
+      expect((await store.count(post)).likes).toBe(50)
+      expect((await bucketRows(post)).every((row) => row.counted === null)).toBe(true)
+
+      moment.now += BUCKETS.settleMs + 1_000
+      expect((await store.count(post)).likes).toBe(50)
+      const closed = (await bucketRows(post)).filter((row) => row.counted !== null)
+      expect(closed.length).toBeGreaterThanOrEqual(1)
+
+      // Behind the total's back, nothing of it is seen: that is how we know that it is used.
+      await direct.write('DELETE FROM likes WHERE post_id = ? AND bucket = 0', [BigInt(post)])
+      expect((await store.count(post)).likes).toBe(50)
+      // One that is taken back in a closed bucket puts an end to the total.
+      await set(store, post, people[0]!, 'unliked', moment.now)
+      expect((await store.count(post)).likes).toBeLessThan(50)
+    })
+
+    test('of two processes that know different buckets, both count right', async () => {
+      const post = newId()
+      const [behind, ahead] = [storeOn(open(), clock, 10), storeOn(open(), clock, 10)]
+      await set(behind, post, newId(), 'liked', moment.now)
+      for (let i = 1; i <= 40; i++) await set(ahead, post, newId(), 'liked', moment.now + i)
+      // Still remembers the first bucket as the open one, and writes there.
+      await set(behind, post, newId(), 'liked', moment.now + 100)
+      expect(await ahead.count(post)).toEqual({ likes: 42, comments: 0 })
+      moment.now += BUCKETS.settleMs + 1_000
+      expect(await ahead.count(post)).toEqual({ likes: 42, comments: 0 })
+      await set(behind, post, newId(), 'liked', 5)
+      const users = (await ahead.likers(post, 100, null)).map(({ userId }) => userId)
+      expect(new Set(users).size).toBe(43)
+      expect(await behind.count(post)).toEqual({ likes: 43, comments: 0 })
+    })
+
+    test('pages run over buckets in the order of the likes, also of one that came late', async () => {
+      const post = newId()
+      const store = storeOn(open(), clock, 10)
+      const start = moment.now
+      for (let i = 1; i <= 35; i++) await set(store, post, newId(), 'liked', start + i * 10)
+      moment.now += BUCKETS.settleMs + 1_000
+      await store.count(post)
+      await set(store, post, newId(), 'liked', start + 15)
+      const met: number[] = []
+      for (let after = null as { userId: string; at: number } | null; ; ) {
+        const page = await store.likers(post, 4, after)
+        if (page.length === 0) break
+        met.push(...page.map(({ at }) => at))
+        after = page.at(-1)!
+      }
+      expect(met).toHaveLength(36)
+      expect(met).toEqual([...met].sort((a, b) => b - a))
+    })
+
+    test('comments lie where their ids say, and are found and listed across the border', async () => {
+      const post = newId()
+      const store = storeOn(open(), clock, 6)
+      const say = (ms: number) => {
+        const commentId = String(BigInt(firstIdAt(ms)) + BigInt(Math.floor(Math.random() * 4_000_000)))
+        const comment = { postId: post, commentId, parentId: null, userId: '1', body: 'x', createdMs: ms }
+        return store.addComment(comment).then(() => commentId)
+      }
+      const made: string[] = []
+      for (let i = 0; i < 30; i++) {
+        moment.now += 30_000
+        made.push(await say(moment.now))
+      }
+      const rows = await direct.read("SELECT bucket FROM buckets WHERE post_id = ? AND kind = 'comments'", [
+        BigInt(post),
+      ])
+      expect(rows.length).toBeGreaterThanOrEqual(2)
+      const fresh = storeOn(open(), clock, 6)
+      for (const commentId of made) expect(await fresh.comment(post, commentId)).not.toBeNull()
+      const met: string[] = []
+      for (let before: string | null = null; ; before = met.at(-1) ?? null) {
+        const page = await fresh.topComments(post, 4, before)
+        if (page.length === 0) break
+        met.push(...page.map(({ commentId }) => commentId))
+      }
+      expect(met).toEqual([...made].reverse())
+      await fresh.removeComment(post, made[0]!)
+      expect((await store.count(post)).comments).toBe(29)
+    })
+  })
+
+  describe('the schema', () => {
+    const client = () =>
+      new Client({ contactPoints: [...settings.contactPoints], localDataCenter: settings.datacenter })
+
+    test('is brought up to date once by several processes that start together, and a new step is added later', async () => {
+      const fresh = { ...settings, keyspace: `${settings.keyspace.slice(0, 30)}_m` }
+      const clients = [client(), client(), client()]
+      try {
+        await Promise.all(clients.map((one) => migrateKeyspace(one, fresh)))
+        const step = { name: '9999_more', statements: ['ALTER TABLE shares ADD IF NOT EXISTS channel text'] }
+        await Promise.all(clients.map((one) => migrateKeyspace(one, fresh, [...MIGRATIONS, step])))
+        const { rows } = await clients[0]!.execute(`SELECT name FROM ${fresh.keyspace}.schema_migrations`)
+        expect(rows.map((row) => row.name).sort()).toEqual([...MIGRATIONS.map(({ name }) => name), '9999_more'].sort())
+      } finally {
+        await clients[0]!.execute(`DROP KEYSPACE IF EXISTS ${fresh.keyspace}`, [], { readTimeout: 60_000 })
+        for (const one of clients) await one.shutdown()
+      }
+    })
+
+    test('keeps every row until it is deleted', async () => {
+      const tables = await direct.read(
+        'SELECT table_name, default_time_to_live FROM system_schema.tables WHERE keyspace_name = ?',
+        [settings.keyspace],
+      )
+      expect(tables.length).toBeGreaterThanOrEqual(9)
+      expect(tables.filter((table) => table.default_time_to_live !== 0)).toEqual([])
+    })
+  })
+}
+
+/** As the edge's queue does with what could not be done. */
+async function retried<T>(call: () => Promise<T>): Promise<T> {
+  let result: { value: T } | null = null
+  await eventually(async () => {
+    result = await call().then(
+      (value) => ({ value }),
+      () => null,
+    )
+    return result !== null
+  }, 30_000)
+  return (result as unknown as { value: T }).value
+}
