@@ -4,13 +4,14 @@ import pg from 'pg'
 import type { Topic } from '#core/events.ts'
 import { type Database, nodeDatabase } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
+import { runningBrokers } from '../../ops/cluster/brokers.ts'
 import { startEmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
 import type { OperableEventLog } from '../../origin/event-log.ts'
 import { type PostgresLogOptions, postgresLog } from '../../origin/log/index.ts'
 import { KAFKA_CLIENTS, type KafkaClientName } from '../../origin/log/kafka/settings.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createMetrics } from '../../origin/observe/metrics.ts'
-import { kafkaForTests, startKafkaEngine } from './event-log-kafka.ts'
+import { startKafkaEngine } from './event-log-kafka.ts'
 
 export interface LogEngine {
   /** Offsets have no gaps: true of the embedded log, not promised by every broker. */
@@ -47,7 +48,7 @@ export interface Candidate {
 /** The engines of the event log. A new one joins by a line. */
 export async function logEngines(): Promise<Candidate[]> {
   const server = process.env.TEST_DATABASE_URL
-  const brokers = await kafkaForTests()
+  const brokers = await runningBrokers()
   const absent = 'neither KAFKA_BROKERS nor the small cluster (npm run cluster) has a broker to test against'
   return [
     { name: 'the embedded Postgres', start: () => startPostgresEngine(), absent: '' },

@@ -1,35 +1,11 @@
 /** The log on Kafka for the contract: topics of its own for each test, at a broker that runs already. */
 import { randomUUID } from 'node:crypto'
-import { connect } from 'node:net'
 import { Admin } from '@platformatic/kafka'
-import { serversOf } from '../../ops/cluster/profiles.ts'
 import { type KafkaLog, type KafkaLogOptions, kafkaLog } from '../../origin/log/kafka/index.ts'
 import type { KafkaClientName } from '../../origin/log/kafka/settings.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createMetrics } from '../../origin/observe/metrics.ts'
 import type { LogEngine } from './event-log-engines.ts'
-
-/** The brokers that KAFKA_BROKERS names, or those of the small cluster when they are up; null without any. */
-export async function kafkaForTests(): Promise<string[] | null> {
-  const { KAFKA_BROKERS } = process.env
-  if (KAFKA_BROKERS) return KAFKA_BROKERS.split(',')
-  const ports = serversOf('small')
-    .filter(({ kind }) => kind === 'kafka')
-    .map(({ port }) => port)
-  const up = await Promise.all(ports.map(listens))
-  return ports.length > 0 && up.every(Boolean) ? ports.map((port) => `127.0.0.1:${port}`) : null
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port })
-    const answer = (there: boolean) => () => {
-      socket.destroy()
-      resolve(there)
-    }
-    socket.once('connect', answer(true)).once('error', answer(false))
-  })
-}
 
 interface Where {
   brokers: readonly string[]

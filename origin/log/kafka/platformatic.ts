@@ -1,5 +1,13 @@
 /** The client @platformatic/kafka behind the engine's port. */
-import { Admin, Consumer, ListOffsetTimestamps, ProduceAcks, Producer, stringSerializers } from '@platformatic/kafka'
+import {
+  Admin,
+  Consumer,
+  GenericError,
+  ListOffsetTimestamps,
+  ProduceAcks,
+  Producer,
+  stringSerializers,
+} from '@platformatic/kafka'
 import {
   type Bounds,
   byTopic,
@@ -48,25 +56,22 @@ class PlatformaticClient implements KafkaClient {
   }
 
   async createTopics(topics: readonly TopicSpec[]): Promise<void> {
+    const admin = this.#administer()
+    const there = new Set(await admin.listTopics())
+    const missing = topics.filter(({ name }) => !there.has(name))
     // One request for all that are alike: settings are the request's here, not the topic's.
-    for (const alike of Map.groupBy(await this.#missing(topics), ({ name: _, ...rest }) =>
-      JSON.stringify(rest),
-    ).values()) {
+    for (const alike of Map.groupBy(missing, ({ name: _, ...rest }) => JSON.stringify(rest)).values()) {
       const { partitions, replication, config } = alike[0]!
       const configs = Object.entries(config).map(([name, value]) => ({ name, value }))
+      const names = alike.map(({ name }) => name)
       try {
-        const names = alike.map(({ name }) => name)
-        await this.#administer().createTopics({ topics: names, partitions, replicas: replication, configs })
+        await admin.createTopics({ topics: names, partitions, replicas: replication, configs })
       } catch (error) {
         // Another process was quicker.
-        if ((await this.#missing(alike)).length > 0) throw error
+        const leaves = leavesOf(error)
+        if (leaves.length === 0 || leaves.some((leaf) => leaf.apiId !== 'TOPIC_ALREADY_EXISTS')) throw error
       }
     }
-  }
-
-  async #missing(topics: readonly TopicSpec[]): Promise<TopicSpec[]> {
-    const there = new Set(await this.#administer().listTopics())
-    return topics.filter(({ name }) => !there.has(name))
   }
 
   async append(records: readonly OutgoingRecord[]): Promise<void> {
@@ -223,4 +228,10 @@ class PlatformaticClient implements KafkaClient {
       ),
     )
   }
+}
+
+/** What went wrong with each part of a request. */
+function leavesOf(error: unknown): GenericError[] {
+  if (error instanceof AggregateError) return error.errors.flatMap(leavesOf)
+  return error instanceof GenericError ? [error] : []
 }

@@ -2,7 +2,7 @@
 import type { Topic } from '#core/events.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { TOPIC_SETTINGS } from '../topics.ts'
-import type { KafkaClient, TopicSpec } from './client.ts'
+import type { Bounds, KafkaClient, TopicSpec } from './client.ts'
 import type { BrokerNames } from './names.ts'
 
 export interface TopologyOptions {
@@ -22,6 +22,8 @@ export interface Topology {
 }
 
 const HOUR_MS = 3_600_000
+const LOOKS = 20
+const LOOK_EVERY_MS = 100
 
 export function createTopology(options: TopologyOptions): Topology {
   const { client, names, topics, logger } = options
@@ -30,7 +32,7 @@ export function createTopology(options: TopologyOptions): Topology {
 
   async function make(): Promise<void> {
     await client.createTopics(topics.flatMap((topic) => specsOf(topic, options)))
-    for (const { topic, partition } of await client.bounds(topics.map(names.topic))) {
+    for (const { topic, partition } of await known()) {
       const own = names.topicOf(topic)
       counts.set(own, Math.max(counts.get(own) ?? 0, partition + 1))
     }
@@ -41,6 +43,18 @@ export function createTopology(options: TopologyOptions): Topology {
         { topic, partitions, declared: options.partitions },
         'a topic was made with other partitions; they stay',
       )
+    }
+  }
+
+  /** Brokers learn of new topics a moment after they are made. */
+  async function known(): Promise<Bounds[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await client.bounds(topics.map(names.topic))
+      } catch (error) {
+        if (attempt === LOOKS) throw error
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+      }
     }
   }
 
