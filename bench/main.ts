@@ -4,8 +4,9 @@ import type { Bench, BenchOptions } from './bench.ts'
 import { countersBench } from './counters/index.ts'
 import { fanoutBench } from './fanout/index.ts'
 import { feedBench } from './feed/index.ts'
+import { logBench } from './log/index.ts'
 
-const BENCHES: Record<string, Bench> = { feed: feedBench, fanout: fanoutBench, counters: countersBench }
+const BENCHES: Record<string, Bench> = { feed: feedBench, fanout: fanoutBench, counters: countersBench, log: logBench }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
