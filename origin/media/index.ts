@@ -10,14 +10,14 @@ import type { Consumer, EventLog } from '../event-log.ts'
 import type { OriginHandlers } from '../internal-api.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { wakeable } from '../repeatedly.ts'
+import { type Loop, wakeable } from '../repeatedly.ts'
 import { consumeAccounts, consumeMedia } from './consumer.ts'
 import { consumeDeletions } from './deletion.ts'
 import { postgresMedia, postgresMediaJobs, postgresPurges } from './postgres.ts'
 import { type CachePurge, PURGE_POLICY, purgeOnce } from './purge.ts'
 import { mediaService } from './service.ts'
 import type { Media } from './store.ts'
-import { MEDIA_JOBS, workOnce } from './worker.ts'
+import { MEDIA_JOBS, type WorkerNeeds, workOnce } from './worker.ts'
 
 const SWEEP_EVERY_MS = 600_000
 const SWEEP_LIMIT = 500
@@ -64,21 +64,18 @@ export function createMedia(needs: MediaNeeds): MediaTier {
     owner: uuidv7(clock, random),
     onOutcome: (outcome: string) => outcomes.inc({ outcome }),
   }
-  let hasLooked = false
-  const work = wakeable('media jobs', MEDIA_JOBS.idleMs, logger, async () => {
-    if (!hasLooked) await jobs.addExposed(clock())
-    hasLooked = true
-    return (await workOnce(worker)) !== 'idle'
-  })
+  const work = jobLoop(worker, logger)
   const sweep = wakeable(
     'media sweep',
     SWEEP_EVERY_MS,
     logger,
     async () => (await service.sweep(SWEEP_LIMIT)) === SWEEP_LIMIT,
   )
-  const purging = wakeable('cache purges', PURGE_POLICY.everyMs, logger, async () =>
-    caches === undefined ? false : purgeOnce(purges, caches, clock),
-  )
+  const purging = wakeable('cache purges', PURGE_POLICY.everyMs, logger, async () => {
+    if (caches !== undefined) await purgeOnce(purges, caches, clock)
+    // More than one call's worth waits: so many calls a minute are allowed.
+    return false
+  })
   let consumers: Consumer[] = []
 
   return {
@@ -101,6 +98,16 @@ export function createMedia(needs: MediaNeeds): MediaTier {
       await Promise.all([work, sweep, purging].map((loop) => loop.stop()))
     },
   }
+}
+
+/** Works through the jobs; first those of pictures that private accounts have among the public ones. */
+function jobLoop(worker: WorkerNeeds, logger: Logger): Loop {
+  let hasLooked = false
+  return wakeable('media jobs', MEDIA_JOBS.idleMs, logger, async () => {
+    if (!hasLooked) await worker.jobs.addExposed(worker.clock())
+    hasLooked = true
+    return (await workOnce(worker)) !== 'idle'
+  })
 }
 
 function present(media: Media): OriginOutput<'media.get'> {

@@ -59,13 +59,13 @@ function saysSuccess(text: string): boolean {
 
 /**
  * Carries out one call's worth of the purges that are due.
- * @returns whether there may be more
+ * @returns how many
  * @throws Error of the CDN: everything is kept for the next time
  */
-export async function purgeOnce(store: PurgeStore, caches: CachePurge, clock: Clock): Promise<boolean> {
+export async function purgeOnce(store: PurgeStore, caches: CachePurge, clock: Clock): Promise<number> {
   const due = await store.due(clock() - PURGE_POLICY.settleMs, PURGE_POLICY.tagsPerCall)
-  if (due.length === 0) return false
+  if (due.length === 0) return 0
   await caches.byTags(due.map(({ tag }) => tag))
   await store.done(due)
-  return due.length === PURGE_POLICY.tagsPerCall
+  return due.length
 }

@@ -43,7 +43,10 @@ export const Media = z
     height: z.number().int(),
     alt: z.string(),
     blur: z.string().nullable().openapi({ description: 'thumbhash, base64' }),
-    urls: z.object({ thumb: z.string(), small: z.string(), medium: z.string(), large: z.string() }),
+    urls: z.object({ thumb: z.string(), small: z.string(), medium: z.string(), large: z.string() }).openapi({
+      description:
+        'Ready to be fetched. Those of a private account are signed for one to two hours: read the post again after a 403.',
+    }),
     playlist: z.string().optional(),
   })
   .openapi('Media')

@@ -43,7 +43,7 @@ export const ProfileChange = z
     avatarMediaId: id
       .nullable()
       .optional()
-      .openapi({ description: 'An uploaded picture of your own; null removes it.' }),
+      .openapi({ description: 'An uploaded picture of your own, which everyone will see; null removes it.' }),
   })
   .refine((change) => Object.keys(change).length > 0, 'Change at least one field.')
 
