@@ -21,7 +21,9 @@ export async function bringUp(cluster: Cluster, way: Way, servers: readonly Serv
   const kinds = KINDS.filter((kind) => servers.some((server) => server.kind === kind))
   const results = await Promise.allSettled(kinds.map((kind) => bringUpKind(kind, cluster, way, servers, tell)))
   const failed = results.filter((result) => result.status === 'rejected')
-  if (failed.length > 0) throw new Error(failed.map(({ reason }) => sentence(reason)).join('\n\n'))
+  // What several of them miss is said once.
+  const reasons = new Set(failed.map(({ reason }) => sentence(reason)))
+  if (reasons.size > 0) throw new Error([...reasons].join('\n\n'))
 }
 
 async function bringUpKind(kind: Kind, cluster: Cluster, way: Way, servers: readonly Server[], tell: Tell) {

