@@ -34,8 +34,6 @@ export function watchArrivals(
   let tag: string | null = null
   let mark: Id | null = null
   let waiting: FeedItem[] = []
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let isPaused = false
 
   async function look(): Promise<void> {
     const path = `/v1/feed?mode=following&limit=${LOOK_AT}`
@@ -55,23 +53,35 @@ export function watchArrivals(
     waiting = [...fresh, ...waiting]
     onArrived(waiting)
   }
-  function next(): void {
-    clearTimeout(timer)
-    if (isPaused) return
-    timer = setTimeout(() => {
-      // A look that fails is made up for by the next.
-      void (document.hidden ? Promise.resolve() : look().catch(() => {})).then(next)
-    }, EVERY_MS)
-  }
-  void look()
-    .catch(() => {})
-    .then(next)
+  const looking = every(EVERY_MS, look)
   return {
     take() {
       const taken = waiting.filter((item) => !isShown(item.id))
       waiting = []
       return taken
     },
+    pause: looking.pause,
+    resume: looking.resume,
+    close: looking.pause,
+  }
+}
+
+/** Acts at once, then again and again so long after it is done; not while the page is hidden. */
+function every(pauseMs: number, act: () => Promise<void>): { pause(): void; resume(): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let isPaused = false
+  function next(): void {
+    clearTimeout(timer)
+    if (isPaused) return
+    timer = setTimeout(() => {
+      // One that fails is made up for by the next.
+      void (document.hidden ? Promise.resolve() : act().catch(() => {})).then(next)
+    }, pauseMs)
+  }
+  void act()
+    .catch(() => {})
+    .then(next)
+  return {
     pause() {
       isPaused = true
       clearTimeout(timer)
@@ -79,10 +89,6 @@ export function watchArrivals(
     resume() {
       isPaused = false
       next()
-    },
-    close() {
-      isPaused = true
-      clearTimeout(timer)
     },
   }
 }

@@ -16,18 +16,19 @@ export interface Follows {
 
 const LABEL: Record<FollowState, string> = { none: 'Follow', requested: 'Requested', active: 'Following' }
 
+const buttons = (root: ParentNode, id?: Id) =>
+  root.querySelectorAll<HTMLButtonElement>(id === undefined ? '[data-follow]' : `[data-follow="${CSS.escape(id)}"]`)
+
+const paint = (button: HTMLButtonElement, state: FollowState) => {
+  button.textContent = LABEL[state]
+  button.setAttribute('aria-pressed', String(state !== 'none'))
+  button.setAttribute('aria-label', `${LABEL[state]} ${button.dataset.name ?? ''}`)
+}
+
 export function createFollows(api: Api, news: News, toast: (text: string) => void): Follows {
   const changed = new Map<Id, FollowState>()
   /** One change of a person at a time: the second click of a double click changes nothing. */
   const changing = new Set<Id>()
-  const buttons = (root: ParentNode, id?: Id) =>
-    root.querySelectorAll<HTMLButtonElement>(id === undefined ? '[data-follow]' : `[data-follow="${CSS.escape(id)}"]`)
-
-  const paint = (button: HTMLButtonElement, state: FollowState) => {
-    button.textContent = LABEL[state]
-    button.setAttribute('aria-pressed', String(state !== 'none'))
-    button.setAttribute('aria-label', `${LABEL[state]} ${button.dataset.name ?? ''}`)
-  }
   const set = (id: Id, state: FollowState) => {
     changed.set(id, state)
     for (const button of buttons(document, id)) paint(button, state)

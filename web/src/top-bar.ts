@@ -13,12 +13,7 @@ export function topBar(app: App, path: string, username: string, picture: HTMLEl
     h(
       'div',
       { class: 'top-inner' },
-      h(
-        'a',
-        { class: 'brand', href: '/', 'aria-label': 'Tideline, home' },
-        h('span', { class: 'mark' }, icon('wave')),
-        h('span', { class: 'brand-name' }, 'Tideline'),
-      ),
+      home(),
       h('nav', { class: 'tabs', 'aria-label': 'Feed' }, tab('/', 'For you'), tab('/following', 'Following')),
       h(
         'a',
@@ -35,7 +30,7 @@ export function topBar(app: App, path: string, username: string, picture: HTMLEl
         'button',
         // Named here, too: a narrow window shows the sign only.
         {
-          class: 'button new',
+          class: `button new ${path.startsWith('/p/') ? 'apart' : ''}`,
           type: 'button',
           'aria-label': 'New post',
           'aria-haspopup': 'dialog',
@@ -57,3 +52,11 @@ export function topBar(app: App, path: string, username: string, picture: HTMLEl
     ),
   )
 }
+
+const home = (): HTMLElement =>
+  h(
+    'a',
+    { class: 'brand', href: '/', 'aria-label': 'Tideline, home' },
+    h('span', { class: 'mark' }, icon('wave')),
+    h('span', { class: 'brand-name' }, 'Tideline'),
+  )

@@ -1,0 +1,64 @@
+/** Feeds that stay as they are while somebody looks at something else: the way back leads to the same place. */
+import type { App, View } from './app.ts'
+import { type FeedMode, feedView } from './feed-view.ts'
+
+const FEEDS: Record<string, FeedMode> = { '/': 'ranked', '/following': 'following' }
+
+/** So long after a follow, what was posted before it may still be on its way into the feed. */
+const FOLLOW_SETTLES_MS = 30_000
+
+export const isFeed = (path: string): boolean => FEEDS[path] !== undefined
+
+interface Kept {
+  view: View
+  scroll: number
+  focus: Element | null
+  /** Milliseconds since the epoch. */
+  openedAt: number
+}
+
+export interface KeptFeeds {
+  /** The feed at an address, and where it was left if it was there before; null when the address names none. */
+  open(path: string): { view: View; left: Pick<Kept, 'scroll' | 'focus'> | null } | null
+  /** Notes where the person was; false when the address names no feed. */
+  leave(path: string): boolean
+  forget(): void
+}
+
+export function keepFeeds(app: App): KeptFeeds {
+  const feeds = new Map<string, Kept>()
+  let followedAt = Number.NEGATIVE_INFINITY
+  app.news.on('followed', () => {
+    followedAt = Date.now()
+  })
+  function discard(path: string): void {
+    feeds.get(path)?.view.close()
+    feeds.delete(path)
+  }
+  /** Of people followed since it was opened it may know nothing: it is read anew. */
+  const isStale = (path: string, { openedAt }: Kept) =>
+    path === '/following' && openedAt < followedAt + FOLLOW_SETTLES_MS
+
+  return {
+    open(path) {
+      const mode = FEEDS[path]
+      if (mode === undefined) return null
+      const kept = feeds.get(path)
+      if (kept !== undefined && !isStale(path, kept)) return { view: kept.view, left: kept }
+      discard(path)
+      const view = feedView(app, mode)
+      feeds.set(path, { view, scroll: 0, focus: null, openedAt: Date.now() })
+      return { view, left: null }
+    },
+    leave(path) {
+      const kept = feeds.get(path)
+      if (kept === undefined) return false
+      Object.assign(kept, { scroll: window.scrollY, focus: document.activeElement })
+      kept.view.pause?.()
+      return true
+    },
+    forget() {
+      for (const path of [...feeds.keys()]) discard(path)
+    },
+  }
+}
