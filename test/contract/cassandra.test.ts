@@ -95,6 +95,52 @@ if (given === null) {
       expect((await plain.count(post)).likes).toBe(1)
     })
 
+    test('one’s own write is known again after its answer was lost, and is told from a twin’s', async () => {
+      const [post, user] = [newId(), newId()]
+      const deaf: CassandraSession = { ...direct, decide: (...call) => direct.decide(...call).then(() => 'unknown') }
+      const like = () => set(storeOn(deaf), post, user, 'liked', 1_000)
+      const outcomes = await Promise.all([like(), like(), like()])
+      expect(outcomes.filter(({ changed }) => changed)).toHaveLength(1)
+      expect((await storeOn(direct).count(post)).likes).toBe(1)
+      const id = newId()
+      const comment = { postId: post, commentId: id, parentId: null, userId: user, body: 'hi', createdMs: 1 }
+      expect(await storeOn(deaf).addComment(comment)).toMatchObject({ added: true })
+      expect(await storeOn(deaf).removeComment(post, id)).toEqual({ changed: true })
+      expect(await storeOn(deaf).share({ postId: post, userId: user, at: 1_000 })).toEqual({ added: true, at: 1_000 })
+      expect(await storeOn(direct).count(post)).toEqual({ likes: 1, comments: 0 })
+    })
+
+    test('a like that is slow to reach the post is not brought back after its removal', async () => {
+      const [post, user] = [newId(), newId()]
+      const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+      const slow: CassandraSession = {
+        ...direct,
+        write: async (query, params) => {
+          if (query.startsWith('INSERT INTO likes ')) await gate
+          await direct.write(query, params)
+        },
+      }
+      const liking = set(storeOn(slow), post, user, 'liked', 1_000)
+      const store = storeOn(direct)
+      await eventually(async () => (await store.likeOf(post, user)) !== null)
+      expect(await set(store, post, user, 'unliked', 2_000)).toMatchObject({ changed: true })
+      open()
+      expect(await liking).toMatchObject({ changed: true })
+      expect((await store.count(post)).likes).toBe(0)
+      expect(await store.likers(post, 10, null)).toEqual([])
+    })
+
+    test('a removal that was cut off is finished before the person’s row forgets where the like lay', async () => {
+      const [post, user] = [newId(), newId()]
+      const store = storeOn(direct)
+      await set(store, post, user, 'liked', 1_000)
+      const dying: CassandraSession = { ...direct, write: () => Promise.reject(new Error('killed')) }
+      await expect(set(storeOn(dying), post, user, 'unliked', 2_000)).rejects.toThrow('killed')
+      expect(await set(store, post, user, 'liked', 3_000)).toMatchObject({ changed: true })
+      expect(await store.likers(post, 10, null)).toEqual([{ userId: user, at: 3_000 }])
+      expect((await store.count(post)).likes).toBe(1)
+    })
+
     test('while nothing gets through, calls fail as away; afterwards all goes on', async () => {
       const [post, user] = [newId(), newId()]
       line.cut()
