@@ -17,21 +17,32 @@ export interface AuthorList {
   entries: Entry[]
 }
 
+/** Lists are trimmed now and then: up to twice their length is looked through for the mark. */
+const asked = (policy: Pick<FanoutPolicy, 'authorLength'>) => policy.authorLength * 2 + 1
+
 export const readAuthorList = (author: Id, policy: Pick<FanoutPolicy, 'authorLength'>): Command => [
   'ZRANGE',
   keys.author(author),
   0,
-  policy.authorLength * 2,
+  asked(policy) - 1,
   'REV',
   'WITHSCORES',
 ]
 
-/** Null when unknown. */
-export function parseAuthorList(author: Id, reply: Reply | undefined): AuthorList | null {
+/**
+ * Null when unknown. The mark sorts before the posts of its own millisecond: a reply that was cut there may lack some, so
+ * the list is whole from the next millisecond on.
+ */
+export function parseAuthorList(
+  author: Id,
+  reply: Reply | undefined,
+  policy: Pick<FanoutPolicy, 'authorLength'>,
+): AuthorList | null {
   const pairs = scored(reply)
   const mark = pairs.find(([member]) => member === MARK)
   if (mark === undefined) return null
-  const floor = mark[1]
+  const lowest = pairs.at(-1)?.[1] ?? 0
+  const floor = pairs.length === asked(policy) && lowest === mark[1] ? lowest + 1 : mark[1]
   const entries = pairs.filter(([id, ms]) => id !== MARK && ms >= floor).map(([id, ms]) => ({ id, ms }))
   return { author, floor, entries }
 }

@@ -144,7 +144,7 @@ async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<Author
   const replies = await ports.redis.pipeline(missing.map((author) => readAuthorList(author, ports.fanout)))
   const unmarked: Id[] = []
   missing.forEach((author, i) => {
-    const list = parseAuthorList(author, replies[i])
+    const list = parseAuthorList(author, replies[i], ports.fanout)
     if (list === null) unmarked.push(author)
     else lists.set(author, list)
   })
