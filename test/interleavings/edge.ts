@@ -1,6 +1,8 @@
 /** The edge: its own feed requests (workers/api/feed), over a Redis and a database whose every call is a step. */
 import { DEFAULT_MODEL } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
+import { keys } from '#core/keys.ts'
+import { strings } from '#core/redis.ts'
 import { FeedIsolate } from '../../workers/api/feed/isolate.ts'
 import type { FeedPorts } from '../../workers/api/feed/ports.ts'
 import { type FeedQuery, serveFeed } from '../../workers/api/feed/serve.ts'
@@ -10,7 +12,7 @@ import type { Stage } from './stage.ts'
 export interface ShownPost {
   id: Id
   author: Id
-  /** Merged from a celebrity's list. */
+  /** Merged from the list of a celebrity whom the reader's set names: it stays, also before fan-out is through. */
   merged: boolean
 }
 
@@ -51,8 +53,11 @@ export class Edge {
     // A second has passed since its last request: the delta is due.
     isolate.readsFailed(true, false)
     const { items, cursor } = await serveFeed(query, this.#ports(isolate))
+    const celebrities = strings(this.#stage.peek(['SMEMBERS', keys.celebs(query.user)]))
     const shown = items.map(({ post, candidate }) => ({
-      ...{ id: post.id, author: post.authorId, merged: candidate.reason === 'celebrity' },
+      id: post.id,
+      author: post.authorId,
+      merged: candidate.reason === 'celebrity' && celebrities.includes(post.authorId),
     }))
     return { shown, cursor }
   }

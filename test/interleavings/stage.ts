@@ -2,7 +2,7 @@
 import { type EventData, type EventType, makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import type { Clock, Id } from '#core/ids.ts'
-import type { RedisPort } from '#core/redis.ts'
+import type { Command, RedisPort, Reply } from '#core/redis.ts'
 import type { Cast } from './cast.ts'
 import type { Expectations } from './expectations.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -17,6 +17,8 @@ export interface Stage {
   readonly policy: FanoutPolicy
   readonly cast: Cast
   readonly clock: Clock
+  /** Looks into Redis without taking part. */
+  peek(command: Command): Reply
   /** Lets time pass at once. */
   pass(ms: number): void
   /** Whether this rule is taken out. */

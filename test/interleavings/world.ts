@@ -59,6 +59,7 @@ export class World {
     return {
       ...{ scheduler, cast, expectations: new Expectations() },
       clock: () => clock.now,
+      peek: redis.execute,
       pass: (ms) => {
         clock.now += ms
       },
