@@ -1,0 +1,94 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { feedPost, pageTag, presentPage } from './index.ts'
+import { at, item, NOW, reasons, viewer } from './testing.ts'
+
+test('a page is JSON that says what was put in, whatever people write', () => {
+  const text = fc.string({ unit: 'grapheme' })
+  fc.assert(
+    fc.property(
+      text,
+      fc.array(text, { maxLength: 3 }),
+      fc.nat(),
+      fc.boolean(),
+      fc.constantFrom(...reasons),
+      (caption, hashtags, likes, liked, reason) => {
+        const record = { id: at(0), userId: '9', caption, media: [], hashtags, version: 1, awaitsMedia: false }
+        const author = { id: '9', username: 'ada', displayName: caption, avatar: null, isPrivate: false }
+        const made = feedPost(record, author, { likes, comments: 2 }, '')
+        const one = { candidate: { id: at(0), reason, relevance: 0 }, post: made }
+        const page = JSON.parse(presentPage([one, one], viewer({ liked: new Set(liked ? [at(0)] : []) }), 'abc'))
+        expect(page.cursor).toBe('abc')
+        expect(page.items[1]).toEqual({
+          id: at(0),
+          author: { id: '9', username: 'ada', displayName: caption, avatar: null },
+          caption,
+          hashtags,
+          media: [],
+          createdAt: new Date(NOW).toISOString(),
+          likeCount: likes,
+          commentCount: 2,
+          liked,
+          reason,
+          why: expect.any(String),
+        })
+      },
+    ),
+  )
+  expect(JSON.parse(presentPage([], viewer(), null))).toEqual({ items: [], cursor: null })
+})
+
+test('the tag moves with the viewer, the posts, their order, counts, likes and reasons', () => {
+  const [a, b] = [item({ id: at(0) }), item({ id: at(1) })]
+  const tags = [
+    pageTag([a, b], viewer()),
+    pageTag([b, a], viewer()),
+    pageTag([a], viewer()),
+    pageTag([a, b], viewer({ id: '2' })),
+    pageTag([a, b], viewer({ liked: new Set([at(1)]) })),
+    pageTag([a, item({ id: at(1), counts: { likes: 1, comments: 0 } })], viewer()),
+    pageTag([a, item({ id: at(1) }, 'celebrity')], viewer()),
+  ]
+  expect(new Set(tags).size).toBe(tags.length)
+  expect(pageTag([a, b], viewer())).toBe(tags[0])
+})
+
+test('private pictures are signed in every size, anew when the hour is over, and the tag knows', () => {
+  const media = (key: string) => ({
+    mediaId: '5',
+    type: 'image' as const,
+    key,
+    width: 4,
+    height: 3,
+    alt: '',
+    blur: null,
+  })
+  const keys = ['private/5/ab.jpg', 'media/6/cd.jpg'] as const
+  const caption = `look at ${keys[0]}`
+  const record = {
+    id: at(0),
+    userId: '9',
+    caption,
+    media: keys.map(media),
+    hashtags: [],
+    version: 1,
+    awaitsMedia: false,
+  }
+  const author = { id: '9', username: 'ada', displayName: '', avatar: 'media/1/a.jpg', isPrivate: true }
+  const made = feedPost(record, author, { likes: 0, comments: 0 }, 'https://img.test')
+  expect([made.privateKeys, made.signedUntil]).toEqual([[keys[0]], 0])
+  const one = { candidate: { id: at(0), reason: 'follow' as const, relevance: 0 }, post: made }
+  const tags = [7_200, 10_800].map((expires) => {
+    made.sign(new Map([[keys[0], `s=x&exp=${expires}`]]), expires)
+    const [shown] = JSON.parse(presentPage([one], viewer(), null)).items
+    expect(shown.media[0].urls.thumb).toBe(`https://img.test/img/thumb/${keys[0]}?s=x&exp=${expires}`)
+    expect(Object.values(shown.media[0].urls)).toEqual(expect.arrayContaining([expect.stringContaining('/large/')]))
+    for (const url of Object.values<string>(shown.media[0].urls)) expect(url).toMatch(new RegExp(`exp=${expires}$`))
+    expect(shown.media[1].urls.medium).toBe(`https://img.test/img/medium/${keys[1]}`)
+    expect(shown.caption).toBe(caption)
+    expect(shown.author.avatar).toBe('https://img.test/img/thumb/media/1/a.jpg')
+    expect(made.signedUntil).toBe(expires)
+    return pageTag([one], viewer())
+  })
+  expect(tags[0]).not.toBe(tags[1])
+})
