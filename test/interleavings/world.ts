@@ -2,6 +2,7 @@
  * One schedule: people post, follow, block and read while consumers fan out, crash and start over, in an interleaving
  * that a seed decides. What readers must see and must not see is kept beside it and compared at every page.
  */
+import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import { compareIds, type Id } from '#core/ids.ts'
 import { withoutRule } from './broken.ts'
 import { CASTS, type Cast, type CastName, SMALL_POLICY } from './cast.ts'
@@ -26,6 +27,7 @@ export interface WorldOptions {
   clock: { now: number }
   /** One after the other, by the seed, unless said. */
   cast?: CastName
+  policy?: Partial<FanoutPolicy>
   /** A rule to take out. */
   without?: string
 }
@@ -55,7 +57,7 @@ export class World {
     const { seed, redis, truth, clock, without = '' } = this.#options
     const cast: Cast = CASTS[this.#options.cast ?? NAMES[seed % NAMES.length]!]
     const scheduler = new Scheduler(seeded(seed), cast.longestStall)
-    const policy = { ...SMALL_POLICY, ...cast.policy }
+    const policy = { ...SMALL_POLICY, ...cast.policy, ...this.#options.policy }
     return {
       ...{ scheduler, cast, expectations: new Expectations() },
       clock: () => clock.now,
