@@ -100,6 +100,18 @@ export const originApi = {
     input: z.object({ postId: idSchema, parentId: idSchema.nullable(), ...page }),
     output: z.object({ items: z.array(comment), cursor: z.string().nullable() }),
   },
+  'engagement.editComment': {
+    input: z.object({
+      commentId: idSchema,
+      postId: idSchema,
+      authorId: idSchema,
+      userId: idSchema,
+      body: z.string().min(1).max(2200),
+      /** Of two edits the later one stands, whichever comes first. */
+      at: z.number().int(),
+    }),
+    output: comment,
+  },
   'engagement.deleteComment': {
     input: z.object({ postId: idSchema, commentId: idSchema, userId: idSchema, postAuthorId: idSchema }),
     output: z.object({}),
@@ -210,6 +222,7 @@ export const deferredWrite = z.discriminatedUnion('kind', [
       'engagement.unlike',
       'engagement.comment',
       'engagement.share',
+      'engagement.editComment',
       'engagement.deleteComment',
     ]),
     input: z.record(z.string(), z.unknown()),

@@ -41,6 +41,28 @@ test('comments count while they stand', async () => {
   expect(await list(null)).toMatchObject({ items: [{ commentId: top }], cursor: null })
 })
 
+test('an edit is another version of the comment, whose event says so once', async () => {
+  const { post, author } = await stage.begin()
+  const [commentId, userId] = [newId(), newId()]
+  const comment = { postId: post, commentId, userId, authorId: author }
+  await stage.engagement.handlers['engagement.comment']!({ ...comment, parentId: null, body: 'hi' }, context)
+  const edit = (over: { userId?: Id; at?: number; body?: string } = {}) =>
+    stage.engagement.handlers['engagement.editComment']!({ ...comment, body: 'hello', at: stage.now, ...over }, context)
+  expect(await edit()).toMatchObject({ body: 'hello', editedMs: stage.now })
+  await edit()
+  expect(await edit({ at: stage.now - 1, body: 'late' })).toMatchObject({ body: 'hello' })
+  const sent = await stage.pool.query(
+    "select distinct value ->> 'id' as id from log_messages where topic = 'post.commented' and key = $1 order by 1",
+    [post],
+  )
+  expect(sent.rows.map(({ id }) => id)).toEqual([`comment:${commentId}`, `comment:${commentId}:2`])
+  await expect(edit({ userId: newId() })).rejects.toMatchObject({ status: 403 })
+  await expect(edit({ at: stage.now + 3_600_000 })).rejects.toMatchObject({ status: 400 })
+  await stage.engagement.handlers['engagement.deleteComment']!({ ...comment, postAuthorId: author }, context)
+  await expect(edit({ at: stage.now + 1 })).rejects.toMatchObject({ status: 404 })
+  expect(await stage.one(['GET', keys.commentShard(post, 0)])).toBe('0')
+})
+
 test('a page of likers hands out a cursor for exactly the rest', async () => {
   const { post, author } = await stage.begin()
   const users = []

@@ -36,14 +36,16 @@ export function likeEvent(like: { postId: Id; userId: Id; authorId: Id }, row: L
 }
 
 export function commentEvent(comment: StoredComment, authorId: Id, origin: Origin) {
-  const { postId, commentId, userId, parentId } = comment
-  const data = { postId, commentId, userId, authorId, parentId, version: 1 }
-  return event({ id: `comment:${commentId}`, type: 'post.commented', actor: userId, postId, data }, origin)
+  const { postId, commentId, userId, parentId, version } = comment
+  const data = { postId, commentId, userId, authorId, parentId, version }
+  // An edit is another version of the same fact.
+  const id = version === 1 ? `comment:${commentId}` : `comment:${commentId}:${version}`
+  return event({ id, type: 'post.commented', actor: userId, postId, data }, origin)
 }
 
 export function commentDeletedEvent(comment: StoredComment, actor: Id, origin: Origin) {
   const { postId, commentId, userId } = comment
-  const data = { postId, commentId, userId, version: 2 }
+  const data = { postId, commentId, userId, version: comment.deleted ? comment.version : comment.version + 1 }
   return event({ id: `comment-deleted:${commentId}`, type: 'comment.deleted', actor, postId, data }, origin)
 }
 

@@ -114,6 +114,7 @@ function handlersOf(service: EngagementService, onReader: (userId: Id) => void):
     },
     'engagement.comment': (input, { traceparent }) => service.comment(input, traceparent),
     'engagement.comments': (input) => service.comments(input),
+    'engagement.editComment': (input, { traceparent }) => service.editComment(input, traceparent),
     'engagement.deleteComment': async (input, { traceparent }) => {
       await service.deleteComment(input, traceparent)
       return {}

@@ -45,8 +45,20 @@ export function engagementService(parts: EngagementParts) {
     await unlessAway(redis.pipeline([markDirty(postId, clock())]))
   }
 
+  const notAhead = (ms: number) => {
+    if (ms > clock() + MAX_AHEAD_MS) throw problems.badRequest('The instant of this has not come yet.')
+  }
+  /** The comment that a person means by an id: it may be one that was promised and is kept under another. */
+  const commentOf = async (postId: Id, commentId: Id, userId: Id): Promise<StoredComment> => {
+    const named = await store.comment(postId, commentId)
+    const promised = named?.userId === userId ? null : await aliases.find({ postId, userId, aliasId: commentId })
+    const comment = promised === null ? named : await store.comment(postId, promised)
+    if (comment === null) throw problems.notFound('comment')
+    return comment
+  }
+
   const setLike = async (like: Like, state: LikeState['state'], traceparent: string | null) => {
-    if (like.at > clock() + MAX_AHEAD_MS) throw problems.badRequest('The instant of this like has not come yet.')
+    notAhead(like.at)
     const { postId, userId, at } = like
     const write = { postId, userId, state, at, version: likeVersion(at, state) }
     const [row] = await Promise.all([store.setLike(write), mark(postId)])
@@ -82,6 +94,7 @@ export function engagementService(parts: EngagementParts) {
 
     async comment(input: HandlerInput<'engagement.comment'>, traceparent: string | null): Promise<StoredComment> {
       const { postId, commentId, userId, authorId, body } = input
+      notAhead(idMs(commentId))
       const parentId = await topOf(parts, postId, userId, input.parentId)
       const write = { postId, commentId, parentId, userId, body, createdMs: idMs(commentId) }
       const [{ added, comment }] = await Promise.all([store.addComment(write), mark(postId)])
@@ -102,12 +115,23 @@ export function engagementService(parts: EngagementParts) {
       return page(found, limit, ({ commentId }) => encodeCursor(kind, [commentId]))
     },
 
+    async editComment(
+      input: HandlerInput<'engagement.editComment'>,
+      traceparent: string | null,
+    ): Promise<StoredComment> {
+      const { postId, userId, authorId, body, at } = input
+      notAhead(at)
+      const { commentId, userId: writer } = await commentOf(postId, input.commentId, userId)
+      if (userId !== writer) throw problems.forbidden('Only its author may edit a comment.')
+      const edited = await store.editComment({ postId, commentId, body, at })
+      if (edited === null || edited.comment.deleted) throw problems.notFound('comment')
+      await parts.publish([commentEvent(edited.comment, authorId, origin(traceparent))])
+      return edited.comment
+    },
+
     async deleteComment(input: HandlerInput<'engagement.deleteComment'>, traceparent: string | null): Promise<void> {
       const { postId, userId, postAuthorId } = input
-      const named = await store.comment(postId, input.commentId)
-      const promised = named?.userId === userId ? null : await aliases.find({ ...input, aliasId: input.commentId })
-      const comment = promised === null ? named : await store.comment(postId, promised)
-      if (comment === null) throw problems.notFound('comment')
+      const comment = await commentOf(postId, input.commentId, userId)
       const { commentId } = comment
       if (userId !== comment.userId && userId !== postAuthorId) {
         throw problems.forbidden('Only its author or the author of the post may delete a comment.')

@@ -15,14 +15,15 @@ const METHODS = [
   'engagement.unlike',
   'engagement.comment',
   'engagement.share',
+  'engagement.editComment',
   'engagement.deleteComment',
 ] as const satisfies readonly (DeferredWrite['kind'] & OriginMethod)[]
 
-/** Queues keep no order: a reply, or a deletion, may come before its comment. It waits, as for a store that is away. */
+const NEEDS_A_COMMENT = ['engagement.comment', 'engagement.editComment', 'engagement.deleteComment']
+
+/** Queues keep no order: a reply, an edit or a deletion may come before its comment. It waits, as for a store away. */
 const mayArriveLater = (kind: string, error: unknown) =>
-  (kind === 'engagement.comment' || kind === 'engagement.deleteComment') &&
-  error instanceof Problem &&
-  error.status === 404
+  NEEDS_A_COMMENT.includes(kind) && error instanceof Problem && error.status === 404
 
 /** Deferred writes that are calls of an origin method, made late: the method's own handler applies them. */
 export function deferredFromMethods(methods: OriginHandlers): DeferredHandlers {

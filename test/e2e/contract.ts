@@ -23,7 +23,10 @@ export function contract(on: () => Stage): void {
     await untilFeedHas(reader, post)
     await checked('createPost', '/v1/posts', { caption: 'mine' })
     await checked('likePost', `/v1/posts/${post.id}/like`)
-    await checked('createComment', `/v1/posts/${post.id}/comments`, { body: 'well said' })
+    const comment = await checked<{ id: string }>('createComment', `/v1/posts/${post.id}/comments`, {
+      body: 'well said',
+    })
+    await checked('editComment', `/v1/posts/${post.id}/comments/${comment.id}`, { body: 'well said!' })
     for (const mode of ['ranked', 'following']) await checked('getFeed', `/v1/feed?limit=1&mode=${mode}`)
     await checked('getPost', `/v1/posts/${post.id}`)
     await checked('listComments', `/v1/posts/${post.id}/comments`)

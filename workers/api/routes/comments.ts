@@ -1,8 +1,8 @@
 /** Comments and replies. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { idShard } from '#core/ids.ts'
+import { type Id, idShard } from '#core/ids.ts'
 import type { OriginOutput } from '#core/origin-api.ts'
-import { type App, requireViewer } from '../context.ts'
+import { type App, type AppContext, requireViewer } from '../context.ts'
 import { authorOfVisible } from '../data/standing.ts'
 import { once } from '../middleware/idempotency.ts'
 import type { PersonJson } from '../present/people.ts'
@@ -24,8 +24,10 @@ import {
   signedIn,
 } from './schemas.ts'
 
+const text = z.string().trim().min(1).max(2_200)
+export const EditedComment = z.strictObject({ body: text })
 export const NewComment = z.strictObject({
-  body: z.string().trim().min(1).max(2_200),
+  body: text,
   parentId: id.nullable().default(null).openapi({ description: 'The comment that this one replies to.' }),
 })
 export const Comment = z
@@ -61,6 +63,19 @@ const create = createRoute({
     201: json(Comment, 'The comment.'),
     202: json(Accepted, 'Kept in the queue under its final id.'),
     ...refusals(401, 404, 422),
+  },
+})
+const edit = createRoute({
+  operationId: 'editComment',
+  method: 'patch',
+  path: '/v1/posts/{id}/comments/{cid}',
+  tags: ['engagement'],
+  security: signedIn,
+  request: { params: z.strictObject({ id, cid: id }), body: body(EditedComment) },
+  responses: {
+    200: json(Comment, 'The comment as it stands now.'),
+    202: json(Accepted, 'Kept in the queue.'),
+    ...refusals(401, 403, 404),
   },
 })
 const remove = createRoute({
@@ -126,8 +141,7 @@ export function registerComments(app: App): void {
         const input = { commentId, postId, authorId, userId, ...comment }
         const effect = async () => {
           const stored = await services.origin.call('engagement.comment', input, c.get('trace'))
-          const author = (await peopleOf(c, [userId], userId)).get(userId)
-          return present(stored, author ?? { id: userId, username: '', displayName: '', avatar: null })
+          return present(stored, await writerOf(c, userId))
         }
         return deferWhenAway(c, 'engagement.comment', input, effect, { status: 201, key })
       },
@@ -135,7 +149,29 @@ export function registerComments(app: App): void {
     return c.json(answer.body as z.output<typeof Comment>, answer.status as 201)
   })
 
+  registerCommentEdits(app)
   registerCommentRemoval(app)
+}
+
+function registerCommentEdits(app: App): void {
+  app.openapi(edit, async (c) => {
+    const { userId } = requireViewer(c)
+    const { id: postId, cid: commentId } = c.req.valid('param')
+    const services = c.get('services')
+    const authorId = await authorOfVisible(services, postId, userId)
+    const input = { postId, commentId, authorId, userId, ...c.req.valid('json'), at: services.clock() }
+    const answer = await deferWhenAway(c, 'engagement.editComment', input, async () => {
+      const stored = await services.origin.call('engagement.editComment', input, c.get('trace'))
+      return present(stored, await writerOf(c, userId))
+    })
+    return c.json(answer.body as z.output<typeof Comment>, answer.status as 200)
+  })
+}
+
+/** A writer who has just gone has no name any more; what they wrote has. */
+async function writerOf(c: AppContext, userId: Id): Promise<PersonJson> {
+  const people = await peopleOf(c, [userId], userId)
+  return people.get(userId) ?? { id: userId, username: '', displayName: '', avatar: null }
 }
 
 function registerCommentRemoval(app: App): void {

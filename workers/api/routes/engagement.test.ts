@@ -153,6 +153,32 @@ describe('comments', () => {
     expect((await call(verb, { token: ann.token })).status).toBe(204)
   })
 
+  it('are edited by their author, by nobody else, and not once deleted', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const id = await publish(ann)
+    const { body } = await comment(bob.token, id, { body: 'frist' })
+    const path = `/v1/posts/${id}/comments/${body.id}`
+    const edit = (token: string, text: string, more = {}) =>
+      call(`PATCH ${path}`, { token, body: { body: text }, ...more })
+    expect(await edit(bob.token, ' first ')).toMatchObject({
+      status: 200,
+      body: { id: body.id, body: 'first', author: { id: bob.id }, editedAt: expect.any(String) },
+    })
+    const seen = await call<Page<CommentAnswer>>(`GET /v1/posts/${id}/comments`)
+    expect(seen.body.items).toMatchObject([{ body: 'first', editedAt: expect.any(String) }])
+    expect((await edit(ann.token, 'mine')).status).toBe(403)
+    expect((await edit(bob.token, '   ')).status).toBe(400)
+    expect((await call(`PATCH ${path}`, { body: { body: 'x' } })).status).toBe(401)
+    const { queue, messages } = keptQueue()
+    const later = await edit(bob.token, 'later', { env: { ...away.origin, DEFERRED_WRITES: queue } })
+    expect(later).toMatchObject({ status: 202, body: { id: body.id } })
+    expect(messages).toMatchObject([
+      { kind: 'engagement.editComment', input: { body: 'later', at: expect.any(Number) } },
+    ])
+    await call(`DELETE ${path}`, { token: bob.token })
+    expect((await edit(bob.token, 'risen')).status).toBe(404)
+  })
+
   it('of people whom the viewer has blocked are not listed', async () => {
     const [ann, bob, eve] = [await person(), await person(), await person()]
     const id = await publish(ann)

@@ -153,6 +153,7 @@ type Deferrable =
   | 'engagement.unlike'
   | 'engagement.comment'
   | 'engagement.share'
+  | 'engagement.editComment'
   | 'engagement.deleteComment'
 
 /**
