@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { firstIdAt, type Id, type IdFactory } from '#core/ids.ts'
-import type { DeferredWrite } from '#core/origin-api.ts'
+import { type DeferredWrite, originApi } from '#core/origin-api.ts'
 import { problems } from '#core/problem.ts'
 import { settleIdempotent } from '#drizzle/queries/idempotency.ts'
 import { startDatabase, type TestDatabase } from '../../test/contract/engines.ts'
@@ -30,7 +30,7 @@ const drain = (write: DeferredWrite) =>
     database: postgres.database,
     ids,
     async apply(comment) {
-      const { commentId, userId } = (comment as { input: { commentId: Id; userId: Id } }).input
+      const { commentId, userId } = originApi['engagement.comment'].input.parse('input' in comment && comment.input)
       if ((kept.get(commentId) ?? userId) !== userId) throw problems.conflict('id-taken', 'taken')
       kept.set(commentId, userId)
     },

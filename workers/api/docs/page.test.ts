@@ -12,7 +12,7 @@ describe('GET /docs', () => {
   it('may run its own script and style, and nothing else', async () => {
     const { headers, body } = await call<string>('GET /docs')
     const policy = headers.get('content-security-policy') ?? ''
-    const [script = '', style = ''] = [/<script[^>]*>([^]*?)<\/script>/, /<style>([^]*?)<\/style>/].map(
+    const [script = '', style = ''] = [/<script[^>]*>([\s\S]*?)<\/script>/, /<style>([\s\S]*?)<\/style>/].map(
       (part) => part.exec(body)?.[1],
     )
     expect(policy).toContain(`script-src ${await sha256Of(script)};`)
