@@ -4,7 +4,7 @@ import { eventually } from '../../test/contract/engines.ts'
 import { putInPlace } from './place.ts'
 import { postgresMedia, postgresMediaJobs } from './postgres.ts'
 import { jpeg, newId, openStage, type Stage, sha256Of } from './testing.ts'
-import { workOnce } from './worker.ts'
+import { MEDIA_JOBS, workOnce } from './worker.ts'
 
 let stage: Stage
 beforeAll(async () => {
@@ -182,6 +182,56 @@ test('a worker whose original is moved under it loses its job, and leaves no var
   })
   expect(await workOnce(slow)).toBe('lost')
   expect(await stage.get(media.mediaId)).toMatchObject({ state: 'ready', key: expect.stringMatching(/^private/) })
+  expect((await stage.objectsOf(media.mediaId)).every(isPrivateKey)).toBe(true)
+})
+
+test('who cleans up leaves the copies of a move that is about to be switched to', async () => {
+  await stage.account(false)
+  const media = await postWithPicture()
+  await change(true)
+  await stage.account(false)
+  const store = postgresMedia(stage.database)
+  const slow = stage.worker('slow', {
+    store: {
+      ...store,
+      move: async (...args) => {
+        await stage.account(true)
+        await putInPlace(media.mediaId, stage.worker('cleaner'))
+        await stage.account(false)
+        return store.move(...args)
+      },
+    },
+  })
+  await putInPlace(media.mediaId, slow)
+  const { key } = await stage.get(media.mediaId)
+  expect(isPrivateKey(key)).toBe(false)
+  expect(sha256Of(await bytesAt(key))).toBe(sha256Of(await jpeg()))
+})
+
+test('variants are written down only beside the original that they were made of', async () => {
+  await stage.account(false)
+  const media = await stage.upload(await jpeg())
+  await jobs().add(media.mediaId, stage.now)
+  let moved = false
+  const slow = stage.worker('slow', {
+    objects: {
+      ...stage.objects,
+      put: async (...args) => {
+        // Another whose lease had run out, but who did not know.
+        if (!moved) {
+          moved = true
+          await stage.account(true)
+          await putInPlace(media.mediaId, stage.worker('stray'))
+        }
+        return stage.objects.put(...args)
+      },
+    },
+  })
+  expect(await workOnce(slow)).toBe('lost')
+  stage.now += MEDIA_JOBS.leaseMs
+  expect(await workOnce(stage.worker('next'))).toBe('done')
+  const row = (await stage.pool.query('select variants from media where media_id = $1', [media.mediaId])).rows[0]
+  for (const { key } of row.variants) expect(await stage.objects.head(key), key).toBeDefined()
   expect((await stage.objectsOf(media.mediaId)).every(isPrivateKey)).toBe(true)
 })
 
