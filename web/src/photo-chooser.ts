@@ -27,11 +27,12 @@ export interface PhotoChooser {
 export function photoChooser(onChosen: (file: File | null, refusal: string | null) => void): PhotoChooser {
   const preview = h('img', { class: 'preview', alt: '' })
   const name = h('span', { class: 'file-name' })
+  const size = h('span', { class: 'file-size' })
   const chosen = h(
     'span',
     { class: 'chosen-photo', hidden: true },
     preview,
-    h('span', { class: 'file' }, name, h('span', { class: 'plain' }, 'Choose another')),
+    h('span', { class: 'file' }, name, size, h('span', { class: 'plain' }, 'Choose another')),
   )
   const empty = h(
     'span',
@@ -56,8 +57,10 @@ export function photoChooser(onChosen: (file: File | null, refusal: string | nul
     }
     URL.revokeObjectURL(preview.src)
     preview.src = URL.createObjectURL(file)
-    name.textContent = `${file.name} · ${sizeOf(file.size)}`
+    name.textContent = file.name
+    size.textContent = sizeOf(file.size)
     name.title = file.name
+    element.classList.add('chosen')
     chosen.hidden = false
     empty.hidden = true
     onChosen(file, null)
