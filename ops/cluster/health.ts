@@ -85,6 +85,9 @@ async function probeElasticsearch(server: Server): Promise<Health> {
   return { version: version.number, role: `node, ${status}` }
 }
 
+/** What INFO calls them, and what we do. */
+const VALKEY_ROLES: Readonly<Record<string, string>> = { master: 'master', slave: 'replica' }
+
 async function probeValkey(server: Server): Promise<Health> {
   const client = new Redis({
     host: HOST,
@@ -100,7 +103,10 @@ async function probeValkey(server: Server): Promise<Health> {
     const info = await client.info()
     const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
     if (field('loading') === '1') throw new Error('it is still reading its data')
-    return { version: field('valkey_version'), role: field('cluster_enabled') === '1' ? field('role') : 'alone' }
+    return {
+      version: field('valkey_version'),
+      role: field('cluster_enabled') === '1' ? (VALKEY_ROLES[field('role')] ?? '') : 'alone',
+    }
   } finally {
     client.disconnect()
   }

@@ -90,16 +90,17 @@ export async function runningOf(way: Way, servers: readonly Server[]): Promise<r
 
 /** Stops servers, the followed before the followers, so that these get the last of what was written. */
 export async function bringDown(way: Way, servers: readonly Server[], tell: Tell, signal?: 'SIGKILL'): Promise<void> {
-  for (const stage of stagesOf(servers)) {
-    await Promise.all(
-      stage.map(async (server) => {
-        const began = performance.now()
-        const outcome = await way.stop(server, signal)
-        const seconds = ((performance.now() - began) / 1_000).toFixed(1)
-        tell(server, outcome === 'was not running' ? outcome : `${outcome} after ${seconds} s`)
-      }),
-    )
+  const stop = async (server: Server) => {
+    const began = performance.now()
+    const outcome = await way.stop(server, signal)
+    const seconds = ((performance.now() - began) / 1_000).toFixed(1)
+    tell(server, outcome === 'was not running' ? outcome : `${outcome} after ${seconds} s`)
   }
+  await Promise.all(
+    KINDS.map(async (kind) => {
+      for (const stage of stagesOf(servers.filter((server) => server.kind === kind))) await Promise.all(stage.map(stop))
+    }),
+  )
 }
 
 export interface StatusLine {

@@ -96,7 +96,7 @@ export async function stopIn(
   const isGone = () => identityOf(pid) !== identity
   send(pid, signal)
   for (let waited = 0; !isGone() && waited < patienceMs; waited += 50) await delay(50)
-  const outcome = isGone() ? 'stopped' : 'killed'
+  const outcome = isGone() && signal !== 'SIGKILL' ? 'stopped' : 'killed'
   if (!isGone()) send(pid, 'SIGKILL')
   for (let waited = 0; !isGone() && waited < 10_000; waited += 50) await delay(50)
   rmSync(runFile(home), { force: true })
