@@ -8,7 +8,6 @@ const isScript = (command: Command, text: string) => command[0] === 'EVAL' && St
 const CLOSE = "redis.call('ZSCORE', KEYS[1], ARGV[1])"
 const TRIM = 'ZREMRANGEBYSCORE'
 const REFLECT = "ARGV[3] == '0'"
-const UNITE = 'made < tonumber(ARGV[3])'
 const REPLACE_SET = "redis.call('DEL', KEYS[1])"
 const isPush = ([name, key, score, member]: Command) =>
   name === 'ZADD' && String(key).startsWith('timeline:') && typeof score === 'number' && /^\d/.test(String(member))
@@ -43,9 +42,6 @@ export function withoutRule(rule: string, redis: DirectRedis): Rewrite {
       isRead(command, 'SMEMBERS', 'hidden:') ? [sentinelIfAbsent(command)] : [command],
     // 6: every celebrity's list is taken for whole.
     'page-floor': (command) => (isRead(command, 'ZRANGE', 'author:') ? [floorless(command)] : [command]),
-    // 4: of two rebuilds of a reader's celebrities the later to write wins, whatever it has read.
-    'celebrities-unite': (command) =>
-      isScript(command, UNITE) ? [command.with(1, String(command[1]).replace(UNITE, 'true'))] : [command],
     // 5: an unfollow hides nobody.
     'unfollow-hides': (command) =>
       command.some((arg) => String(arg).startsWith('u:')) ? [['EVAL', 'return 1', 0]] : [command],

@@ -7,14 +7,8 @@ import { FeedIsolate } from '../../workers/api/feed/isolate.ts'
 import type { FeedPorts } from '../../workers/api/feed/ports.ts'
 import { type FeedQuery, serveFeed } from '../../workers/api/feed/serve.ts'
 import { SMALL_FEED } from './cast.ts'
+import type { ShownPost } from './expectations.ts'
 import type { Stage } from './stage.ts'
-
-export interface ShownPost {
-  id: Id
-  author: Id
-  /** Merged from the list of a celebrity whom the reader's set names: it stays, also before fan-out is through. */
-  merged: boolean
-}
 
 export interface Walk {
   /** Serves one page. Answers what it shows and the cursor of the next. */

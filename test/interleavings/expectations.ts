@@ -1,7 +1,13 @@
 /** What every reader must see and must not see, kept beside a schedule by those who act in it. */
 import { compareIds, type Id } from '#core/ids.ts'
-import type { ShownPost } from './edge.ts'
 import type { PairChange } from './truth.ts'
+
+export interface ShownPost {
+  id: Id
+  author: Id
+  /** Merged from the list of a celebrity whom the reader's set names: it stays, also before fan-out is through. */
+  merged: boolean
+}
 
 interface Post {
   author: Id
