@@ -26,7 +26,7 @@ const RULES: [rule: string, cast: CastName, from: number][] = [
   ['raise-after-inverse', 'secondThoughts', 840],
   ['inverse-before-backfill', 'farewells', 480],
   ['crossing-through-both', 'theLine', 0],
-  ['newest-mode-counts', 'flapping', 520],
+  ['newest-mode-counts', 'flapping', 1_490],
   ['registry-after-inverse', 'theLine', 40],
   ['descent-keeps-celebrities', 'flapping', 50],
   ['descent-restarts-rebuilds', 'theLine', 130],
