@@ -50,6 +50,8 @@ export const keys = {
   adsSlate: () => 'ads:slate',
   /** zset, score = ms of the last move: posts whose counts may differ from the store. Survives a kill of the counters' process. */
   dirtyCounts: () => 'counts:dirty',
+  /** set: posts whose counters are spread over all shards. */
+  spreadCounts: () => 'counts:spread',
   /** `<ms>:<run id>`, written every second: how far Redis remembers. */
   heartbeat: () => 'origin:heartbeat',
   /** string: who runs a job of which one at a time is enough. */

@@ -1,11 +1,13 @@
 /**
- * Counters in Redis: one shard a post for likes and one for comments, and the set of posts whose counts may differ from the
+ * Counters in Redis: one shard a quiet post for likes and one for comments, a hundred a hot one, and the set of posts whose counts may differ from the
  * store. A post enters that set beside the write to the store and again after it, and leaves it only once it has been
  * recounted, so that no kill, lost reply or repeated event leaves a count wrong for good.
  */
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
-import { type Command, RedisAwayError, type Reply } from '#core/redis.ts'
+import { type Command, integer, RedisAwayError, type RedisPort, type Reply } from '#core/redis.ts'
+import { type Counts, parseCounts, readCounts } from '#core/timeline/index.ts'
+import { SHARDS, type ShardPicker } from './counter-shards.ts'
 
 export interface CountMove {
   postId: Id
@@ -17,13 +19,72 @@ export interface CountMove {
 export const markDirty = (postId: Id, ms: number): Command => ['ZADD', keys.dirtyCounts(), 'GT', ms, postId]
 
 /** What a write that applied does to the counters. */
-export function moveCounts({ postId, likes, comments }: CountMove, ms: number): Command[] {
+export function moveCounts({ postId, likes, comments }: CountMove, ms: number, shards: ShardPicker): Command[] {
+  if (likes === 0 && comments === 0) return [markDirty(postId, ms)]
+  const { shard, announce } = shards.pick(postId)
   return [
-    ...(likes === 0 ? [] : [['INCRBY', keys.likeShard(postId, 0), likes] as const]),
-    ...(comments === 0 ? [] : [['INCRBY', keys.commentShard(postId, 0), comments] as const]),
+    ...(announce ? [['SADD', keys.spreadCounts(), postId] as const] : []),
+    ...(likes === 0 ? [] : [['INCRBY', keys.likeShard(postId, shard), likes] as const]),
+    ...(comments === 0 ? [] : [['INCRBY', keys.commentShard(postId, shard), comments] as const]),
     markDirty(postId, ms),
   ]
 }
+
+export interface CounterState {
+  /** Null: Redis knows no counter of this post. */
+  likes: number | null
+  comments: number | null
+  /** As they were rolled up last. */
+  former: Counts | null
+}
+
+/** The counters of posts, summed over their shards: one round trip to know which are spread, one for the counters. */
+export async function readCounters(redis: RedisPort, postIds: readonly Id[]): Promise<CounterState[]> {
+  if (postIds.length === 0) return []
+  const [flags] = await redis.pipeline([['SMISMEMBER', keys.spreadCounts(), ...postIds]])
+  const shardsOf = postIds.map((_, i) => (Array.isArray(flags) && flags[i] === 1 ? SHARDS.count : 1))
+  const replies = await redis.pipeline(
+    postIds.flatMap((postId, i) => [
+      ...shardKeys(keys.likeShard, postId, shardsOf[i]).map((key): Command => ['GET', key]),
+      ...shardKeys(keys.commentShard, postId, shardsOf[i]).map((key): Command => ['GET', key]),
+      readCounts(postId),
+    ]),
+  )
+  let next = 0
+  const take = (wanted: number) => {
+    next += wanted
+    return replies.slice(next - wanted, next)
+  }
+  return shardsOf.map((shards) => {
+    const [likes, comments] = [sum(take(shards)), sum(take(shards))]
+    return { likes, comments, former: parseCounts(take(1)[0]) }
+  })
+}
+
+/** Sets a post's counters to what was counted, folded into one shard each. */
+export const setCounters = (postId: Id, { likes, comments }: Counts): Command[] => [
+  ['SET', keys.likeShard(postId, 0), likes],
+  ['SET', keys.commentShard(postId, 0), comments],
+]
+
+/**
+ * Removes the shards but the first, where there are any. What is added to them at this moment is missing until the post is
+ * recounted, which it is, since it has moved.
+ */
+export async function foldShards(redis: RedisPort, postId: Id): Promise<boolean> {
+  const [removed] = await redis.pipeline([['SREM', keys.spreadCounts(), postId]])
+  if (integer(removed) === 0) return false
+  const shards = [keys.likeShard, keys.commentShard].flatMap((key) => shardKeys(key, postId, SHARDS.count).slice(1))
+  await redis.pipeline(shards.map((shard): Command => ['DEL', shard]))
+  return true
+}
+
+const shardKeys = (key: (postId: Id, shard: number) => string, postId: Id, shards = 1) =>
+  Array.from({ length: shards }, (_, shard) => key(postId, shard))
+
+/** Null where the first shard is missing: it is every post's. */
+const sum = (shards: readonly Reply[]) =>
+  shards[0] === null || shards[0] === undefined ? null : shards.reduce<number>((all, one) => all + integer(one), 0)
 
 /** Removes a post from the dirty set unless it has moved since. */
 export const settle = (postId: Id, ms: number): Command => [

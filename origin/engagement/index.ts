@@ -9,6 +9,7 @@ import type { OriginHandlers } from '../internal-api.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { postgresCommentAliases } from './aliases.ts'
 import { consumeEngagement } from './consumer.ts'
+import { shardPicker } from './counter-shards.ts'
 import { rebuildLiked } from './liked-set.ts'
 import { createRollUp, ROLL_UP } from './roll-up.ts'
 import { type EngagementService, engagementService } from './service.ts'
@@ -52,7 +53,9 @@ export interface Engagement {
 export function createEngagement(needs: EngagementNeeds): Engagement {
   const { store, redis, log, logger, clock = Date.now, random = Math.random } = needs
   const aliases = postgresCommentAliases(needs.posts)
-  const service = engagementService({ store, aliases, redis, publish: (events) => log.publish(events), clock })
+  const shards = shardPicker(clock, random)
+  const publish: EventLog['publish'] = (events) => log.publish(events)
+  const service = engagementService({ store, aliases, redis, publish, clock, shards })
   const rollUp = createRollUp({
     store,
     redis,

@@ -3,6 +3,8 @@ import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { strings } from '#core/redis.ts'
 import { eventually } from '../../test/contract/engines.ts'
+import { SHARDS, shardPicker } from './counter-shards.ts'
+import { moveCounts } from './counters.ts'
 import { createRollUp, ROLL_UP } from './roll-up.ts'
 import { newId, openStage, type Stage } from './testing.ts'
 
@@ -57,6 +59,33 @@ test('a quiet post is recounted from the store, then costs nothing more', async 
   stage.now += 1_000
   expect(await stage.roll.tick()).toEqual({ rolled: 0, recounted: 0 })
   expect(await stage.one(['ZCARD', keys.dirtyCounts()])).toBe(0)
+})
+
+test('a hot post’s counters are spread over shards, summed as they are, and folded once it is quiet', async () => {
+  const { post, author } = await stage.begin()
+  await stage.like(post, newId(), author)
+  await stage.roll.tick()
+  const shards = shardPicker(
+    () => stage.now,
+    () => (stage.now % 100) / 100,
+  )
+  const move = () => stage.engine.pipeline(moveCounts({ postId: post, likes: 1, comments: 0 }, stage.now, shards))
+  stage.now = Math.ceil(stage.now / 1_000) * 1_000
+  for (let i = 0; i < SHARDS.hotPerSecond + 50; i++) {
+    stage.now += i >= SHARDS.hotPerSecond ? 1 : 0
+    await move()
+  }
+  expect(Number(await stage.one(['GET', keys.likeShard(post, 0)]))).toBe(1 + SHARDS.hotPerSecond)
+  expect(await stage.one(['GET', keys.likeShard(post, 7)])).toBe('1')
+  await stage.roll.tick()
+  expect(await stage.one(['GET', keys.counts(post)])).toBe(`${SHARDS.hotPerSecond + 51}:0`)
+  stage.now += ROLL_UP.quietMs
+  await stage.roll.tick()
+  // The store has heard of one like only: the recount says what is true.
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('1:0')
+  expect(await stage.one(['GET', keys.likeShard(post, 0)])).toBe('1')
+  expect(await stage.one(['EXISTS', keys.likeShard(post, 7)])).toBe(0)
+  expect(await stage.one(['SCARD', keys.spreadCounts()])).toBe(0)
 })
 
 test('a post that moves while it is recounted stays dirty', async () => {

@@ -4,11 +4,11 @@
  */
 import type { Clock, Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
-import { type Command, integer, type RedisPort, type Reply, scored } from '#core/redis.ts'
-import { announce, type Change, type Counts, parseCounts, readCounts } from '#core/timeline/index.ts'
+import { type Command, type RedisPort, scored } from '#core/redis.ts'
+import { announce, type Change, type Counts } from '#core/timeline/index.ts'
 import type { Database } from '#drizzle/database.ts'
 import { storeCounts } from '#drizzle/queries/engagement.ts'
-import { settle } from './counters.ts'
+import { type CounterState, foldShards, readCounters, setCounters, settle } from './counters.ts'
 import type { EngagementStore } from './store.ts'
 
 export const ROLL_UP = Object.freeze({
@@ -57,27 +57,23 @@ export function createRollUp(needs: RollUpNeeds): RollUp {
   let lastRollMs = 0
 
   const recount = async (postId: Id): Promise<Rolled> => {
-    const [likes, comments, former] = await redis.pipeline(readCounters(postId))
+    const [{ likes, comments, former } = UNKNOWN] = await readCounters(redis, [postId])
     const truth = await store.count(postId)
-    const drift = Math.abs(truth.likes - integer(likes)) + Math.abs(truth.comments - integer(comments))
+    const drift = Math.abs(truth.likes - (likes ?? 0)) + Math.abs(truth.comments - (comments ?? 0))
     // A post's first likes come with no counter to drift from.
-    needs.onRecount?.(parseCounts(former) === null ? 0 : drift)
-    if (drift > 0 || likes === null || comments === null) {
-      await redis.pipeline([
-        ['SET', keys.likeShard(postId, 0), truth.likes],
-        ['SET', keys.commentShard(postId, 0), truth.comments],
-      ])
-    }
+    needs.onRecount?.(former === null ? 0 : drift)
+    const isSpread = await foldShards(redis, postId)
+    if (isSpread || drift > 0 || likes === null || comments === null) await redis.pipeline(setCounters(postId, truth))
     recountedMs.set(postId, clock())
-    return { postId, ...truth, former: parseCounts(former) }
+    return { postId, ...truth, former }
   }
 
   const rollMoved = async (moved: readonly Id[]): Promise<{ rolled: Rolled[]; unknown: Id[] }> => {
-    const replies = await redis.pipeline(moved.flatMap(readCounters))
+    const states = await readCounters(redis, moved)
     const rolled: Rolled[] = []
     const unknown: Id[] = []
     moved.forEach((postId, i) => {
-      const counted = readRolled(postId, replies.slice(3 * i, 3 * i + 3))
+      const counted = readRolled(postId, states[i] ?? UNKNOWN)
       const lastMs = recountedMs.get(postId) ?? clock()
       if (!recountedMs.has(postId)) recountedMs.set(postId, lastMs)
       if (counted === null || clock() - lastMs >= ROLL_UP.hotRecountMs) unknown.push(postId)
@@ -110,18 +106,12 @@ export function createRollUp(needs: RollUpNeeds): RollUp {
   }
 }
 
-const readCounters = (postId: Id): Command[] => [
-  ['GET', keys.likeShard(postId, 0)],
-  ['GET', keys.commentShard(postId, 0)],
-  readCounts(postId),
-]
+const UNKNOWN: CounterState = { likes: null, comments: null, former: null }
 
 /** Null when a counter is missing or impossible: Redis has lost something, or the post is new; only the store knows. */
-function readRolled(postId: Id, [likes, comments, counts]: Reply[]): Rolled | null {
-  const former = parseCounts(counts)
+function readRolled(postId: Id, { likes, comments, former }: CounterState): Rolled | null {
   if (likes === null || comments === null || former === null) return null
-  const rolled = { postId, likes: integer(likes), comments: integer(comments), former }
-  return rolled.likes < 0 || rolled.comments < 0 ? null : rolled
+  return likes < 0 || comments < 0 ? null : { postId, likes, comments, former }
 }
 
 const dirtyBetween = (from: number | string, to: number | string, limit: number): Command => [

@@ -10,6 +10,7 @@ import { problems } from '#core/problem.ts'
 import { RedisAwayError, type RedisPort } from '#core/redis.ts'
 import type { HandlerInput } from '../internal-api.ts'
 import type { CommentAliases } from './aliases.ts'
+import type { ShardPicker } from './counter-shards.ts'
 import { type CountMove, markDirty, moveCounts, unlessAway } from './counters.ts'
 import { commentDeletedEvent, commentEvent, likeEvent, type Origin, shareEvent } from './events.ts'
 import { reflectLike } from './liked-set.ts'
@@ -30,6 +31,7 @@ export interface EngagementParts {
   redis: RedisPort
   publish(events: readonly TidelineEvent[]): Promise<void>
   clock: Clock
+  shards: ShardPicker
 }
 
 type Like = HandlerInput<'engagement.like'>
@@ -39,7 +41,7 @@ export function engagementService(parts: EngagementParts) {
   const origin = (traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })
 
   const count = async (move: CountMove) => {
-    await unlessAway(redis.pipeline(moveCounts(move, clock())))
+    await unlessAway(redis.pipeline(moveCounts(move, clock(), parts.shards)))
   }
   const mark = async (postId: Id) => {
     await unlessAway(redis.pipeline([markDirty(postId, clock())]))
