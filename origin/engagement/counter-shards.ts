@@ -1,0 +1,37 @@
+/**
+ * Which counter shard a move of a post goes to: the first while the post is quiet, any of a hundred while it is hot, so that
+ * a viral post's counter is not one key on one node. What is spread is folded into the first by the next recount.
+ */
+import type { Clock, Id, Random } from '#core/ids.ts'
+
+export const SHARDS = Object.freeze({
+  /** Shards of a hot post; the first is every post's. */
+  count: 100,
+  /** Moves a second of one post, seen by one process, from which on they are spread. One key takes ten thousands. */
+  hotPerSecond: 500,
+})
+
+export interface ShardPicker {
+  /** `announce`: this move is the one that tells the roll-up to look into all shards. */
+  pick(postId: Id): { shard: number; announce: boolean }
+}
+
+export function shardPicker(clock: Clock, random: Random): ShardPicker {
+  /** Moves by post of the second that it is: bounded by what one process does in a second. */
+  const moves = new Map<Id, number>()
+  let second = 0
+  return {
+    pick(postId) {
+      const now = Math.floor(clock() / 1_000)
+      if (now !== second) {
+        second = now
+        moves.clear()
+      }
+      const moved = (moves.get(postId) ?? 0) + 1
+      moves.set(postId, moved)
+      if (moved <= SHARDS.hotPerSecond) return { shard: 0, announce: false }
+      // Told anew in each second: a recount in between may have folded the shards and said that there are none.
+      return { shard: Math.floor(random() * SHARDS.count), announce: moved === SHARDS.hotPerSecond + 1 }
+    },
+  }
+}
