@@ -2,8 +2,8 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { FANOUT_POLICY, type FanoutPolicy } from '#core/fanout-policy.ts'
-import { type KafkaSettings, kafkaEnvironment, kafkaSettings } from './log/kafka/settings.ts'
 import { type CassandraSettings, cassandraEnvironment, cassandraSettings } from './engagement/index.ts'
+import { type KafkaSettings, kafkaEnvironment, kafkaSettings } from './log/kafka/settings.ts'
 import { ensureSecrets, type Secrets } from './secrets.ts'
 
 export const ROLES = [
@@ -48,8 +48,8 @@ const settings = z.object({
   S3_PUBLIC_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   S3_BUCKET: z.string().default('tideline-media'),
   S3_REGION: z.string().default('auto'),
-  ...kafkaEnvironment,
   ...cassandraEnvironment,
+  ...kafkaEnvironment,
   POSTGRES_PORT: port(15_432),
   REDIS_PORT: port(16_379),
   S3_PORT: port(19_000),
@@ -73,10 +73,10 @@ export interface Config {
   roles: ReadonlySet<Role>
   databaseUrl: string | null
   redisUrl: string | 'embedded' | null
-  /** Null: the event log is in Postgres. */
-  kafka: KafkaSettings | null
   /** Null: engagement is in Postgres. */
   cassandra: CassandraSettings | null
+  /** Null: the event log is in Postgres. */
+  kafka: KafkaSettings | null
   objects: { endpoint: string | null; publicEndpoint: string | null; bucket: string; region: string }
   /** Null: nothing tells caches at the edge what was deleted. */
   cloudflare: { zoneId: string; apiToken: string } | null

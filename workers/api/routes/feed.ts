@@ -14,8 +14,8 @@ import { hydrate } from '../feed/hydrate.ts'
 import type { FeedPorts } from '../feed/ports.ts'
 import { feedTag, renderFeed, serveFeed } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
-import { cursorParam, json, Post, refusals, signedIn } from './schemas.ts'
 import { signPosts } from '../present/signatures.ts'
+import { cursorParam, json, Post, refusals, signedIn } from './schemas.ts'
 
 const FeedItem = Post.extend({
   reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']),
@@ -83,8 +83,8 @@ export function registerFeed(app: App): void {
       ports,
     )
     const shown = trending.flatMap(([id]) => posts.get(id) ?? []).filter((post) => !post.authorPrivate)
-    const items = shown.map((post) => presentPost(post, false))
     await signPosts(shown, c.get('services').signatures)
+    const items = shown.map((post) => presentPost(post, false))
     return c.body(`{"items":[${items.join(',')}],"cursor":null}`, 200, {
       'content-type': 'application/json',
       'cache-control': 'public, max-age=60',
@@ -125,9 +125,9 @@ async function answerFeed(
       query,
       feedPorts(c, (what) => degraded.add(what)),
     )
-    const tag = feedTag(page)
     const posts = page.items.map((item) => item.post)
     await signPosts(posts, signatures)
+    const tag = feedTag(page)
     const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
     if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
     const body = renderFeed(page)
