@@ -68,7 +68,7 @@ async function start(config: Config): Promise<Running> {
         onProgress: sayProgress,
       }),
   })
-  for (const [port, engine] of Object.entries(origin.engines.described)) say(`  ${port.padEnd(9)} ${engine}`)
+  for (const [port, engine] of Object.entries(origin.engines.described)) say(`  ${port.padEnd(10)} ${engine}`)
   await buildWeb({
     outDir: join(config.stateDir, 'web'),
     minify: true,
