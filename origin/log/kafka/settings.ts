@@ -5,7 +5,7 @@ export const KAFKA_CLIENTS = ['kafkajs', 'platformatic'] as const
 export type KafkaClientName = (typeof KAFKA_CLIENTS)[number]
 
 /** ARCHITECTURE.md ("Kafka") says why this one. */
-export const DEFAULT_KAFKA_CLIENT: KafkaClientName = 'kafkajs'
+export const DEFAULT_KAFKA_CLIENT: KafkaClientName = 'platformatic'
 
 const addresses = z
   .string()
