@@ -32,7 +32,7 @@ export interface Engines {
   /** The embedded Postgres has no autovacuum. */
   needsVacuum: boolean
   /** What runs where, for the start's first lines. */
-  described: Record<'postgres' | 'redis' | 'engagement' | 'objects', string>
+  described: Record<'postgres' | 'redis' | 'log' | 'engagement' | 'objects', string>
   /** Closes clients, then engines, in the reverse order of their start. */
   close(): Promise<void>
 }
@@ -92,6 +92,7 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
       described: {
         postgres: postgres.description,
         redis: redisEngine.description,
+        log: describeLog(config),
         engagement: engagement.description,
         objects: store.description,
       },
@@ -116,6 +117,10 @@ async function forgetAfterLoss(redis: OriginRedis, lostSince: number | null, log
   const keys = await forgetDerived(redis)
   logger.warn({ keys, since: lostSince }, 'redis lost its last writes: what is derived begins anew')
 }
+
+/** It opens after the engines (open-log.ts): the embedded one is tables in one of them. */
+const describeLog = ({ kafka }: Config) =>
+  kafka === null ? 'tables in Postgres' : `Kafka (KAFKA_BROKERS), through ${kafka.client}`
 
 /** On a connection of its own: building an index may take longer than any request waits. */
 async function migrateAt(connectionString: string): Promise<void> {
