@@ -6,17 +6,17 @@ import { parseArgs } from 'node:util'
 import { dockerWay, hasDocker } from './cluster/docker.ts'
 import { settingsFor } from './cluster/environment.ts'
 import { bringDown, bringUp, runningOf, type StatusLine, statusOf } from './cluster/lifecycle.ts'
-import { chosen, PROFILES, type Profile, type Server } from './cluster/profiles.ts'
+import { chosen, PROFILES, type Server } from './cluster/profiles.ts'
 import {
   type Choice,
   type Cluster,
   environmentFile,
+  type Folders,
   foldersFrom,
   forgetChoice,
   openCluster,
   readChoice,
   WAYS,
-  type WayName,
   writeChoice,
   writeEnvironment,
 } from './cluster/state.ts'
@@ -74,23 +74,31 @@ interface Opened {
   choice: Choice
 }
 
-const wayNamed = (name: WayName, cluster: Cluster) => (name === 'docker' ? dockerWay(cluster) : nativeWay(cluster))
-
-/** What is up, or what is asked to be. @throws Error when another profile is up: their ports are the same */
-function open(line: CommandLine): Opened {
+/**
+ * What is up, or what is asked to be.
+ * @throws Error when another profile or S3 server runs: their ports are the same
+ */
+async function open(line: CommandLine): Promise<Opened> {
   const folders = foldersFrom(process.env)
-  const up = readChoice(folders.folder)
-  if (up !== null && line.profile !== undefined && line.profile !== up.profile) {
-    throw new Error(`The profile ${up.profile} is up. Stop it first: npm run cluster -- down`)
+  const noted = readChoice(folders.folder)
+  const up = noted === null ? null : opened(folders, noted)
+  const isAnother =
+    (line.profile !== undefined && line.profile !== noted?.profile) ||
+    (line.s3 !== undefined && line.s3 !== noted?.objects)
+  if (up === null || (isAnother && (await runningOf(up.way, up.cluster.servers)).length === 0)) {
+    const way = line.way ?? (hasDocker() ? 'docker' : 'native')
+    return opened(folders, { profile: line.profile ?? 'small', objects: line.s3 ?? 'seaweedfs', way, asked: [] })
   }
-  const profile: Profile = up?.profile ?? line.profile ?? 'small'
-  const objects = up?.objects ?? line.s3 ?? 'seaweedfs'
-  if (line.s3 !== undefined && line.s3 !== objects) {
-    throw new Error(`The S3 server that is up is ${TITLES[objects]}. Stop all first: npm run cluster -- down`)
+  if (isAnother) {
+    const { profile, objects } = up.choice
+    throw new Error(`The profile ${profile} with ${TITLES[objects]} is up. Stop it first: npm run cluster -- down`)
   }
-  const name: WayName = up?.way ?? line.way ?? (hasDocker() ? 'docker' : 'native')
-  const cluster = openCluster(folders, profile, objects)
-  return { cluster, way: wayNamed(name, cluster), choice: { profile, objects, way: name, asked: up?.asked ?? [] } }
+  return up
+}
+
+function opened(folders: Folders, choice: Choice): Opened {
+  const cluster = openCluster(folders, choice.profile, choice.objects)
+  return { cluster, way: choice.way === 'docker' ? dockerWay(cluster) : nativeWay(cluster), choice }
 }
 
 /** A line a step, the server's name before it. */
@@ -100,7 +108,7 @@ const teller = (cluster: Cluster) => {
 }
 
 async function up(line: CommandLine): Promise<void> {
-  const { cluster, way, choice } = open(line)
+  const { cluster, way, choice } = await open(line)
   const servers = chosen(cluster.servers, line.names)
   say(
     `Profile ${choice.profile}, ${choice.way === 'docker' ? 'by Docker Compose' : 'as native processes'}, in ${cluster.folder}`,
@@ -118,7 +126,7 @@ async function up(line: CommandLine): Promise<void> {
 }
 
 async function down(line: CommandLine): Promise<void> {
-  const { cluster, way, choice } = open(line)
+  const { cluster, way, choice } = await open(line)
   const servers = chosen(cluster.servers, line.names)
   const tell = teller(cluster)
   await bringDown(way, servers, tell, line.kill ? 'SIGKILL' : undefined)
@@ -141,7 +149,7 @@ async function down(line: CommandLine): Promise<void> {
 }
 
 async function status(line: CommandLine): Promise<void> {
-  const { cluster, way, choice } = open(line)
+  const { cluster, way, choice } = await open(line)
   const lines = await statusOf(cluster, way, choice.asked)
   if (line.json)
     say(JSON.stringify({ ...choice, servers: lines.map(({ server, ...rest }) => ({ ...server, ...rest })) }))
@@ -171,7 +179,7 @@ function table(lines: readonly StatusLine[]): string {
 }
 
 async function logs(line: CommandLine): Promise<void> {
-  const { cluster, way } = open(line)
+  const { cluster, way } = await open(line)
   const [server, ...more] = chosen(cluster.servers, line.names.length === 0 ? [''] : line.names)
   if (server === undefined || more.length > 0) throw new Error('logs shows one server: npm run cluster -- logs NAME')
   const lines = Number(line.lines)

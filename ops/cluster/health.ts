@@ -6,14 +6,18 @@ import { Admin } from '@platformatic/kafka'
 import { Client as CassandraClient } from 'cassandra-driver'
 import { Redis } from 'ioredis'
 import pg from 'pg'
+import { z } from 'zod'
 import { postgresUrl } from './environment.ts'
 import type { Server } from './profiles.ts'
+import { s3Client } from './s3-client.ts'
 import type { ClusterSecrets } from './secrets.ts'
 import { CASSANDRA_DATACENTER } from './settings.ts'
 import type { Kind } from './versions.ts'
 
 const HOST = '127.0.0.1'
 const PATIENCE_MS = 3_000
+
+const minioInfo = z.looseObject({ servers: z.array(z.looseObject({ version: z.string() })) })
 
 export interface Health {
   version: string
@@ -142,10 +146,16 @@ async function probeSeaweed(server: Server): Promise<Health> {
   return { version: named?.[1] ?? 'unknown', role: 'master, volume, filer and S3' }
 }
 
-async function probeMinio(server: Server): Promise<Health> {
-  const answer = await get(`http://${HOST}:${server.port}/minio/health/ready`)
+/** Its version is for administrators: asked with the key, over its own API. */
+async function probeMinio(server: Server, { secrets }: ProbeContext): Promise<Health> {
+  const root = `http://${HOST}:${server.port}/minio`
+  const answer = await get(`${root}/health/ready`)
   if (!answer.ok) throw new Error(`/minio/health/ready answered ${answer.status}`)
-  return { version: 'unknown', role: 'S3' }
+  const signed = s3Client(secrets)
+  const info = await signed.fetch(`${root}/admin/v3/info`, { signal: AbortSignal.timeout(PATIENCE_MS) })
+  if (!info.ok) throw new Error(`its information was refused with ${info.status}`)
+  const { servers } = minioInfo.parse(await info.json())
+  return { version: servers[0]?.version ?? 'unknown', role: 'S3' }
 }
 
 const get = (url: string) => fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) })

@@ -24,7 +24,8 @@ async function until(isTrue: () => boolean): Promise<void> {
   expect(isTrue()).toBe(true)
 }
 
-describe('a process that was started', () => {
+// Elsewhere there is no /proc, and no native way: servers run in Docker.
+describe.skipIf(process.platform !== 'linux')('a process that was started (on Linux)', () => {
   it('is found by its folder, with its memory and its output, until it is stopped', async () => {
     const { pid } = await startIn(home, stays)
     expect(runningIn(home)?.pid).toBe(pid)

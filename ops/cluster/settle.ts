@@ -3,13 +3,13 @@
  * step looks first and may be repeated.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { AwsClient } from 'aws4fetch'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { postgresUrl } from './environment.ts'
 import type { Server } from './profiles.ts'
+import { s3Client } from './s3-client.ts'
 import type { ClusterSecrets } from './secrets.ts'
-import { POSTGRES_DATABASE, S3_BUCKET, S3_REGION, standbyName } from './settings.ts'
+import { POSTGRES_DATABASE, S3_BUCKET, standbyName } from './settings.ts'
 import type { Kind } from './versions.ts'
 
 const HOST = '127.0.0.1'
@@ -142,13 +142,7 @@ async function withPostgres(connectionString: string, work: (client: pg.Client) 
 
 /** The first requests to a new store may come before it has room for them. */
 async function ensureBucket(server: Server, secrets: ClusterSecrets): Promise<void> {
-  const signed = new AwsClient({
-    accessKeyId: secrets.S3_ACCESS_KEY_ID,
-    secretAccessKey: secrets.S3_SECRET_ACCESS_KEY,
-    region: S3_REGION,
-    service: 's3',
-    retries: 0,
-  })
+  const signed = s3Client(secrets)
   const url = `http://${HOST}:${server.port}/${S3_BUCKET}`
   const succeeds = async (path: string, method: string, body?: string) => {
     const init = { method, signal: AbortSignal.timeout(5_000), ...(body === undefined ? {} : { body }) }
