@@ -1,41 +1,17 @@
 /** The engines that the event log's contract runs over. Each opens the log as one process of the origin would. */
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import type { Topic } from '#core/events.ts'
 import { type Database, nodeDatabase } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import { runningBrokers } from '../../ops/cluster/brokers.ts'
 import { startEmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
 import type { OperableEventLog } from '../../origin/event-log.ts'
 import { type PostgresLogOptions, postgresLog } from '../../origin/log/index.ts'
-import { KAFKA_CLIENTS, type KafkaClientName } from '../../origin/log/kafka/settings.ts'
+import { KAFKA_CLIENTS } from '../../origin/log/kafka/settings.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createMetrics } from '../../origin/observe/metrics.ts'
+import type { LogEngine } from './event-log-engine.ts'
 import { startKafkaEngine } from './event-log-kafka.ts'
-
-export interface LogEngine {
-  /** Offsets have no gaps: true of the embedded log, not promised by every broker. */
-  gapless: boolean
-  /** The log as one more process sees it. */
-  open(settings?: OpenSettings): OperableEventLog
-  /** A process that has died without a word: it renews nothing any more, and none of its handlers counts. */
-  openAndForget(): { log: OperableEventLog; die(): void }
-  /** For a child process: see event-log-publisher.ts. */
-  forPublisher(): Published
-  /** An empty log for the next test. */
-  clear(): Promise<void>
-  stop(): Promise<void>
-}
-
-export interface OpenSettings {
-  /** Topics that the test uses beside `post.liked` and `user.changed`. */
-  topics?: readonly Topic[]
-}
-
-/** How a child process opens the same log. */
-export type Published =
-  | { kind: 'postgres'; url: string }
-  | { kind: 'kafka'; brokers: string[]; client: KafkaClientName; prefix: string }
 
 export interface Candidate {
   name: string

@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { Consumer, HandlerContext, OperableEventLog } from '../../origin/event-log.ts'
-import { type LogEngine, logEngines, type OpenSettings } from './event-log-engines.ts'
+import type { LogEngine, OpenSettings } from './event-log-engine.ts'
+import { logEngines } from './event-log-engines.ts'
 
 export type Liked = TidelineEvent<'post.liked'>
 export type Seen = { event: Liked; context: HandlerContext }

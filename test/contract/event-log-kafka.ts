@@ -5,7 +5,7 @@ import { type KafkaLog, type KafkaLogOptions, kafkaLog } from '../../origin/log/
 import type { KafkaClientName } from '../../origin/log/kafka/settings.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createMetrics } from '../../origin/observe/metrics.ts'
-import type { LogEngine } from './event-log-engines.ts'
+import type { LogEngine } from './event-log-engine.ts'
 
 interface Where {
   brokers: readonly string[]

@@ -3,7 +3,8 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { makeEvent } from '#core/events.ts'
 import { nodeDatabase } from '#drizzle/database.ts'
-import { openPostgresLog, type Published } from './event-log-engines.ts'
+import type { Published } from './event-log-engine.ts'
+import { openPostgresLog } from './event-log-engines.ts'
 import { openKafkaLog } from './event-log-kafka.ts'
 
 const [engine = '', name = ''] = process.argv.slice(2)
