@@ -13,6 +13,7 @@ const BODIES: Record<string, unknown> = {
   signOut: { refreshToken: 'forged' },
   createPost: { caption: 'fits' },
   createComment: { body: 'fits' },
+  editComment: { body: 'fits' },
   createBoard: { name: 'fits' },
   createMedia: { contentType: 'image/jpeg', bytes: 100 },
   completeMedia: {},
@@ -184,18 +185,19 @@ export function refusals(on: () => Stage): void {
     const board = await owner.ask<{ id: string }>('POST', '/v1/boards', { name: 'mine' })
     const hidden = await owner.ask<{ id: string }>('POST', '/v1/boards', { name: 'hidden', isPrivate: true })
     const comment = await owner.ask<{ id: string }>('POST', `/v1/posts/${post.id}/comments`, { body: 'mine' })
-    const statuses = async (...requests: [string, string][]) =>
-      Promise.all(requests.map(async ([method, path]) => (await person.call(method, path)).status))
+    const statuses = async (...requests: [string, string, object?][]) =>
+      Promise.all(requests.map(async ([method, path, body]) => (await person.call(method, path, body)).status))
     expect(
       await statuses(
         ['DELETE', `/v1/posts/${post.id}`],
         ['DELETE', `/v1/posts/${post.id}/comments/${comment.id}`],
+        ['PATCH', `/v1/posts/${post.id}/comments/${comment.id}`, { body: 'not mine' }],
         ['PUT', `/v1/boards/${board.id}/posts/${post.id}`],
         ['DELETE', `/v1/boards/${board.id}/posts/${post.id}`],
         ['GET', `/v1/boards/${hidden.id}`],
         ['PUT', `/v1/users/${person.id}/follow`],
       ),
-    ).toEqual([403, 403, 403, 403, 404, 422])
+    ).toEqual([403, 403, 403, 403, 403, 404, 422])
     expect((await owner.call('GET', `/v1/posts/${post.id}`)).status).toBe(200)
   })
 }
