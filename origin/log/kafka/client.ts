@@ -4,6 +4,12 @@
  */
 import type { Logger } from '../../observe/logger.ts'
 
+/**
+ * Bytes that a fetch brings, of one partition and in all. Small, for many groups read side by side after an outage, each
+ * with all its partitions full; an event that is larger comes alone.
+ */
+export const FETCH = Object.freeze({ partitionBytes: 262_144, bytes: 8_388_608 })
+
 export interface Place {
   topic: string
   partition: number

@@ -4,6 +4,7 @@
  */
 import { type Cluster, type Consumer, type Kafka, PartitionAssigners } from 'kafkajs'
 import {
+  FETCH,
   type GroupMembership,
   type KafkaClient,
   type MembershipOptions,
@@ -48,6 +49,8 @@ class KafkaJsMember {
       rebalanceTimeout: sessionMs * 3,
       heartbeatInterval: Math.round(sessionMs / 5),
       maxWaitTimeInMs: maxWaitMs,
+      maxBytesPerPartition: FETCH.partitionBytes,
+      maxBytes: FETCH.bytes,
       allowAutoTopicCreation: false,
       // A crash is answered by a new member, of the engine.
       retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 5, restartOnFailure: async () => false },

@@ -15,8 +15,8 @@ import { parseValue } from './values.ts'
 import { within } from './within.ts'
 
 /** Fetched ahead of the handler: from so many events of a partition on it is paused, and below so many resumed. */
-const QUEUE_HIGH = 2_000
-const QUEUE_LOW = 1_000
+const QUEUE_HIGH = 500
+const QUEUE_LOW = 250
 /** Between two memberships: at once after a hiccup, calmly while the broker is away. */
 const REJOIN: BackoffPolicy = { firstMs: 200, maxMs: 5_000 }
 
@@ -47,6 +47,8 @@ export class GroupMember {
   readonly #stopping = new AbortController()
   readonly #running: Promise<void>
   #membership: GroupMembership | null = null
+  /** Takes no share any more: the last one is being given back. */
+  #leaving = false
 
   constructor(options: MemberOptions) {
     this.#options = options
@@ -67,7 +69,8 @@ export class GroupMember {
 
   /** Lets the handlers at work finish, commits, and leaves the group. */
   async stop(): Promise<void> {
-    if (!this.#stopping.signal.aborted) {
+    if (!this.#leaving) {
+      this.#leaving = true
       await this.#release()
       this.#stopping.abort()
     }
@@ -94,7 +97,7 @@ export class GroupMember {
 
   /** One membership, from joining to its end. Throws what ended it, unless that was `stop`. */
   async #belong(assigned: () => void): Promise<void> {
-    const { client, names, topics, group, sessionMs, maxWaitMs } = this.#options
+    const { client, names, topics, group, sessionMs, maxWaitMs, drainMs } = this.#options
     const { signal } = this.#stopping
     const { promise: over, resolve, reject } = Promise.withResolvers<void>()
     const stopped = () => resolve()
@@ -117,16 +120,17 @@ export class GroupMember {
       await over
     } finally {
       signal.removeEventListener('abort', stopped)
-      // Lost, or given back already: whatever is still at work counts no more.
+      // Lost, or given back already: whatever is still at work counts no more, but is not overtaken by its own repetition.
+      const working = Promise.all([...this.#held.values()].map((held) => held.working))
       this.#drop()
       this.#membership = null
-      await membership.leave()
+      await Promise.all([membership.leave(), within(drainMs, 'ending the work', working).catch(() => {})])
     }
   }
 
   #hold(share: readonly Position[]): void {
     this.#drop()
-    if (this.#stopping.signal.aborted) return
+    if (this.#leaving) return
     const { member, group, names } = this.#options
     for (const { topic: name, partition, offset } of share) {
       const topic = names.topicOf(name)

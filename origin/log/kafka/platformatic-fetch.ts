@@ -1,9 +1,6 @@
 /** One fetch with @platformatic/kafka, below its streams: those cannot leave out a single partition. */
 import { type Consumer, IS_CONTROL, type KafkaRecord, type RecordsBatch } from '@platformatic/kafka'
-import { byTopic, type IncomingRecord, type Place, type Position } from './client.ts'
-
-const FETCH_BYTES = 8_388_608
-const PARTITION_BYTES = 1_048_576
+import { byTopic, FETCH, type IncomingRecord, type Place, type Position } from './client.ts'
 
 export interface Fetched extends Place {
   records: IncomingRecord[]
@@ -30,7 +27,7 @@ export async function fetchRecords(
       fetchOffset: BigInt(offset),
       currentLeaderEpoch: -1,
       lastFetchedEpoch: -1,
-      partitionMaxBytes: PARTITION_BYTES,
+      partitionMaxBytes: FETCH.partitionBytes,
     }))
     return { topicId: id, partitions }
   })
@@ -39,7 +36,7 @@ export async function fetchRecords(
     topics: request,
     maxWaitTime: maxWaitMs,
     minBytes: 1,
-    maxBytes: FETCH_BYTES,
+    maxBytes: FETCH.bytes,
   })
   return answer.responses.flatMap(({ topicId, partitions }) =>
     partitions.flatMap(({ partitionIndex, records: batches }) => {

@@ -72,7 +72,7 @@ class PlatformaticMember implements GroupMembership {
     this.#member.on('consumer:heartbeat:stalled', ({ lastError }) => this.#end(lastError ?? new Error('no heartbeats')))
     // Emitted when it could not join again, after which it does nothing more.
     const failed = (error: unknown) => this.#end(error)
-    for (const consumer of [this.#member, this.#fetcher]) consumer.on('error' as 'client:close', failed as () => void)
+    for (const consumer of [this.#member, this.#fetcher]) consumer.on('error', failed)
     this.#member.joinGroup({}).catch(failed)
   }
 
