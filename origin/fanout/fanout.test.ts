@@ -234,3 +234,15 @@ test('a block hides both from each other and empties both timelines; lifting it 
   await graph.blockChanged({ ...change, state: 'active' })
   for (const who of [a, b]) expect(strings(await one(['SMEMBERS', keys.hidden(who)]))).toEqual(['~'])
 })
+
+test('a changed account is read anew, also when Redis did not hear of it at once', async () => {
+  const ann = await person()
+  const stale = ['HSET', keys.user(ann), 'username', 'ann', 'is_private', 0] as const
+  await server.redis.pipeline([stale])
+  const { graph } = services()
+  await graph.personChanged({ userId: ann, version: 1 })
+  expect(await one(['EXISTS', keys.user(ann)])).toBe(1)
+  await graph.personChanged({ userId: ann, version: 2 })
+  expect(await one(['EXISTS', keys.user(ann)])).toBe(0)
+  expect(strings(await one(['ZRANGE', keys.delta(), 0, -1]))).toEqual([`u:${ann}`])
+})

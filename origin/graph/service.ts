@@ -4,12 +4,14 @@
  */
 import type { EventData } from '#core/events.ts'
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
-import { firstIdAt, type Id } from '#core/ids.ts'
+import { type Clock, firstIdAt, type Id } from '#core/ids.ts'
+import { keys } from '#core/keys.ts'
 import type { RedisPort } from '#core/redis.ts'
 import {
   type AuthorMode,
   addCelebrity,
   addPosts,
+  announce,
   floorOf,
   graphVersion,
   type HiddenReason,
@@ -28,6 +30,7 @@ export interface GraphNeeds {
   store: GraphStore
   redis: RedisPort
   policy: FanoutPolicy
+  clock: Clock
   /** Told after every change of an author's followers: fan-out decides whether the author crosses the celebrity line. */
   onFollowers(author: Id, followerCount: number): Promise<void>
 }
@@ -35,11 +38,13 @@ export interface GraphNeeds {
 export interface GraphService {
   followChanged(change: EventData<'follow.changed'>): Promise<void>
   blockChanged(change: EventData<'block.changed'>): Promise<void>
+  /** Has Redis and isolates ask anew who somebody is, and above all whether the account is private. */
+  personChanged(change: EventData<'user.changed'>): Promise<void>
   /** Runs the second purges that are due. Answers how many. */
   purgeDue(): Promise<number>
 }
 
-export function graphService({ store, redis, policy, onFollowers }: GraphNeeds): GraphService {
+export function graphService({ store, redis, policy, clock, onFollowers }: GraphNeeds): GraphService {
   /** Posts of a new followee join the reader's timeline down to its floor, read from the primary after that floor. */
   async function backfill(reader: Id, author: Id, floor: number): Promise<void> {
     const posts = await store.authorPosts(author, firstIdAt(floor), policy.timelineLength)
@@ -138,6 +143,14 @@ export function graphService({ store, redis, policy, onFollowers }: GraphNeeds):
       if (!isBlocked) return
       await purge(userId, targetId)
       await purge(targetId, userId)
+    },
+
+    // The edge did so before it answered, unless Redis was away; and a reader who was under way may have put back what it
+    // had read before.
+    async personChanged({ userId, version }) {
+      // Nobody remembers an account that is new.
+      if (version === 1) return
+      await redis.pipeline([['DEL', keys.user(userId)], ...announce([{ kind: 'user', user: userId }], clock())])
     },
 
     async purgeDue() {

@@ -90,6 +90,7 @@ export class Consumers {
     const graph = graphService({
       redis,
       policy,
+      clock,
       ...brokenGraph(this.#stage, { store: guarded(truth.graph), onFollowers: consider }),
     })
     return { crossings, fanout, graph }
