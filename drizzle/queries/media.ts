@@ -149,9 +149,10 @@ export interface FinishedMedia {
 }
 
 /**
- * Ends a job whose lease is still held and whose original was not moved: the media is ready, its post's item shows what was computed, the event is in the
- * outbox with the post that the media went into meanwhile. One transaction; the last statement answers `{ body }`, the
- * event, or nothing when the lease was lost. Each statement sees what a racing creation of the post has committed.
+ * Ends a job whose lease is still held and whose original was not moved: the media is ready, its post's item shows what
+ * was computed, the event is in the outbox with the post that the media went into meanwhile. One transaction; the last
+ * statement answers `{ body }`, the event, or nothing when the lease was lost. Each statement sees what a racing creation
+ * of the post has committed.
  */
 export function finishJob(mediaId: Id, owner: string, { key, variants }: FinishedMedia, event: TidelineEvent): SQL[] {
   const unmoved = sql`media_id = ${mediaId}::bigint AND key = ${key}`

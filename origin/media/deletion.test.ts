@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Id } from '#core/ids.ts'
 import { deleteMediaOf } from './deletion.ts'
 import { postgresMedia } from './postgres.ts'
 import { jpeg, newId, openStage, type Stage } from './testing.ts'
@@ -11,13 +12,18 @@ beforeAll(async () => {
 afterAll(() => stage.close())
 beforeEach(() => stage.begin())
 
+async function post({ mediaId, key }: { mediaId: Id; key: string }) {
+  const postId = newId()
+  await stage.pool.query("insert into posts (post_id, user_id, media_urls) values ($1, $2, '[]')", [postId, stage.user])
+  await stage.pool.query('update media set post_id = $1 where media_id = $2', [postId, mediaId])
+  return { postId, mediaId, key, prefix: `media/${mediaId}/` }
+}
+
 async function postWithPicture() {
-  const [postId, media] = [newId(), await stage.upload(await jpeg())]
+  const media = await stage.upload(await jpeg())
   await stage.worker().jobs.add(media.mediaId, stage.now)
   expect(await workOnce(stage.worker())).toBe('done')
-  await stage.pool.query("insert into posts (post_id, user_id, media_urls) values ($1, $2, '[]')", [postId, stage.user])
-  await stage.pool.query('update media set post_id = $1 where media_id = $2', [postId, media.mediaId])
-  return { postId, mediaId: media.mediaId, key: media.key, prefix: `media/${media.mediaId}/` }
+  return post(media)
 }
 
 /** What deletion works with, and the tags that it has asked to be purged. */
@@ -46,4 +52,25 @@ test('the owner’s own picture outlives the post that it was in', async () => {
   await stage.pool.query('update posts set deleted_at = now() where post_id = $1', [postId])
   await deleteMediaOf(postId, deletion())
   expect((await stage.objects.list(prefix)).items.map((item) => item.key)).toContain(key)
+})
+
+test('variants that were being made when the post was deleted go as well', async () => {
+  const { postId, mediaId } = await post(await stage.upload(await jpeg()))
+  await stage.worker().jobs.add(mediaId, stage.now)
+  let isDeleted = false
+  const slow = stage.worker('slow', {
+    objects: {
+      ...stage.objects,
+      put: async (...args) => {
+        if (!isDeleted) {
+          isDeleted = true
+          await stage.pool.query('update posts set deleted_at = now() where post_id = $1', [postId])
+          await deleteMediaOf(postId, deletion())
+        }
+        return stage.objects.put(...args)
+      },
+    },
+  })
+  expect(await workOnce(slow)).toBe('done')
+  expect(await stage.objectsOf(mediaId)).toEqual([])
 })

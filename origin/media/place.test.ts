@@ -208,6 +208,31 @@ test('who cleans up leaves the copies of a move that is about to be switched to'
   expect(sha256Of(await bytesAt(key))).toBe(sha256Of(await jpeg()))
 })
 
+test('an account that turns private again while its picture is opened: its event finds nothing to do, the mover does', async () => {
+  await stage.account(true)
+  const media = await postWithPicture()
+  await stage.account(false)
+  const store = postgresMedia(stage.database)
+  let moves = 0
+  const slow = stage.worker('slow', {
+    store: {
+      ...store,
+      move: async (...args) => {
+        if (moves++ === 0) {
+          await stage.account(true)
+          expect(await jobs().addMoves(stage.user, stage.now)).toBe(0)
+        }
+        return store.move(...args)
+      },
+    },
+  })
+  await putInPlace(media.mediaId, slow)
+  expect(moves).toBe(2)
+  const { key } = await stage.get(media.mediaId)
+  expect(sha256Of(await bytesAt(key))).toBe(sha256Of(await jpeg()))
+  expect((await stage.objectsOf(media.mediaId)).every(isPrivateKey)).toBe(true)
+})
+
 test('variants are written down only beside the original that they were made of', async () => {
   await stage.account(false)
   const media = await stage.upload(await jpeg())

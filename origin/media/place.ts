@@ -31,14 +31,17 @@ export interface PlaceNeeds {
  * @throws Error when there is no such media, or another move came between: try again
  */
 export async function putInPlace(mediaId: Id, needs: PlaceNeeds): Promise<MediaPlace | null> {
-  const { store, objects, redis, clock } = needs
-  let place = await store.place(mediaId)
-  if (place === null) throw new Error('there is no such media')
+  const { objects, redis, clock } = needs
+  let place = await placeOf(mediaId, needs)
+  // Again after each move: an account that changed meanwhile sent its event while the picture lay where it belonged.
+  while (!place.isDeleted && isPrivateKey(place.key) !== place.ownerIsPrivate) {
+    await move(place, needs)
+    place = await placeOf(mediaId, needs)
+  }
   if (place.isDeleted) {
     await removeMedia(mediaId, place.avatar, needs)
     return null
   }
-  if (isPrivateKey(place.key) !== place.ownerIsPrivate) place = await move(place, needs)
   if (moveOf(place.key) > 0) {
     // Before anything is removed: no reader shall be given an address that is void.
     const forget = place.postId === null ? [] : [['DEL', keys.post(place.postId)] as const]
@@ -49,12 +52,18 @@ export async function putInPlace(mediaId: Id, needs: PlaceNeeds): Promise<MediaP
   return place
 }
 
-async function move(place: MediaPlace, { store, objects }: PlaceNeeds): Promise<MediaPlace> {
+async function placeOf(mediaId: Id, { store }: Pick<PlaceNeeds, 'store'>): Promise<MediaPlace> {
+  const place = await store.place(mediaId)
+  if (place === null) throw new Error('there is no such media')
+  return place
+}
+
+async function move(place: MediaPlace, { store, objects }: PlaceNeeds): Promise<void> {
   const { mediaId, key: from, version, ownerIsPrivate } = place
   // The version makes the name new: of two that move at once, one finds the key changed.
   const moved = (key: string) => movedKey(key, version, ownerIsPrivate)
   const copies = await copyAll(from, moved, objects)
-  if (await store.move(mediaId, { from, to: moved(from) })) return { ...place, key: moved(from) }
+  if (await store.move(mediaId, { from, to: moved(from) })) return
   const now = await store.place(mediaId)
   if (now?.key !== moved(from)) await objects.delete(copies)
   throw new Error('the picture was moved by another')

@@ -1,7 +1,7 @@
 /** Works through the leased jobs: each picture where it belongs, and variants of those that are new. */
 import { makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { Id, Random } from '#core/ids.ts'
-import { type PlaceNeeds, putInPlace, storedCacheControl } from './place.ts'
+import { type PlaceNeeds, putInPlace, removeMedia, storedCacheControl } from './place.ts'
 import type { Media, MediaJobs, MediaStore } from './store.ts'
 import { makeVariants, type Variant } from './variants.ts'
 
@@ -67,6 +67,12 @@ async function makeReady(needs: WorkerNeeds, mediaId: Id): Promise<'done' | 'los
   const variants = await makeVariants(original, media.key)
   for (const { key, bytes, contentType } of variants) {
     await objects.put(key, bytes, { contentType, cacheControl: storedCacheControl(key) })
+  }
+  const now = await store.place(mediaId)
+  if (now?.isDeleted) {
+    // Whoever removed its pictures has not seen these.
+    await removeMedia(mediaId, now.avatar, needs)
+    return (await jobs.end(mediaId, owner)) ? 'done' : 'lost'
   }
   const finished = { key: media.key, variants: variants.map(stored) }
   const written = await jobs.finish(mediaId, owner, finished, readyEvent(media, clock, random))
