@@ -144,6 +144,8 @@ export function postStanding(postId: Id, viewer: Id): SQL {
 export interface DeletedPostRow {
   event: TidelineEvent<'post.deleted'>
   media_urls: PostMedia[]
+  /** Key of the author's own picture: it may be one of the media, and stays. */
+  avatar: string | null
 }
 
 /** Deletes one's own post, with its event. One row, also when it was deleted before; none when it is not one's own. */
@@ -169,7 +171,8 @@ export function deletePost(postId: Id, userId: Id, traceparent: string | null): 
       UNION ALL
       SELECT o.* FROM posts o WHERE o.post_id = ${postId}::bigint AND o.user_id = ${userId}::bigint
          AND o.deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deleted)
-    ), answer AS (SELECT ${event} AS event, p.media_urls FROM current p),
+    ), answer AS (SELECT ${event} AS event, p.media_urls, u.profile_image_url AS avatar
+        FROM current p JOIN users u ON u.user_id = p.user_id),
     published AS (${outboxFrom(sql`answer WHERE EXISTS (SELECT 1 FROM deleted)`)})
-    SELECT event, media_urls FROM answer`
+    SELECT event, media_urls, avatar FROM answer`
 }

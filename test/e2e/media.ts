@@ -68,11 +68,16 @@ export function media(on: () => Stage): void {
     })
   })
 
-  it('forgets a deleted photo at once where it was deleted', async () => {
+  it('forgets a deleted photo at once where it was deleted, but not the one beside its author’s name', async () => {
     const [author] = await on().people(1)
-    const { id } = await upload(author, await photo(300, 200))
-    await author.ask('POST', `/v1/media/${id}/complete`, {})
-    const post = await author.ask<PostAnswer>('POST', '/v1/posts', { mediaIds: [id] })
+    const mediaIds: string[] = []
+    for (const width of [300, 310]) {
+      const { id } = await upload(author, await photo(width, 200))
+      await author.ask('POST', `/v1/media/${id}/complete`, {})
+      mediaIds.push(id)
+    }
+    await author.ask('PATCH', '/v1/me', { avatarMediaId: mediaIds[1] })
+    const post = await author.ask<PostAnswer>('POST', '/v1/posts', { mediaIds })
     const { thumb, medium } = post.media[0]!.urls
     const statusOf = async (url: string) => {
       const response = await on().system.fetch(url, { headers: { accept: 'image/webp' } })
@@ -83,6 +88,7 @@ export function media(on: () => Stage): void {
     await author.ask('DELETE', `/v1/posts/${post.id}`)
     // The answer does not wait for it.
     await until('no cache shows it', async () => (await statusOf(thumb)) === 404 && (await statusOf(medium)) === 404)
+    expect(await statusOf(post.media[1]!.urls.medium)).toBe(200)
   })
 
   describe('refuses an upload', () => {

@@ -73,7 +73,7 @@ export function registerPosts(app: App): void {
     services.feedIsolate.posts.delete(deleted.event.data.postId)
     await applyToRedis(c, deleteOwnPost(userId, deleted.event.data.postId, clock()))
     enqueue(c, [deleted.event])
-    forgetPictures(c, deleted.media_urls)
+    forgetPictures(c, deleted)
     return c.body(null, 204)
   })
 }
