@@ -1,6 +1,6 @@
 /**
  * Which counter shard a move of a post goes to: the first while the post is quiet, any of a hundred while it is hot, so that
- * a viral post's counter is not one key on one node. What is spread is folded into the first by the next recount.
+ * a viral post's counter is not one key on one node. Recounts fold what is spread into the first.
  */
 import type { Clock, Id, Random } from '#core/ids.ts'
 
@@ -30,7 +30,7 @@ export function shardPicker(clock: Clock, random: Random): ShardPicker {
       const moved = (moves.get(postId) ?? 0) + 1
       moves.set(postId, moved)
       if (moved <= SHARDS.hotPerSecond) return { shard: 0, announce: false }
-      // Told anew in each second: a recount in between may have folded the shards and said that there are none.
+      // Told anew in each second: a recount after quiet seconds has folded the shards and said that there are none.
       return { shard: Math.floor(random() * SHARDS.count), announce: moved === SHARDS.hotPerSecond + 1 }
     },
   }

@@ -1,7 +1,7 @@
 /**
- * Counters in Redis: one shard a quiet post for likes and one for comments, a hundred a hot one, and the set of posts whose counts may differ from the
- * store. A post enters that set beside the write to the store and again after it, and leaves it only once it has been
- * recounted, so that no kill, lost reply or repeated event leaves a count wrong for good.
+ * Counters in Redis: one shard a quiet post for likes and one for comments, a hundred a hot one, and the set of posts whose
+ * counts may differ from the store. A post enters that set beside the write to the store and again after it, and leaves it
+ * only once it has been recounted, so that no kill, lost reply or repeated event leaves a count wrong for good.
  */
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
@@ -69,11 +69,12 @@ export const setCounters = (postId: Id, { likes, comments }: Counts): Command[] 
 
 /**
  * Removes the shards but the first, where there are any. What is added to them at this moment is missing until the post is
- * recounted, which it is, since it has moved.
+ * recounted, which it is, since it has moved. A hot post stays noted as spread: moves of the same second go on to its
+ * shards without another word, and nobody would find them there.
  */
-export async function foldShards(redis: RedisPort, postId: Id): Promise<boolean> {
-  const [removed] = await redis.pipeline([['SREM', keys.spreadCounts(), postId]])
-  if (integer(removed) === 0) return false
+export async function foldShards(redis: RedisPort, postId: Id, isQuiet: boolean): Promise<boolean> {
+  const [wasSpread] = await redis.pipeline([[isQuiet ? 'SREM' : 'SISMEMBER', keys.spreadCounts(), postId]])
+  if (integer(wasSpread) === 0) return false
   const shards = [keys.likeShard, keys.commentShard].flatMap((key) => shardKeys(key, postId, SHARDS.count).slice(1))
   await redis.pipeline(shards.map((shard): Command => ['DEL', shard]))
   return true

@@ -88,6 +88,31 @@ test('a hot post’s counters are spread over shards, summed as they are, and fo
   expect(await stage.one(['SCARD', keys.spreadCounts()])).toBe(0)
 })
 
+test('what a hot post gets in the second of its recount is found, and nothing of it is left in shards', async () => {
+  const { post, author } = await stage.begin()
+  await stage.like(post, newId(), author)
+  await stage.roll.tick()
+  const shards = shardPicker(
+    () => stage.now,
+    () => 0.07,
+  )
+  const move = () => stage.engine.pipeline(moveCounts({ postId: post, likes: 1, comments: 0 }, stage.now, shards))
+  for (let moves = 0; moves <= SHARDS.hotPerSecond; moves++) await move()
+  await stage.roll.tick()
+  stage.now += ROLL_UP.hotRecountMs
+  for (let moves = 0; moves <= SHARDS.hotPerSecond; moves++) await move()
+  expect(await stage.roll.tick()).toMatchObject({ recounted: 1 })
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('1:0')
+  await move()
+  expect(await stage.one(['GET', keys.likeShard(post, 7)])).toBe('1')
+  stage.now += 1_000
+  await stage.roll.tick()
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('2:0')
+  stage.now += ROLL_UP.quietMs
+  await stage.roll.tick()
+  expect(await stage.one(['EXISTS', keys.likeShard(post, 7)])).toBe(0)
+})
+
 test('a post that moves while it is recounted stays dirty', async () => {
   const { post, author } = await stage.begin()
   await stage.like(post, newId(), author)

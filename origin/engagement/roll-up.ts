@@ -56,13 +56,13 @@ export function createRollUp(needs: RollUpNeeds): RollUp {
   const recountedMs = new Map<Id, number>()
   let lastRollMs = 0
 
-  const recount = async (postId: Id): Promise<Rolled> => {
+  const recount = async ({ postId, isQuiet }: { postId: Id; isQuiet: boolean }): Promise<Rolled> => {
     const [{ likes, comments, former } = UNKNOWN] = await readCounters(redis, [postId])
     const truth = await store.count(postId)
     const drift = Math.abs(truth.likes - (likes ?? 0)) + Math.abs(truth.comments - (comments ?? 0))
     // A post's first likes come with no counter to drift from.
     needs.onRecount?.(former === null ? 0 : drift)
-    const isSpread = await foldShards(redis, postId)
+    const isSpread = await foldShards(redis, postId, isQuiet)
     if (isSpread || drift > 0 || likes === null || comments === null) await redis.pipeline(setCounters(postId, truth))
     recountedMs.set(postId, clock())
     return { postId, ...truth, former }
@@ -94,7 +94,9 @@ export function createRollUp(needs: RollUpNeeds): RollUp {
       const moved = scored(recent).map(([postId]) => postId)
       const settled = scored(quiet)
       const { rolled, unknown } = await rollMoved(moved)
-      const recounted = await inParallel([...unknown, ...settled.map(([postId]) => postId)], recount)
+      const hot = unknown.map((postId) => ({ postId, isQuiet: false }))
+      const calm = settled.map(([postId]) => ({ postId, isQuiet: true }))
+      const recounted = await inParallel([...hot, ...calm], recount)
       await publish(needs, [...rolled, ...recounted])
       await redis.pipeline(settled.map(([postId, ms]) => settle(postId, ms)))
       for (const [postId] of settled) recountedMs.delete(postId)
