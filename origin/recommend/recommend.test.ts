@@ -127,4 +127,17 @@ describe('affinity', () => {
     }
     expect(await weights()).toEqual([{ author_id: '2', weight: 2 }])
   })
+
+  it('counts a comment, and none of its edits', async () => {
+    await pool.query('delete from affinities')
+    for (const version of [1, 2, 3]) {
+      const data = { postId: '5', commentId: '6', userId: '1', authorId: '2', parentId: null, version }
+      const event = { type: 'post.commented', key: '5', actor: '1', data } as const
+      await countAffinity(
+        makeEvent(event, () => version * 1_000, Math.random),
+        database,
+      )
+    }
+    expect(await weights()).toEqual([{ author_id: '2', weight: 1 }])
+  })
 })
