@@ -49,7 +49,7 @@ export async function createAccounts(needs: AccountsNeeds): Promise<Accounts> {
     throttle: redisThrottle(redis),
     passwords: await createPasswords(randomBytes),
     tokens,
-    signUps: signUpSecrets(signingKeys.privateJwk.d ?? ''),
+    signUps: signUpSecrets(signingKeys.privateJwk),
     ids: needs.ids ?? createIdFactory(clock, random),
     clock,
     random,

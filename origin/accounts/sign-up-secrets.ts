@@ -7,9 +7,13 @@ export interface SignUpSecrets {
   session(userId: Id, key: string): { sessionId: string; secret: Uint8Array }
 }
 
-/** @param privateKey the signing key's `d`: whoever has that one needs no session */
-export function signUpSecrets(privateKey: string): SignUpSecrets {
-  const key = new Uint8Array(hkdfSync('sha256', privateKey, '', 'tideline sign-ups', 32))
+/**
+ * @param privateJwk the signing key: whoever has that one needs no session
+ * @throws Error when it is a public one
+ */
+export function signUpSecrets({ d }: { d?: string }): SignUpSecrets {
+  if (!d) throw new Error('the signing key has no private part')
+  const key = new Uint8Array(hkdfSync('sha256', d, '', 'tideline sign-ups', 32))
   const derive = (purpose: string, userId: Id, clientKey: string) =>
     createHmac('sha256', key).update(`${purpose}\0${userId}\0${clientKey}`).digest()
   return {
