@@ -3,6 +3,7 @@
  * of one person share a slot of a Redis Cluster, so one pipeline to one node reads a feed's candidates.
  */
 import type { Id } from './ids.ts'
+import { slotTag } from './redis-slots.ts'
 
 /** Seconds that a key lives. Those of readers are renewed by reads only. */
 export const TTL = Object.freeze({
@@ -52,8 +53,9 @@ export const keys = {
   dirtyCounts: () => 'counts:dirty',
   /** set: posts whose counters are spread over all shards. */
   spreadCounts: () => 'counts:spread',
-  /** `<ms>:<run id>`, written every second: how far Redis remembers. */
-  heartbeat: () => 'origin:heartbeat',
+  /** `<ms>:<run id>`, written every second: how far Redis remembers. In a cluster each master has one, in a slot of its own. */
+  heartbeat: (slot: number | null = null) =>
+    slot === null ? 'origin:heartbeat' : `origin:heartbeat:{${slotTag(slot)}}`,
   /** string: who runs a job of which one at a time is enough. */
   lease: (job: string) => `lease:${job}`,
   /** Stands while access tokens of an ended session could still be accepted. */

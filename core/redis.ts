@@ -36,6 +36,14 @@ export class RedisAwayError extends Error {
   }
 }
 
+/**
+ * Whether an error that a server answered tells of an outage rather than of the command: it loads, fails over, is a replica
+ * now, is full or held up by a script. Nothing was executed.
+ */
+export function isAwayReply(message: string): boolean {
+  return /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|OOM|BUSY)\b/.test(message)
+}
+
 /** A reply that should be a list of strings; null (no such key) reads as empty. */
 export function strings(reply: Reply | undefined): string[] {
   return Array.isArray(reply) ? reply.map(String) : []

@@ -4,7 +4,14 @@
  */
 import { Redis } from '@upstash/redis/cloudflare'
 import type { Breaker } from '#core/breaker.ts'
-import { type Command, RedisAwayError, RedisCommandError, type RedisPort, type Reply } from '#core/redis.ts'
+import {
+  type Command,
+  isAwayReply,
+  RedisAwayError,
+  RedisCommandError,
+  type RedisPort,
+  type Reply,
+} from '#core/redis.ts'
 
 type PipelineAnswer = readonly { result?: Reply; error?: string }[]
 
@@ -70,9 +77,6 @@ function replies(commands: readonly Command[], answer: PipelineAnswer): Reply[] 
   return results
 }
 
-/** A node that is loading, failing over or out of memory is away; anything else is a fault of ours. */
 function refused(command: string, message: string): Error {
-  return /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|OOM|BUSY)\b/.test(message)
-    ? new RedisAwayError(`${command}: ${message}`)
-    : new RedisCommandError(command, message)
+  return isAwayReply(message) ? new RedisAwayError(`${command}: ${message}`) : new RedisCommandError(command, message)
 }
