@@ -70,7 +70,7 @@ function internalApi(config: Config, engines: Engines, tiers: Tiers, logger: Log
     endpoints: tiers.endpoints,
     health: {
       postgres: () => engines.pool.query('select 1'),
-      redis: () => engines.redis.pipeline([['PING']]),
+      redis: () => Promise.all(engines.redis.masters().map((master) => master.pipeline([['PING']]))),
       ...engines.checks,
     },
     clock: Date.now,

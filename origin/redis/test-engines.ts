@@ -64,7 +64,7 @@ async function startRedisServer(port?: number): Promise<RunningRedis> {
  * A free port below the ephemeral range: there, a test that waits for a server to come back could find its port taken by
  * an outgoing connection, or connect to itself.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const port = 20_000 + Math.floor(Math.random() * 12_000)
     const server = createServer().listen(port, '127.0.0.1')
@@ -80,7 +80,7 @@ async function freePort(): Promise<number> {
   throw new Error('no free port')
 }
 
-async function untilListening(port: number): Promise<void> {
+export async function untilListening(port: number): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const socket = createConnection(port, '127.0.0.1')
     const connected = await new Promise<boolean>((resolve) => {

@@ -1,0 +1,51 @@
+/** The Redis port over one server. */
+import { Redis } from 'ioredis'
+import { RedisAwayError } from '#core/redis.ts'
+import type { OriginRedis, RedisMaster } from './port.ts'
+import {
+  COMMAND_TIMEOUT_MS,
+  callAll,
+  connectionOptions,
+  type RedisPortOptions,
+  refuseSpanning,
+  repliesOf,
+  withinTime,
+} from './sending.ts'
+
+/** @param url `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS */
+export function serverPort(url: string, options: RedisPortOptions): OriginRedis {
+  const timeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS
+  const redis = new Redis(url, {
+    ...connectionOptions(options),
+    enableOfflineQueue: false,
+    retryStrategy: (attempt) => Math.min(50 * attempt, 2_000),
+  })
+  redis.on('error', (error: Error) => options.onError?.(error))
+
+  const server: RedisMaster = {
+    name: `${redis.options.host}:${redis.options.port}`,
+    slot: null,
+    async pipeline(commands) {
+      if (commands.length === 0) return []
+      refuseSpanning(commands)
+      if (redis.status !== 'ready') throw new RedisAwayError(`redis is ${redis.status}`)
+      return repliesOf(commands, await withinTime(Promise.allSettled(callAll(redis, commands)), timeoutMs))
+    },
+  }
+  return {
+    ...server,
+    ready: () =>
+      redis.status === 'ready' ? Promise.resolve() : new Promise((resolve) => redis.once('ready', () => resolve())),
+    masters: () => [server],
+    async close() {
+      redis.disconnect()
+      await streamClosed(redis)
+    },
+  }
+}
+
+/** Not ioredis' own `end`: it is not emitted when the client was between two attempts to reconnect. */
+export async function streamClosed({ stream }: Redis): Promise<void> {
+  if (stream !== undefined && !stream.closed)
+    await new Promise<void>((resolve) => stream.once('close', () => resolve()))
+}
