@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { FANOUT_POLICY, type FanoutPolicy } from '#core/fanout-policy.ts'
 import { type CassandraSettings, cassandraEnvironment, cassandraSettings } from './engagement/index.ts'
 import { type KafkaSettings, kafkaEnvironment, kafkaSettings } from './log/kafka/settings.ts'
+import { parseRedisUrl } from './redis/address.ts'
 import { ensureSecrets, type Secrets } from './secrets.ts'
 
 export const ROLES = [
@@ -28,6 +29,16 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 )
 
+const redisUrl = z.string().superRefine((text, context) => {
+  try {
+    const address = text === 'embedded' ? null : parseRedisUrl(text)
+    if (address?.kind !== 'server' || /^rediss?:$/.test(new URL(address.url).protocol)) return
+    context.addIssue({ code: 'custom', message: 'must begin with redis:// or rediss://' })
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is no address' })
+  }
+})
+
 const settings = z.object({
   NODE_ENV: z.string().default('development'),
   STATE_DIR: z.string().default('.tideline'),
@@ -40,8 +51,11 @@ const settings = z.object({
   ROLES: list.pipe(z.array(z.enum(ROLES))).default([...ROLES]),
   /** Absent: Postgres inside this process, on disk. */
   DATABASE_URLS: list.pipe(z.array(z.url({ protocol: /^postgres(ql)?$/ })).min(1)).optional(),
-  /** Absent: a redis-server on the PATH, else the engine inside this process. `embedded` insists on the latter. */
-  REDIS_URL: z.union([z.literal('embedded'), z.url({ protocol: /^rediss?$/ })]).optional(),
+  /**
+   * Absent: a redis-server on the PATH, else the engine inside this process. `embedded` insists on the latter. Several,
+   * separated by commas, or `redis+cluster://`: nodes of a cluster.
+   */
+  REDIS_URL: redisUrl.optional(),
   /** Absent: a folder on disk that speaks S3. */
   S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   /** Where clients reach the store, when that is another address. */

@@ -14,7 +14,7 @@ import { cassandraEngagement, cassandraSession, type EngagementStore, postgresEn
 import { type ObjectStore, s3Objects } from './objects/index.ts'
 import type { Logger } from './observe/logger.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
-import { createRedisPort, type OriginRedis } from './redis/index.ts'
+import { createRedisPort, type OriginRedis, parseRedisUrl } from './redis/index.ts'
 
 export interface Engines {
   database: Database
@@ -179,7 +179,9 @@ async function openPostgres(config: Config, logger: Logger): Promise<Opened> {
 
 async function openRedis(config: Config, logger: Logger): Promise<Opened & { lostSince: number | null }> {
   if (config.redisUrl !== null && config.redisUrl !== 'embedded') {
-    return { url: config.redisUrl, description: 'Redis (REDIS_URL)', lostSince: null, close: async () => {} }
+    const isCluster = parseRedisUrl(config.redisUrl).kind === 'cluster'
+    const description = `${isCluster ? 'Redis Cluster' : 'Redis'} (REDIS_URL)`
+    return { url: config.redisUrl, description, lostSince: null, close: async () => {} }
   }
   const directory = join(config.stateDir, 'redis')
   mkdirSync(directory, { recursive: true })
