@@ -31,6 +31,7 @@ export class AnswerWriter {
   #discarded: string | undefined
   #status = 200
   #overflow = false
+  #ends: number[] | undefined
 
   /** @param replyBytes longest answer; a longer one is thrown away, and answered with 507 */
   constructor(begin: () => Expected | undefined, finish: (answer: Answer) => void, replyBytes: number) {
@@ -142,6 +143,7 @@ export class AnswerWriter {
     this.#discarded = undefined
     this.#status = 200
     this.#overflow = false
+    this.#ends = expected.marksEnds ? [] : undefined
     this.#first = true
     this.#out.reset()
     if (expected.form === 'pipeline') {
@@ -196,6 +198,7 @@ export class AnswerWriter {
   #endReply(): void {
     const expected = this.#expected!
     this.#replies++
+    this.#ends?.push(this.#out.length)
     if (expected.refused !== undefined) this.#refused(expected)
     if (this.#replies < expected.replies) return
     if (expected.form === 'pipeline') this.#out.byte(CLOSE)
@@ -207,7 +210,9 @@ export class AnswerWriter {
       this.#finish({ status: 507, body, commands, failed: this.#failed })
       return
     }
-    this.#finish({ status: this.#status, body: this.#out.take(), commands, failed: this.#failed })
+    const answer: Answer = { status: this.#status, body: this.#out.take(), commands, failed: this.#failed }
+    if (this.#ends !== undefined) answer.ends = this.#ends
+    this.#finish(answer)
   }
 
   /** Writes the errors of commands that were not sent and stand at this place of the pipeline. */

@@ -14,6 +14,8 @@ export interface Expected {
   base64: boolean
   /** Replies that Redis will send. */
   replies: number
+  /** Whether the answer says where each entry of a pipeline ends. */
+  marksEnds?: boolean
   /** Commands of a pipeline that were not sent, by their place in it, with the error to put there. */
   refused?: ReadonlyMap<number, string>
 }
@@ -25,4 +27,6 @@ export interface Answer {
   /** Commands answered, and how many of them with an error. */
   commands: number
   failed: number
+  /** Of a pipeline that asked for it: where each entry ends in `body`; the next begins a comma later, the first at 1. */
+  ends?: readonly number[]
 }

@@ -6,12 +6,11 @@ import type { GatewayLimits, GatewayLogger, RedisSettings } from './settings.ts'
 /** A connection that belongs to one request or stream. Whoever opened it closes it. */
 export type DedicatedConnection = Pick<RespSocket, 'exchange' | 'listen' | 'closed' | 'destroy'>
 
-/**
- * What the gateway needs of the Redis behind it. The seam for Redis Cluster: a cluster's implementation would split an
- * exchange by slot and join the answers.
- */
-export interface RedisConnection {
+/** A server, and the connection to it that all requests share. */
+export interface ServerConnection {
   readonly ready: boolean
+  /** Resolves when the first try to connect has succeeded or failed. */
+  readonly tried: Promise<void>
   /** Commands sent and not answered. */
   readonly inFlight: number
   /**
@@ -21,7 +20,7 @@ export interface RedisConnection {
    *   connection broke on the way, 504 when the answer took too long
    */
   pipeline(exchange: Exchange): Promise<Answer>
-  /** Opens a connection of its own. @throws {GatewayError} 503 when Redis is away */
+  /** Opens another connection. @throws {GatewayError} 503 when Redis is away */
   dedicated(): Promise<DedicatedConnection>
   close(): Promise<void>
 }
@@ -29,7 +28,7 @@ export interface RedisConnection {
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2_000
 
-interface ConnectionParts {
+export interface ConnectionParts {
   settings: RedisSettings
   limits: GatewayLimits
   logger: GatewayLogger
@@ -43,11 +42,11 @@ interface ConnectionParts {
  * While it is down, commands are refused at once: a client that hears 503 within a millisecond can serve something
  * else, one that waits in a queue cannot.
  */
-export function connectRedis(parts: ConnectionParts): RedisConnection {
+export function connectServer(parts: ConnectionParts): ServerConnection {
   return new SharedConnection(parts)
 }
 
-class SharedConnection implements RedisConnection {
+class SharedConnection implements ServerConnection {
   readonly #parts: ConnectionParts
   #socket: RespSocket | undefined
   #isStopped = false
@@ -55,6 +54,10 @@ class SharedConnection implements RedisConnection {
   #endPause = (): void => {}
   readonly #sweep: NodeJS.Timeout
   readonly #done: Promise<void>
+  #hasTried = (): void => {}
+  readonly tried: Promise<void> = new Promise((resolve) => {
+    this.#hasTried = resolve
+  })
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts
@@ -98,6 +101,7 @@ class SharedConnection implements RedisConnection {
 
   async close(): Promise<void> {
     this.#isStopped = true
+    this.#hasTried()
     clearInterval(this.#sweep)
     this.#endPause()
     this.#socket?.destroy()
@@ -120,12 +124,14 @@ class SharedConnection implements RedisConnection {
           return
         }
         this.#use(opened)
+        this.#hasTried()
         logger.info({}, 'redis: connected')
         await opened.stale
         // One that stands but is read-only may be so on purpose: do not knock every 50 ms.
         if (opened.isClosed) pauseMs = FIRST_PAUSE_MS
         else logger.warn({}, 'redis: answers READONLY, connecting anew')
       } catch (error) {
+        this.#hasTried()
         logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'redis: not reachable')
       }
       // Without jitter all gateways of a fleet would knock on a restarting server at the same moments.

@@ -1,9 +1,8 @@
 import type { Answer } from './answer.ts'
-import type { RedisConnection } from './connection.ts'
+import { exchangeOf, type RedisBackend, type RedisRequest } from './backend.ts'
 import { GatewayError, timedOut, tooBusy } from './errors.ts'
 import { type Access, judge } from './policy.ts'
-import { type Command, encodeCommands } from './resp.ts'
-import type { Exchange } from './resp-socket.ts'
+import type { Command } from './resp.ts'
 import type { GatewayLimits } from './settings.ts'
 
 /** Runs commands for one token, in one encoding. */
@@ -19,22 +18,22 @@ export interface Executor {
 /** A stand-in for commands that are acknowledged and not run: Redis itself says OK, in its place among the replies. */
 const SAY_OK: Command = ['ECHO', 'OK']
 
-export function createExecutor(redis: RedisConnection, limits: GatewayLimits): Executor {
+export function createExecutor(redis: RedisBackend, limits: GatewayLimits): Executor {
   let blocked = 0
 
   /** A blocking command waits on a connection of its own: on the shared one, everybody would wait with it. */
-  async function runBlocking(exchange: Exchange): Promise<Answer> {
+  async function runBlocking(request: RedisRequest): Promise<Answer> {
     if (blocked >= limits.blockingConnections) throw tooBusy('blocking commands')
     blocked++
     try {
-      const connection = await redis.dedicated()
+      const connection = await redis.dedicated(request.commands)
       let late = false
       const timer = setTimeout(() => {
         late = true
         connection.destroy()
       }, limits.blockingTimeoutMs)
       try {
-        return await connection.exchange(exchange)
+        return await connection.exchange(exchangeOf(request))
       } catch (error) {
         throw late ? timedOut(limits.blockingTimeoutMs) : error
       } finally {
@@ -49,9 +48,9 @@ export function createExecutor(redis: RedisConnection, limits: GatewayLimits): E
   async function run(commands: readonly Command[], form: 'one' | 'pipeline', access: Access, base64: boolean) {
     const { allowed, refused, blocking } = sort(commands, access)
     if (allowed.length === 0) return refusal(form, [...refused!.values()])
-    const exchange: Exchange = { wire: encodeCommands(allowed), form, base64, replies: allowed.length }
-    if (refused !== undefined) exchange.refused = refused
-    return blocking ? runBlocking(exchange) : redis.pipeline(exchange)
+    const request: RedisRequest = { commands: allowed, form, base64 }
+    if (refused !== undefined) request.refused = refused
+    return blocking ? runBlocking(request) : redis.run(request)
   }
 
   return {
@@ -62,8 +61,7 @@ export function createExecutor(redis: RedisConnection, limits: GatewayLimits): E
       // transaction is written in one piece, and no other request's commands can come between its own.
       const { allowed, refused } = sort(commands, access)
       if (refused !== undefined) throw new GatewayError(400, [...refused.values()][0]!)
-      const all = [['MULTI'], ...allowed, ['EXEC']]
-      return redis.pipeline({ wire: encodeCommands(all), form: 'transaction', base64, replies: all.length })
+      return redis.run({ commands: allowed, form: 'transaction', base64 })
     },
   }
 }

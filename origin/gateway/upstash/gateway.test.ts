@@ -1,10 +1,10 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { redisEngines } from '../../redis/test-engines.ts'
+import { redisDeployments } from '../../redis/test-deployments.ts'
 import { type Body, gatewaySuite, tokens } from './testing.ts'
 
-describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
+describe.each(redisDeployments())('Upstash gateway on $name', (engine) => {
   const suite = gatewaySuite(engine)
   const { call } = suite
 
@@ -17,7 +17,7 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
         ['SET', 'k', 'OK'],
         ['GET', 'k'],
         ['TYPE', 'k'],
-        ['MGET', 'k', 'no'],
+        ['MGET', 'k', '{k}no'],
         ['INCR', 'n'],
         ['EVAL', "return {redis.status_reply('OK'), {redis.status_reply('OK'), 'x'}}", '0'],
       ]
@@ -49,8 +49,8 @@ describe.each(redisEngines())('Upstash gateway on $name', (engine) => {
       expect(await send('["GET","big"]')).toBe('{"result":"12345678901234567890"}')
       await send('["SET","big",9223372036854775806]')
       expect(await send('["INCR","big"]')).toBe('{"result":9223372036854775807}')
-      await send('["MSET","a",1.10,"b",true,"c",-0.5,"d",1e21]')
-      expect(await send('["MGET","a","b","c","d"]')).toBe('{"result":["1.10","true","-0.5","1e21"]}')
+      await send('["MSET","{n}a",1.10,"{n}b",true,"{n}c",-0.5,"{n}d",1e21]')
+      expect(await send('["MGET","{n}a","{n}b","{n}c","{n}d"]')).toBe('{"result":["1.10","true","-0.5","1e21"]}')
     })
   })
 

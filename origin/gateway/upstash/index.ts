@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { silentLogger } from '../logger.ts'
 import { accessCheck } from './access.ts'
-import { connectRedis } from './connection.ts'
 import { createExecutor } from './execute.ts'
 import { createHandler, type GatewayHealth } from './handler.ts'
 import { noMetrics } from './metrics.ts'
+import { openRedis } from './redis.ts'
 import { DEFAULT_LIMITS, type UpstashGatewayOptions } from './settings.ts'
 import { createStreams } from './streams.ts'
 
@@ -42,7 +42,7 @@ export function createUpstashGateway(options: UpstashGatewayOptions): UpstashGat
   const { logger = silentLogger, metrics = noMetrics } = options
   const { now = () => performance.now(), random = Math.random } = options
   const prefix = (options.pathPrefix ?? '').replace(/\/+$/, '')
-  const redis = connectRedis({ settings: options.redis, limits, logger, now, random })
+  const redis = openRedis({ settings: options.redis, limits, logger, now, random })
   const executor = createExecutor(redis, limits)
   const streams = createStreams(redis, limits)
   const accessOf = accessCheck(options.tokens)

@@ -1,9 +1,9 @@
 import { Redis } from '@upstash/redis'
 import { describe, expect, it } from 'vitest'
-import { redisEngines } from '../../redis/test-engines.ts'
+import { redisDeployments } from '../../redis/test-deployments.ts'
 import { gatewaySuite } from './testing.ts'
 
-describe.each(redisEngines())('the SDK of Upstash on $name', (engine) => {
+describe.each(redisDeployments())('the SDK of Upstash on $name', (engine) => {
   const suite = gatewaySuite(engine)
   const { call } = suite
   const sdk = (options = {}): Redis =>

@@ -6,7 +6,10 @@ export type { GatewayLogger } from '../logger.ts'
 
 /** Where Redis or Valkey is, and how to sign in there. */
 export interface RedisSettings {
-  /** `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. */
+  /**
+   * `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. Several, separated by commas, or one as
+   * `redis+cluster://`: nodes of a cluster, which are asked for the others.
+   */
   url: string
   /** Overrides the URL's user (Redis ACL, from Redis 6 on). */
   username?: string
@@ -36,7 +39,7 @@ export interface GatewayLimits {
   replyBytes: number
   /** Most commands in one pipeline or transaction; above: 400. */
   pipelineCommands: number
-  /** Most commands waiting for Redis over all requests; above: 503 with Retry-After. */
+  /** Most commands waiting for Redis (in a cluster: for one node) over all requests; above: 503 with Retry-After. */
   inFlightCommands: number
   /** Most bytes of commands waiting for Redis over all requests; above: 503 with Retry-After. */
   inFlightBytes: number

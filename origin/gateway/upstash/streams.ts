@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Answer } from './answer.ts'
-import type { RedisConnection } from './connection.ts'
+import type { RedisBackend } from './backend.ts'
 import { badRequest, GatewayError, tooBusy } from './errors.ts'
 import { type Access, noPermission } from './policy.ts'
 import type { Command } from './resp.ts'
@@ -21,7 +21,7 @@ export interface Streams {
 
 const HEARTBEAT = ': keep-alive\n\n'
 
-export function createStreams(redis: RedisConnection, limits: GatewayLimits): Streams {
+export function createStreams(redis: RedisBackend, limits: GatewayLimits): Streams {
   const ends = new Set<() => void>()
   let opening = 0
 
@@ -34,7 +34,7 @@ export function createStreams(redis: RedisConnection, limits: GatewayLimits): St
     check(command, access)
     if (ends.size + opening >= limits.streams) throw tooBusy('streams')
     opening++
-    const connection = await redis.dedicated().finally(() => opening--)
+    const connection = await redis.dedicated([command]).finally(() => opening--)
     if (response.destroyed) {
       connection.destroy()
       return

@@ -1,6 +1,6 @@
 /** A gateway in front of one kind of Redis, for tests. */
 import { afterAll, beforeAll, beforeEach, expect, vi } from 'vitest'
-import type { RedisEngine } from '../../redis/test-engines.ts'
+import type { RedisDeployment } from '../../redis/test-deployments.ts'
 import { startUpstashGateway } from './server.ts'
 
 /** An answer: one entry, or a pipeline's entries by place. */
@@ -27,7 +27,7 @@ interface OpenGateway {
 }
 
 /** Starts Redis and the gateway, and resolves when they have met. */
-async function openGateway(engine: RedisEngine): Promise<OpenGateway> {
+async function openGateway(engine: RedisDeployment): Promise<OpenGateway> {
   const server = await engine.start()
   const gateway = await startUpstashGateway({ redis: { url: server.url }, tokens, limits: { bodyBytes: 100_000 } })
   const { url } = gateway
@@ -50,7 +50,7 @@ async function openGateway(engine: RedisEngine): Promise<OpenGateway> {
 }
 
 /** A gateway for all tests of the suite that calls this. Each of them begins with an empty Redis. */
-export function gatewaySuite(engine: RedisEngine): Pick<OpenGateway, 'url' | 'call'> {
+export function gatewaySuite(engine: RedisDeployment): Pick<OpenGateway, 'url' | 'call'> {
   let open: OpenGateway
   beforeAll(async () => {
     open = await openGateway(engine)
