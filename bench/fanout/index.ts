@@ -10,6 +10,7 @@ import pg from 'pg'
 import { createTestHarness } from 'wrangler'
 import type { Id } from '#core/ids.ts'
 import { keys, MARK } from '#core/keys.ts'
+import { keySlot } from '#core/redis-slots.ts'
 import { localOrigin, writeWorkerConfigs } from '../../ops/workers.ts'
 import { readConfig } from '../../origin/config.ts'
 import { findRedisServer } from '../../origin/embedded/redis-server.ts'
@@ -44,10 +45,16 @@ export const fanoutBench: Bench = async (options) => {
   }
 }
 
-/** Origin with redis-server in a process of its own, the three Workers in workerd, one author with an account. */
+/**
+ * Origin with redis-server in a process of its own, the three Workers in workerd, one author with an account. REDIS_URL names
+ * another Redis, or a cluster; other engines, too, are chosen by the origin's settings.
+ */
 async function setStage(directory: string, closers: (() => Promise<unknown>)[], { say }: BenchOptions): Promise<Stage> {
-  if (findRedisServer(process.env.PATH ?? '') === null) {
-    throw new Error('The fan-out bench needs redis-server or valkey-server on the PATH.')
+  const { REDIS_URL } = process.env
+  if (!REDIS_URL && findRedisServer(process.env.PATH ?? '') === null) {
+    throw new Error(
+      'The fan-out bench needs redis-server or valkey-server on the PATH, or a Redis that REDIS_URL names.',
+    )
   }
   const ports = { PORT: await freePort(), GATEWAY_PORT: await freePort(), POSTGRES_PORT: await freePort() }
   const more = { REDIS_PORT: await freePort(), S3_PORT: await freePort() }
@@ -78,7 +85,7 @@ async function setStage(directory: string, closers: (() => Promise<unknown>)[], 
   })
   await database.connect()
   closers.push(() => database.end())
-  const redis = createRedisPort(`redis://127.0.0.1:${more.REDIS_PORT}`)
+  const redis = createRedisPort(REDIS_URL || `redis://127.0.0.1:${more.REDIS_PORT}`)
   await redis.ready()
   closers.push(() => redis.close())
   return { url, token: account.accessToken, author: account.userId, database, redis }
@@ -91,8 +98,7 @@ async function measure(stage: Stage, { say }: BenchOptions): Promise<Figures> {
     await stage.redis.pipeline(page.map((follower) => ['ZADD', keys.timeline(follower), 0, MARK]))
   }
   say(`${followers.length} warm followers`)
-  // A page is one pipeline in the order of its followers: where its last one has the post, the page is through.
-  const last = followers.filter((_, i) => i % 1_000 === 999 || i === followers.length - 1)
+  const last = lastOfPages(stage.redis, followers)
   const times: number[] = []
   for (let i = 0; i < WARM_UPS + POSTS; i++) {
     const { id } = await call<{ id: Id }>(new URL('/v1/posts', stage.url), stage.token, { caption: `post ${i}` })
@@ -112,6 +118,21 @@ async function measure(stage: Stage, { say }: BenchOptions): Promise<Figures> {
     usPerFollower: Number(((acceptedToLastMs * 1_000) / FOLLOWERS).toFixed(2)),
     celebrityTimelineWrites: await celebrityWrites(stage, followers),
   }
+}
+
+/**
+ * A page is one pipeline in the order of its followers, in a cluster one to each master: where the last ones have the post, the
+ * page is through. Masters are told apart by their lowest slots, as they stand in a cluster that was never resharded.
+ */
+function lastOfPages(redis: OriginRedis, followers: readonly Id[]): Id[] {
+  const lowest = redis.masters().map(({ slot }) => slot ?? 0)
+  const last = new Map<string, Id>()
+  for (const [i, follower] of followers.entries()) {
+    const slot = keySlot(keys.timeline(follower))
+    const master = Math.max(...lowest.filter((low) => low <= slot))
+    last.set(`${Math.floor(i / 1_000)}:${master}`, follower)
+  }
+  return [...last.values()]
 }
 
 /** Timelines that a celebrity's post is written to: makes the author one, posts, and counts. */

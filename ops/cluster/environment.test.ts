@@ -30,6 +30,13 @@ describe('the settings of a cluster', () => {
     expect(settings.KAFKA_BROKERS).toBe('127.0.0.1:27092,127.0.0.1:27094,127.0.0.1:27096')
   })
 
+  it('say of a node of a cluster that it is one, though it is up alone', () => {
+    const [node] = serversOf('cluster').filter(({ kind }) => kind === 'valkey')
+    expect(settingsFor(node === undefined ? [] : [node], secrets)).toEqual({
+      REDIS_URL: 'redis+cluster://127.0.0.1:24379',
+    })
+  })
+
   it('leave out what is not up, so that it stays embedded', () => {
     const valkeyOnly = serversOf('small').filter(({ kind }) => kind === 'valkey')
     expect(settingsFor(valkeyOnly, secrets)).toEqual({ REDIS_URL: 'redis://127.0.0.1:24379' })

@@ -10,6 +10,12 @@ export function postgresUrl(server: Server, secrets: ClusterSecrets, database: s
   return `postgres://${POSTGRES_USER}:${secrets.POSTGRES_PASSWORD}@${HOST}:${server.port}/${database}`
 }
 
+/** Several addresses are a cluster's; a node of one that runs by itself says so by the scheme. */
+function redisUrl(servers: readonly Server[]): string {
+  const isNode = servers.length === 1 && servers[0]?.inner.bus !== undefined && servers[0].name !== 'valkey'
+  return servers.map(({ port }) => `${isNode ? 'redis+cluster' : 'redis'}://${HOST}:${port}`).join(',')
+}
+
 /**
  * The settings for these servers. A port of Tideline none of whose servers is among them is left out, and so stays
  * embedded. Lists are comma separated; shards are in their order, replicas in that of their primaries.
@@ -24,9 +30,7 @@ export function settingsFor(servers: readonly Server[], secrets: ClusterSecrets)
   const settings: Record<string, string> = {
     DATABASE_URLS: primaries.map((server) => postgresUrl(server, secrets)).join(','),
     DATABASE_REPLICA_URLS: replicas.map((server) => postgresUrl(server, secrets)).join(','),
-    REDIS_URL: of('valkey')
-      .map(({ port }) => `redis://${HOST}:${port}`)
-      .join(','),
+    REDIS_URL: redisUrl(of('valkey')),
     KAFKA_BROKERS: addresses(of('kafka')),
     CASSANDRA_CONTACT_POINTS: addresses(of('cassandra')),
     CASSANDRA_DATACENTER: of('cassandra').length === 0 ? '' : CASSANDRA_DATACENTER,
