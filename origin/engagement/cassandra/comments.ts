@@ -7,7 +7,7 @@ import { firstIdAt, type Id, idMs, type Random } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import type { EngagementStore, StoredComment } from '../store.ts'
 import type { Buckets, Total } from './buckets.ts'
-import { afterRefusal } from './likes.ts'
+import { afterRefusal } from './races.ts'
 import type { CassandraSession, Decision, Row } from './session.ts'
 
 export type CommentStore = Pick<
@@ -107,7 +107,7 @@ export function cassandraComments({ session, buckets, random }: CommentNeeds): C
         standing.version,
       ])
       if (decision === 'applied') return { changed: true, comment: moved }
-      const found = await afterRefusal({ random }, decision, attempt, () => findSerial(postId, commentId))
+      const found = await afterRefusal(random, decision, attempt, () => findSerial(postId, commentId))
       // Nobody else writes the same version with the same content, but a twin of this very request.
       if (decision === 'unknown' && isSame(found, moved)) return { changed: true, comment: moved }
       standing = found
@@ -137,7 +137,7 @@ export function cassandraComments({ session, buckets, random }: CommentNeeds): C
         const standing =
           decision === 'applied'
             ? added
-            : await afterRefusal({ random }, decision, attempt, () => findSerial(postId, commentId))
+            : await afterRefusal(random, decision, attempt, () => findSerial(postId, commentId))
         if (standing === null) continue
         await buckets.changed(postId, 'comments', bucket, 'added')
         return { added: mayBeMine && isSame(standing, added), comment: standing }

@@ -3,12 +3,12 @@
  * follows from it, under a write time made of the version, so that placing and removing may be repeated and may overtake
  * one another.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import { types } from 'cassandra-driver'
 import type { Id, Random } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import type { EngagementStore, LikeOutcome, LikeState, LikeWrite } from '../store.ts'
 import type { Buckets, Total } from './buckets.ts'
+import { afterRefusal } from './races.ts'
 import type { CassandraSession, Decision, Row } from './session.ts'
 
 interface LikeRow extends LikeState {
@@ -29,7 +29,6 @@ export interface LikeNeeds {
 
 /** Races over one person's likes end after a few rounds; one that does not is an overload. */
 const ATTEMPTS = 12
-const BACKOFF_MS = 15
 
 /**
  * The write time of a post's row, in microseconds: half the version is the millisecond of the tap, and a removal comes
@@ -77,7 +76,7 @@ export function cassandraLikes(needs: LikeNeeds): LikeStore {
           await place(postId, userId, next)
           return outcome(next, hasTurned(seen, next))
         }
-        const standing = await afterRefusal(needs, decision, attempt, () =>
+        const standing = await afterRefusal(needs.random, decision, attempt, () =>
           readRow((query, params) => session.readSerial(query, params).then(listed), postId, userId),
         )
         if (standing?.writeId.equals(writeId)) {
@@ -173,17 +172,6 @@ function moveRow(
      WHERE user_id = ? AND post_id = ? IF version = ?`,
     [...values, ...key, BigInt(seen.version)],
   )
-}
-
-/** What stands after a write that was refused or whose answer did not come. A race waits a little, by chance. */
-export async function afterRefusal<T>(
-  { random }: { random: Random },
-  decision: Decision,
-  attempt: number,
-  read: () => Promise<T>,
-): Promise<T> {
-  if (decision === 'unknown') await delay(random() * BACKOFF_MS * 2 ** Math.min(attempt, 5))
-  return read()
 }
 
 const listed = (row: Row | null): Row[] => (row === null ? [] : [row])

@@ -32,24 +32,30 @@ export async function migrateKeyspace(
   await client.execute(
     `CREATE KEYSPACE IF NOT EXISTS ${keyspace}
      WITH replication = {'class': 'NetworkTopologyStrategy', ${copies.join(', ')}}`,
+    [],
+    PATIENT,
   )
   const ledger = `${keyspace}.schema_migrations`
   await client.execute(
     `CREATE TABLE IF NOT EXISTS ${ledger} (name text PRIMARY KEY, holder uuid, applied_at timestamp)
      WITH ID = ${LEDGER_ID.replace(/.{8}$/, idSuffix(keyspace))}`,
+    [],
+    PATIENT,
   )
   if ((await pending(client, ledger, migrations)).length === 0) return
   await whileLocked(client, ledger, async (stillHeld) => {
     for (const { name, statements } of await pending(client, ledger, migrations)) {
       for (const statement of statements) {
         await stillHeld()
-        await client.execute(qualify(statement, keyspace))
+        await client.execute(qualify(statement, keyspace), [], PATIENT)
       }
       await client.execute(`INSERT INTO ${ledger} (name, applied_at) VALUES (?, toTimestamp(now()))`, [name], STRICT)
     }
   })
 }
 
+/** A change of the schema waits for every node. */
+const PATIENT = { readTimeout: 30_000 }
 const STRICT = { prepare: true, consistency: types.consistencies.localQuorum }
 
 /** Ids of tables are unique in a cluster, and a cluster may have several keyspaces of ours. */

@@ -165,6 +165,8 @@ function optionsOf({ contactPoints, datacenter, credentials, tls }: CassandraSet
       // Nothing is sent twice on suspicion: under load that would be the second half of an outage.
       speculativeExecution: new policies.speculativeExecution.NoSpeculativeExecutionPolicy(),
       retry: new RetryIdempotent(),
+      // The driver's own waits twice as long each time, up to ten minutes: a node that is back must be used.
+      reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_AFTER_MS),
     },
   }
 }

@@ -3,7 +3,7 @@ import type { Id, Random } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import type { EngagementStore } from '../store.ts'
 import type { Buckets, Total } from './buckets.ts'
-import { afterRefusal } from './likes.ts'
+import { afterRefusal } from './races.ts'
 import type { CassandraSession } from './session.ts'
 
 export interface ShareNeeds {
@@ -31,7 +31,7 @@ export function cassandraShares({ session, buckets, now, random }: ShareNeeds): 
         const row =
           decision === 'applied'
             ? { shared_at: new Date(at), bucket }
-            : await afterRefusal({ random }, decision, attempt, () => session.readSerial(query, key))
+            : await afterRefusal(random, decision, attempt, () => session.readSerial(query, key))
         if (row === null) continue
         const first: { at: number; bucket: number } = { at: row.shared_at.getTime(), bucket: row.bucket }
         await session.write('INSERT INTO shares (post_id, bucket, shared_at, user_id) VALUES (?, ?, ?, ?)', [
