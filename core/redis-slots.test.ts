@@ -169,7 +169,7 @@ describe('what core builds', () => {
     const sources = files.filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     const found = sources.flatMap((file) => {
       const text = readFileSync(new URL(file, folder), 'utf8')
-      const exported = text.matchAll(/^export (?:async )?(?:function|const) (\w+)([\s\S]*?)(?:\{\n|=>)/gm)
+      const exported = text.matchAll(/^export (?:async )?(?:function|const) (\w+)(?: = )?\(([\s\S]*?)(?:\{\n|=>)/gm)
       return [...exported].filter(([, , signature]) => /\bCommand\b/.test(signature ?? '')).map(([, name]) => name)
     })
     expect(found.length).toBeGreaterThan(30)
