@@ -37,14 +37,8 @@ const api = {
 export default defineConfig({
   test: {
     projects: [
-      node('node', [
-        'core/**/*.test.ts',
-        'drizzle/**/*.test.ts',
-        'origin/**/*.test.ts',
-        'bench/**/*.test.ts',
-        'ops/**/*.test.ts',
-        'web/**/*.test.ts',
-      ]),
+      // A hundred files that load the same modules: loading them once a worker saves a quarter of the time.
+      node('node', ['{core,drizzle,origin,bench,ops,web}/**/*.test.ts'], { isolate: false }),
       node('contract', ['test/contract/**/*.test.ts', 'test/interleavings/**/*.test.ts'], after(2)),
       api,
       worker('image-resize', './workers/image-resize/wrangler.toml', {
