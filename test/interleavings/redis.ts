@@ -1,6 +1,7 @@
 /** The embedded engine without its socket: pipelines of which others' commands may come in between, as Redis allows. */
 import type { Clock } from '#core/ids.ts'
 import { type Command, RedisCommandError, type RedisPort, type Reply } from '#core/redis.ts'
+import { spansSlots } from '#core/redis-slots.ts'
 import { detachedClient } from '../../origin/embedded/redis/detached-client.ts'
 import { createEngine } from '../../origin/embedded/redis/engine.ts'
 import { type Reply as EngineReply, ReplyError, Status } from '../../origin/embedded/redis/reply.ts'
@@ -23,7 +24,13 @@ export function directRedis(clock: Clock): DirectRedis {
     },
   })
   const client = detachedClient({ id: 1, connectedAt: 0, address: '', name: '' })
-  return { execute: (command) => plain(command, engine.execute(client, command.map(String))) }
+  return {
+    execute(command) {
+      // What the edge and the consumers send must be right for a cluster, which this engine is not.
+      if (spansSlots(command)) throw new RedisCommandError(String(command[0]), 'its keys lie in several slots')
+      return plain(command, engine.execute(client, command.map(String)))
+    },
+  }
 }
 
 function plain(command: Command, reply: EngineReply): Reply {
