@@ -5,6 +5,7 @@ import { FANOUT_POLICY, type FanoutPolicy } from '#core/fanout-policy.ts'
 import { type CassandraSettings, cassandraEnvironment, cassandraSettings } from './engagement/index.ts'
 import { type KafkaSettings, kafkaEnvironment, kafkaSettings } from './log/kafka/settings.ts'
 import { parseRedisUrl } from './redis/address.ts'
+import { type ElasticsearchSettings, elasticsearchEnvironment, elasticsearchSettings } from './search/index.ts'
 import { ensureSecrets, type Secrets } from './secrets.ts'
 
 export const ROLES = [
@@ -62,8 +63,11 @@ const settings = z.object({
   S3_PUBLIC_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   S3_BUCKET: z.string().default('tideline-media'),
   S3_REGION: z.string().default('auto'),
+  /** Origins of pages that may upload to the bucket; its CORS rules are set to them at the start. */
+  S3_CORS_ORIGINS: list.pipe(z.array(z.union([z.literal('*'), z.url({ protocol: /^https?$/ })])).min(1)).default(['*']),
   ...cassandraEnvironment,
   ...kafkaEnvironment,
+  ...elasticsearchEnvironment,
   POSTGRES_PORT: port(15_432),
   REDIS_PORT: port(16_379),
   S3_PORT: port(19_000),
@@ -91,7 +95,9 @@ export interface Config {
   cassandra: CassandraSettings | null
   /** Null: the event log is in Postgres. */
   kafka: KafkaSettings | null
-  objects: { endpoint: string | null; publicEndpoint: string | null; bucket: string; region: string }
+  /** Null: search is in Postgres. */
+  elasticsearch: ElasticsearchSettings | null
+  objects: { endpoint: string | null; publicEndpoint: string | null; bucket: string; region: string; origins: string[] }
   /** Null: nothing tells caches at the edge what was deleted. */
   cloudflare: { zoneId: string; apiToken: string } | null
   embeddedPorts: { postgres: number; redis: number; objects: number }
@@ -131,11 +137,13 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     redisUrl: s.REDIS_URL ?? null,
     cassandra: cassandraSettings(s, production),
     kafka: kafkaSettings(s),
+    elasticsearch: elasticsearchSettings(s),
     objects: {
       endpoint: s.S3_ENDPOINT ?? null,
       publicEndpoint: s.S3_PUBLIC_ENDPOINT ?? null,
       bucket: s.S3_BUCKET,
       region: s.S3_REGION,
+      origins: s.S3_CORS_ORIGINS,
     },
     cloudflare: s.CF_ZONE_ID && s.CF_API_TOKEN ? { zoneId: s.CF_ZONE_ID, apiToken: s.CF_API_TOKEN } : null,
     embeddedPorts: { postgres: s.POSTGRES_PORT, redis: s.REDIS_PORT, objects: s.S3_PORT },

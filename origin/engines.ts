@@ -11,10 +11,20 @@ import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import { startEmbeddedRedis } from './embedded/redis/index.ts'
 import { findRedisServer, startRedisServer } from './embedded/redis-server.ts'
 import { cassandraEngagement, cassandraSession, type EngagementStore, postgresEngagement } from './engagement/index.ts'
-import { type ObjectStore, s3Objects } from './objects/index.ts'
+import { UPLOAD_PREFIX } from './media/index.ts'
+import {
+  type BucketRules,
+  type ObjectStore,
+  ObjectStoreError,
+  prepareBucket,
+  type S3ObjectsOptions,
+  s3Objects,
+} from './objects/index.ts'
 import type { Logger } from './observe/logger.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
 import { createRedisPort, type OriginRedis, parseRedisUrl } from './redis/index.ts'
+import { repeatedly } from './repeatedly.ts'
+import { postgresSearch, type SearchStore } from './search/index.ts'
 
 export interface Engines {
   database: Database
@@ -25,6 +35,7 @@ export interface Engines {
   /** Unix milliseconds from which on Redis misses writes since an earlier process was killed; null: from never. */
   redisLostSince: number | null
   engagement: EngagementStore
+  search: SearchStore
   objects: ObjectStore
   objectsEndpoint: string
   /** Of engines that /health asks about by name. */
@@ -32,7 +43,7 @@ export interface Engines {
   /** The embedded Postgres has no autovacuum. */
   needsVacuum: boolean
   /** What runs where, for the start's first lines. */
-  described: Record<'postgres' | 'redis' | 'log' | 'engagement' | 'objects', string>
+  described: Record<'postgres' | 'redis' | 'log' | 'engagement' | 'search' | 'objects', string>
   /** Closes clients, then engines, in the reverse order of their start. */
   close(): Promise<void>
 }
@@ -74,6 +85,8 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     const database = pooledDatabase(pool)
     const engagement = openEngagement(config, logger, database)
     closers.push(engagement.close)
+    const search = await openSearch(config, logger, database)
+    closers.push(search.close)
 
     const store = await openObjects(config, logger)
     closers.push(store.close)
@@ -86,14 +99,16 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
       redisUrl: redisEngine.url,
       redisLostSince: redisEngine.lostSince,
       engagement: engagement.store,
+      search: search.store,
       objects: store.objects,
       objectsEndpoint: store.endpoint,
-      checks: engagement.checks,
+      checks: { ...engagement.checks, ...search.checks },
       described: {
         postgres: postgres.description,
         redis: redisEngine.description,
         log: describeLog(config),
         engagement: engagement.description,
+        search: search.description,
         objects: store.description,
       },
       close: closing,
@@ -216,6 +231,24 @@ function openEngagement({ cassandra }: Config, logger: Logger, database: Databas
   }
 }
 
+/** Nor is Elasticsearch: while it is away, search says so, and what is to be indexed waits in the log. */
+async function openSearch({ elasticsearch: settings }: Config, logger: Logger, database: Database) {
+  if (settings === null) {
+    const close = async () => {}
+    return { store: postgresSearch(database), description: 'tables in Postgres', checks: {}, close }
+  }
+  // Loaded when asked for: most starts need no client library.
+  const { elasticsearchSearch } = await import('./search/elasticsearch/index.ts')
+  const store = elasticsearchSearch({ settings, clock: Date.now, random: Math.random })
+  store.keepUp().catch((error: unknown) => logger.warn({ err: error }, 'Elasticsearch cannot be reached'))
+  return {
+    store,
+    description: `Elasticsearch, indices ${settings.prefix}-* (ELASTICSEARCH_URL)`,
+    checks: { elasticsearch: () => store.ping() },
+    close: () => store.close(),
+  }
+}
+
 async function openObjects(
   config: Config,
   logger: Logger,
@@ -228,8 +261,11 @@ async function openObjects(
   const publicEndpoint = config.objects.publicEndpoint === null ? {} : { publicEndpoint: config.objects.publicEndpoint }
   if (config.objects.endpoint !== null) {
     const { endpoint } = config.objects
-    const objects = s3Objects({ endpoint, ...publicEndpoint, bucket, region, credentials })
-    return { objects, endpoint, description: 'S3 (S3_ENDPOINT)', close: async () => {} }
+    const options = { endpoint, ...publicEndpoint, bucket, region, credentials }
+    const close = config.roles.has('media')
+      ? await preparedBucket(options, config.objects.origins, logger)
+      : async () => {}
+    return { objects: s3Objects(options), endpoint, description: `S3, bucket ${bucket} (S3_ENDPOINT)`, close }
   }
   const server = await startEmbeddedObjects({
     dir: join(config.stateDir, 'objects'),
@@ -242,4 +278,29 @@ async function openObjects(
   const { endpoint } = server
   const objects = s3Objects({ endpoint, ...publicEndpoint, bucket, region, credentials })
   return { objects, endpoint, description: 'a folder on disk that speaks S3', close: () => server.close() }
+}
+
+/** Uploads are swept after two hours (origin/media); what a crash leaves goes by the store's own rules. */
+const BUCKET_RULES: Omit<BucketRules, 'origins'> = { uploadPrefix: UPLOAD_PREFIX, uploadDays: 2, partDays: 1 }
+const PREPARE_AGAIN_MS = 30_000
+
+/**
+ * A store that is away does not hold up the start: its bucket is looked after once it is back.
+ * @returns stops that
+ */
+async function preparedBucket(options: S3ObjectsOptions, origins: readonly string[], logger: Logger) {
+  const prepare = () => prepareBucket(options, { ...BUCKET_RULES, origins }, logger)
+  try {
+    await prepare()
+    return async () => {}
+  } catch (error) {
+    if (!(error instanceof ObjectStoreError && error.isTransient)) throw error
+    logger.warn({ err: error }, 'the object store cannot be reached')
+  }
+  let isPrepared = false
+  return repeatedly('preparing the bucket', PREPARE_AGAIN_MS, logger, async () => {
+    if (isPrepared) return
+    await prepare()
+    isPrepared = true
+  })
 }

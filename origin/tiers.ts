@@ -27,7 +27,7 @@ import { createRecommend } from './recommend/index.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
 import { lossGuard } from './redis/loss.ts'
 import { repeatedly } from './repeatedly.ts'
-import { createSearch, postgresSearch } from './search/index.ts'
+import { createSearch } from './search/index.ts'
 
 export interface TierNeeds {
   config: Config
@@ -112,7 +112,7 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const recommend = createRecommend(common)
   const caches = config.cloudflare === null ? {} : { caches: cloudflarePurge(config.cloudflare) }
   const media = createMedia({ ...common, ...caches, objects })
-  const search = createSearch({ store: postgresSearch(database), log, rows: database })
+  const search = createSearch({ ...common, store: engines.search, rows: database })
   const notify = createNotify({ ...common, store: postgresNotifications(database) })
   const methods = methodsOf(config.roles, { accounts, engagement, media, search })
   const deferred = deferredFromMethods(methods)

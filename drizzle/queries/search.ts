@@ -102,10 +102,22 @@ export function findPosts(words: readonly string[], after: AfterId | null, limit
     ) found ${afterId(after)} ORDER BY tier, id DESC LIMIT ${limit}::int`
 }
 
-/** Each word of the query resembles one of the line's. */
+/** A word of three letters with two of them swapped: it may share no trigram with the original. */
+function swapsOf(word: string): string[] {
+  const [a, b, c, ...more] = [...word]
+  return c === undefined || more.length > 0 ? [] : [`${b}${a}${c}`, `${a}${c}${b}`]
+}
+const anyOf = (words: readonly string[]) =>
+  sql`array_to_tsvector(words) @@ ${words.map((word) => lexeme(word, false)).join(' | ')}::tsquery`
+
+/** Each word of the query resembles one of the line's; one of less than three characters, which bears no edit, is one of them. */
 const resembling = (words: readonly string[]) =>
   sql.join(
-    words.map((word) => sql`${word} <<% line`),
+    words.map((word) => {
+      if ([...word].length < 3) return anyOf([word])
+      const swaps = swapsOf(word)
+      return swaps.length === 0 ? sql`${word} <<% line` : sql`(${word} <<% line OR ${anyOf(swaps)})`
+    }),
     sql` AND `,
   )
 const resemblance = (words: readonly string[]) =>
@@ -153,26 +165,25 @@ export function findHashtags(
 export function findHashtagsAlike(text: string, limit: number): SQL[] {
   return [
     loosen('similarity'),
-    sql`SELECT tag, posts, folded FROM search_hashtags WHERE posts > 0 AND folded % ${text}
+    sql`SELECT tag, posts, folded FROM search_hashtags
+      WHERE posts > 0 AND (folded % ${text} OR folded = ANY (${texts(swapsOf(text))}))
       ORDER BY similarity(folded, ${text}) DESC, posts DESC LIMIT ${limit}::int`,
   ]
 }
 
+const PERSON = sql`SELECT user_id, username, display_name, deleted_at IS NOT NULL AS deleted, version FROM users`
+const POST = sql`SELECT post_id, user_id, caption, hashtags, (deleted_at IS NOT NULL OR state <> 'visible') AS deleted, version
+    FROM posts`
+
 /** One row `{ user_id, username, display_name, deleted, version }`. */
-export function personToIndex(userId: Id): SQL {
-  return sql`SELECT user_id, username, display_name, deleted_at IS NOT NULL AS deleted, version
-    FROM users WHERE user_id = ${userId}::bigint`
-}
+export const personToIndex = (userId: Id): SQL => sql`${PERSON} WHERE user_id = ${userId}::bigint`
 
 /** One row `{ post_id, user_id, caption, hashtags, deleted, version }`; a post that waits for its video counts as deleted. */
-export function postToIndex(postId: Id): SQL {
-  return sql`SELECT post_id, user_id, caption, hashtags, (deleted_at IS NOT NULL OR state <> 'visible') AS deleted, version
-    FROM posts WHERE post_id = ${postId}::bigint`
-}
+export const postToIndex = (postId: Id): SQL => sql`${POST} WHERE post_id = ${postId}::bigint`
 
-/** Ids in ascending order, for indexing everything again. */
-export function idsToIndex(kind: 'user' | 'post', after: Id, limit: number): SQL {
-  return kind === 'user'
-    ? sql`SELECT user_id AS id FROM users WHERE user_id > ${after}::bigint ORDER BY user_id LIMIT ${limit}::int`
-    : sql`SELECT post_id AS id FROM posts WHERE post_id > ${after}::bigint ORDER BY post_id LIMIT ${limit}::int`
-}
+/** Rows as of `personToIndex`, in ascending order of ids, for indexing everything again. */
+export const peopleToIndex = (after: Id, limit: number): SQL =>
+  sql`${PERSON} WHERE user_id > ${after}::bigint ORDER BY user_id LIMIT ${limit}::int`
+
+export const postsToIndex = (after: Id, limit: number): SQL =>
+  sql`${POST} WHERE post_id > ${after}::bigint ORDER BY post_id LIMIT ${limit}::int`

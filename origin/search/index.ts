@@ -2,33 +2,45 @@
 import type { Database } from '#drizzle/database.ts'
 import type { Consumer, EventLog } from '../event-log.ts'
 import type { OriginHandlers } from '../internal-api.ts'
+import type { Logger } from '../observe/logger.ts'
+import { repeatedly } from '../repeatedly.ts'
 import { createIndexer, type Indexer, SEARCH_TOPICS } from './indexer.ts'
 import { searchService } from './service.ts'
 import type { SearchStore } from './store.ts'
 
+export {
+  type ElasticsearchSettings,
+  elasticsearchEnvironment,
+  elasticsearchSettings,
+} from './elasticsearch/settings.ts'
+export { createIndexer, type ReindexOptions } from './indexer.ts'
 export { postgresSearch } from './postgres.ts'
-export type { SearchStore } from './store.ts'
+export type { Rebuilt, SearchStore } from './store.ts'
 
 export interface SearchNeeds {
   store: SearchStore
   log: EventLog
   /** Where users and posts are, whatever engine the store is. */
   rows: Database
+  logger: Logger
 }
+
+const KEEP_UP_EVERY_MS = 1_000
 
 export interface Search {
   handlers: OriginHandlers
   /** Starts following the log. A process that only answers calls need not. */
   start(): void
-  /** Indexes every person and post again, for a new or emptied index. */
+  /** Indexes every person and post again, for a new, emptied or changed index. */
   reindex: Indexer['reindex']
   close(): Promise<void>
 }
 
-export function createSearch({ store, log, rows }: SearchNeeds): Search {
+export function createSearch({ store, log, rows, logger }: SearchNeeds): Search {
   const service = searchService(store)
   const indexer = createIndexer(rows, store)
   let consumer: Consumer | null = null
+  let stopKeepingUp = async () => {}
   return {
     handlers: {
       'search.users': (input) => service.users(input),
@@ -37,10 +49,12 @@ export function createSearch({ store, log, rows }: SearchNeeds): Search {
     },
     start() {
       consumer = log.subscribe({ group: 'search', topics: SEARCH_TOPICS, handle: (event) => indexer.apply(event) })
+      stopKeepingUp = repeatedly('search', KEEP_UP_EVERY_MS, logger, () => store.keepUp())
     },
     reindex: indexer.reindex,
     async close() {
       await consumer?.stop()
+      await stopKeepingUp()
     },
   }
 }

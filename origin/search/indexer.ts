@@ -2,14 +2,12 @@
 import type { EventsOf, TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
-import { idsToIndex, personToIndex, postToIndex } from '#drizzle/queries/search.ts'
+import { peopleToIndex, personToIndex, postsToIndex, postToIndex } from '#drizzle/queries/search.ts'
 import { gonePerson, gonePost, personDocument, postDocument } from './documents.ts'
-import type { SearchStore } from './store.ts'
+import type { Rebuild, Rebuilt, SearchStore } from './store.ts'
 
 const TOPICS = ['search.index', 'user.changed', 'post.created', 'post.deleted', 'media.ready'] as const
 export const SEARCH_TOPICS: readonly (typeof TOPICS)[number][] = TOPICS
-
-const REINDEX_PAGE = 500
 
 interface PersonRow {
   user_id: Id
@@ -30,35 +28,27 @@ interface PostRow {
 
 export interface Indexer {
   apply(event: TidelineEvent<EventsOf<(typeof TOPICS)[number]>>): Promise<void>
-  /** Indexes every person and post again, for a new or emptied index. @returns how many */
-  reindex(): Promise<{ people: number; posts: number }>
+  /** Indexes every person and post again, for a new, emptied or changed index. @returns how many */
+  reindex(options?: ReindexOptions): Promise<Rebuilt>
 }
+
+export type ReindexOptions = Pick<Rebuild, 'restart' | 'report'>
+
+const ofPerson = ({ user_id: userId, username, display_name: displayName, deleted, version }: PersonRow) =>
+  personDocument({ userId, username, displayName, deleted, version: Number(version) })
+const ofPost = ({ post_id: postId, user_id: userId, caption, hashtags, deleted, version }: PostRow) =>
+  postDocument({ postId, userId, caption, hashtags, deleted, version: Number(version) })
 
 /** `rows` is where users and posts are, read at the primary. */
 export function createIndexer(rows: Database, store: SearchStore): Indexer {
   /** `version` of the change; a row that is gone altogether leaves a tombstone with it. */
   const person = async (userId: Id, version: number) => {
     const [row] = await rows.query<PersonRow>(personToIndex(userId))
-    if (row === undefined) return store.putPerson(gonePerson(userId, version))
-    const { username, display_name: displayName, deleted } = row
-    return store.putPerson(personDocument({ userId, username, displayName, deleted, version: Number(row.version) }))
+    return store.putPerson(row === undefined ? gonePerson(userId, version) : ofPerson(row))
   }
   const post = async (postId: Id, version: number) => {
     const [row] = await rows.query<PostRow>(postToIndex(postId))
-    if (row === undefined) return store.putPost(gonePost(postId, '0', version))
-    const { user_id: userId, caption, hashtags, deleted } = row
-    return store.putPost(postDocument({ postId, userId, caption, hashtags, deleted, version: Number(row.version) }))
-  }
-  const all = async (kind: 'user' | 'post', index: (id: Id, version: number) => Promise<void>) => {
-    let [after, count]: [Id, number] = ['0', 0]
-    for (;;) {
-      const page = await rows.query<{ id: Id }>(idsToIndex(kind, after, REINDEX_PAGE))
-      for (const { id } of page) await index(id, 0)
-      count += page.length
-      const last = page.at(-1)
-      if (last === undefined) return count
-      after = last.id
-    }
+    return store.putPost(row === undefined ? gonePost(postId, '0', version) : ofPost(row))
   }
 
   return {
@@ -82,6 +72,11 @@ export function createIndexer(rows: Database, store: SearchStore): Indexer {
           return
       }
     },
-    reindex: async () => ({ people: await all('user', person), posts: await all('post', post) }),
+    reindex: (options = {}) =>
+      store.rebuild({
+        people: async (after, limit) => (await rows.query<PersonRow>(peopleToIndex(after, limit))).map(ofPerson),
+        posts: async (after, limit) => (await rows.query<PostRow>(postsToIndex(after, limit))).map(ofPost),
+        ...options,
+      }),
   }
 }

@@ -2,7 +2,7 @@
  * What a query matches, and how well: the semantics that every engine is held to. Engines find candidates; where they could
  * differ, in how they weigh misspellings, the order is computed here.
  */
-import { fold, wordsOf } from './text.ts'
+import { fold, queryWordsOf } from './text.ts'
 
 export interface SearchQuery {
   /** The whole query, folded: compared with handles and hashtags. */
@@ -18,7 +18,7 @@ export function parseQuery(q: string): SearchQuery {
   const text = fold(q)
     .trim()
     .replace(/^[@#＃]+/, '')
-  return { text, words: wordsOf(text).slice(0, QUERY_WORDS) }
+  return { text, words: queryWordsOf(text).slice(0, QUERY_WORDS) }
 }
 
 /**
@@ -48,15 +48,23 @@ export function misspeltBy(query: SearchQuery, words: readonly string[]): number
   let edits = 0
   for (const word of query.words) {
     const allowed = allowedEdits(word)
-    let nearest = allowed + 1
-    for (const candidate of words) {
-      nearest = Math.min(nearest, editDistance(word, candidate, allowed))
-      if (nearest === 0) break
-    }
+    const nearest = nearestEdits(word, words, allowed)
     if (nearest > allowed) return null
     edits += nearest
   }
   return query.words.length === 0 ? null : edits
+}
+
+function nearestEdits(word: string, words: readonly string[], allowed: number): number {
+  if (words.includes(word)) return 0
+  // Words of a text without spaces are many and short: none of them is worth measuring.
+  if (allowed === 0) return 1
+  let nearest = allowed + 1
+  for (const candidate of words) {
+    nearest = Math.min(nearest, editDistance(word, candidate, allowed))
+    if (nearest === 1) break
+  }
+  return nearest
 }
 
 /**

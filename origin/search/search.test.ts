@@ -3,11 +3,12 @@ import { makeEvent } from '#core/events.ts'
 import { createIdFactory } from '#core/ids.ts'
 import { eventually, startDatabase, type TestDatabase } from '../../test/contract/engines.ts'
 import { openPostgresLog } from '../../test/contract/event-log-engines.ts'
+import { createLogger } from '../observe/logger.ts'
 import { createSearch, postgresSearch } from './index.ts'
 import { createIndexer } from './indexer.ts'
 import { editDistance } from './query.ts'
 import { searchService } from './service.ts'
-import { wordsOf } from './text.ts'
+import { queryWordsOf, wordsOf } from './text.ts'
 
 const ids = createIdFactory(Date.now, Math.random)
 const newId = () => ids.next(9)
@@ -35,8 +36,19 @@ test('words are letters and digits of any script, folded, each once', () => {
     'naive',
     '42',
     '東京',
+    '京',
     'العربية',
   ])
+})
+
+test('where no spaces tell words apart, neighbours are words; a query asks for them and for no end of a run', () => {
+  expect(wordsOf('見た東京タワー iPhone東京')).toEqual('見た|た東|東京|京タ|タワ|ワー|ー|iphone|京'.split('|'))
+  expect(queryWordsOf('東京 タワー 京')).toEqual(['東京', 'タワ', 'ワー', '京'])
+  expect(queryWordsOf('ไทย')).toEqual(['ไท', 'ทย'])
+})
+
+test('emoji are words, flags in one piece', () => {
+  expect(wordsOf('party🎉🎉 👩‍🚀🇩🇪')).toEqual(['party', '🎉', '👩', '🚀', '🇩🇪'])
 })
 
 test.each([
@@ -84,7 +96,8 @@ test('a post that waits for its video is not found until it shows', async () => 
 
 test('started, it follows the log; everything can be indexed again', async () => {
   const log = openPostgresLog(postgres.database)
-  const search = createSearch({ store: postgresSearch(postgres.database), log, rows: postgres.database })
+  const logger = createLogger({ level: 'silent' })
+  const search = createSearch({ store: postgresSearch(postgres.database), log, rows: postgres.database, logger })
   search.start()
   const userId = await addPerson('followed')
   const data = { kind: 'user' as const, id: userId, version: 1 }

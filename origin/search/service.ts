@@ -1,7 +1,7 @@
 /** Pages of search results: first what matches, as the engine orders it; then what is misspelt, as query.ts does. */
 import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '#core/cursor.ts'
-import { compareIds, type Id } from '#core/ids.ts'
+import { compareIds, type Id, parseId } from '#core/ids.ts'
 import { allowedEdits, editDistance, matchesWords, misspeltBy, parseQuery, type SearchQuery, TIER } from './query.ts'
 import type { AfterTag, Hashtag, SearchStore } from './store.ts'
 
@@ -30,9 +30,11 @@ interface TagHit extends AfterTag {
   edits: number
 }
 
-const id = z.string().regex(/^\d{1,20}$/)
+/** Cursors come back from clients: what no engine could compare is no position. */
+const id = z.string().refine((text) => parseId(text) !== null)
+const posts = z.number().int().min(0).max(2_147_483_647)
 const hitPosition = z.tuple([z.number().int(), z.number().int(), id]).readonly()
-const tagPosition = z.tuple([z.number().int(), z.number().int(), z.number().int(), z.string().max(200)]).readonly()
+const tagPosition = z.tuple([z.number().int(), z.number().int(), posts, z.string().max(200)]).readonly()
 
 export function searchService(store: SearchStore) {
   const misspeltPeople = async (query: SearchQuery): Promise<Hit[]> => {

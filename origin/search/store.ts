@@ -20,8 +20,24 @@ export interface Hashtag {
   posts: number
 }
 
+/** Fills an index anew from where the documents come from. */
+export interface Rebuild {
+  /** Up to `limit` documents behind an id, in ascending order of ids; none at the end. */
+  people(after: Id, limit: number): Promise<PersonDocument[]>
+  posts(after: Id, limit: number): Promise<PostDocument[]>
+  /** Gives up what an interrupted rebuild has done, instead of going on from there. */
+  restart?: boolean
+  report?(progress: Rebuilt & { at: Id }): void
+}
+
+/** How many documents a rebuild has put. */
+export interface Rebuilt {
+  people: number
+  posts: number
+}
+
 export interface SearchStore {
-  /** Keeps the document unless one as new or newer stands. */
+  /** Keeps the document unless one as new or newer stands. It is found a second later at the latest: see `settle`. */
   putPerson(document: PersonDocument): Promise<void>
   /** As `putPerson`, and moves the counts of its hashtags with it. */
   putPost(document: PostDocument): Promise<void>
@@ -38,4 +54,11 @@ export interface SearchStore {
   /** Tiers exact and prefix over folded tags, each by descending number of posts, then by tag. */
   hashtags(query: SearchQuery, after: AfterTag | null, limit: number): Promise<AfterTag[]>
   hashtagsAlike(query: SearchQuery, limit: number): Promise<(Hashtag & { folded: string })[]>
+
+  /** Resolves when all that was put before is found and counted. */
+  settle(): Promise<void>
+  /** What an engine has to do on the side, such as counting: called about once a second where documents are put. */
+  keepUp(): Promise<void>
+  /** Puts all documents into the index, or into a new one that then takes its place. Searches go on meanwhile, and so do puts. */
+  rebuild(work: Rebuild): Promise<Rebuilt>
 }
