@@ -1,26 +1,9 @@
-/** What every search engine must find, and in which order; a new engine joins by a line in `engines`. */
+/** What every search engine must find, and in which order; a new engine joins by a line in search-engines.ts. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { personDocument, postDocument } from '../../origin/search/documents.ts'
-import { postgresSearch, type SearchStore } from '../../origin/search/index.ts'
 import { searchService } from '../../origin/search/service.ts'
-import { startDatabase } from './engines.ts'
-
-interface Engine {
-  store: SearchStore
-  clear(): Promise<void>
-  close(): Promise<void>
-}
-
-const engines: Record<string, () => Promise<Engine>> = {
-  postgres: async () => {
-    const { database, pool, close } = await startDatabase()
-    const clear = async () => {
-      await pool.query('truncate search_people, search_posts, search_hashtags')
-    }
-    return { store: postgresSearch(database), clear, close }
-  },
-}
+import { type SearchEngine, searchEngines } from './search-engines.ts'
 
 const PEOPLE = [
   ['1', 'ana', 'Ana'],
@@ -33,26 +16,38 @@ const PEOPLE = [
   ['8', 'x_50', 'Percent'],
 ] as const
 
-describe.each(Object.entries(engines))('search on %s', (_name, start) => {
-  let engine: Engine
+describe.each(searchEngines())('search on $name', ({ start, absent }) => {
+  if (start === null) {
+    test.skip(absent, () => {})
+    return
+  }
+  let engine: SearchEngine
   let search: ReturnType<typeof searchService>
   beforeAll(async () => {
     engine = await start()
     search = searchService(engine.store)
   })
-  afterAll(() => engine.close())
+  afterAll(() => engine?.close())
   beforeEach(() => engine.clear())
 
   const person = (userId: string, username: string, displayName: string, version = 1, deleted = false) =>
     engine.store.putPerson(personDocument({ userId, username, displayName, deleted, version }))
   const post = (postId: string, caption: string, hashtags: string[] = [], version = 1, deleted = false) =>
     engine.store.putPost(postDocument({ postId, userId: '1', caption, hashtags, deleted, version }))
+  /** One after the other, and in the end found. */
+  const inOrder = async (puts: (() => Promise<void>)[]) => {
+    for (const put of puts) await put()
+    await engine.store.settle()
+  }
   const people = async (q: string) =>
     (await search.users({ q, limit: 20, cursor: null })).items.map((item) => item.userId)
   const posts = async (q: string) =>
     (await search.posts({ q, limit: 20, cursor: null })).items.map((item) => item.postId)
   const tags = async (q: string) => (await search.hashtags({ q, limit: 20, cursor: null })).items
-  const everybody = () => Promise.all(PEOPLE.map(([id, username, name]) => person(id, username, name)))
+  const everybody = async () => {
+    await Promise.all(PEOPLE.map(([id, username, name]) => person(id, username, name)))
+    await engine.store.settle()
+  }
 
   test('a handle comes first, then handles that begin so, then words of names, the newest first', async () => {
     await everybody()
@@ -64,7 +59,8 @@ describe.each(Object.entries(engines))('search on %s', (_name, start) => {
   test('case, accents and compatibility forms make no difference', async () => {
     await everybody()
     expect(await people('JOSÉ')).toEqual(['5'])
-    expect(await people('garcia')).toEqual(['5'])
+    // Behind it may come what is two edits away, such as Maria.
+    expect((await people('garcia'))[0]).toBe('5')
     expect(await people('Muller')).toEqual(['7'])
     expect(await people('jürgen mül')).toEqual(['7'])
   })
@@ -98,12 +94,10 @@ describe.each(Object.entries(engines))('search on %s', (_name, start) => {
   })
 
   test('a newer version wins, whatever comes last, and a deletion stays', async () => {
-    await person('1', 'newer', 'Newer', 3)
-    await person('1', 'older', 'Older', 2)
+    await inOrder([() => person('1', 'newer', 'Newer', 3), () => person('1', 'older', 'Older', 2)])
     expect(await people('older')).toEqual([])
     expect(await people('newer')).toEqual(['1'])
-    await person('1', '', '', 5, true)
-    await person('1', 'newer', 'Newer', 4)
+    await inOrder([() => person('1', '', '', 5, true), () => person('1', 'newer', 'Newer', 4)])
     expect(await people('newer')).toEqual([])
   })
 
@@ -112,6 +106,7 @@ describe.each(Object.entries(engines))('search on %s', (_name, start) => {
     await post('2', 'The sea, a sunsetting')
     await post('3', 'Séa of clouds')
     await post('4', 'sunset in the SEA of clouds')
+    await engine.store.settle()
     expect(await posts('sea')).toEqual(['4', '3', '2', '1'])
     expect(await posts('sea sunset')).toEqual(['4', '1', '2'])
     expect(await posts('clou')).toEqual(['4', '3'])
@@ -120,6 +115,7 @@ describe.each(Object.entries(engines))('search on %s', (_name, start) => {
   test('misspelt words find posts only when nothing else is found', async () => {
     await post('1', 'a lighthouse at night')
     await post('2', 'a lighthause at night')
+    await engine.store.settle()
     expect(await posts('lighthouse')).toEqual(['1'])
     expect(await posts('ligthouse nihgt')).toEqual(['1', '2'])
     expect(await posts('lighthuse')).toEqual(['2', '1'])
@@ -131,6 +127,7 @@ describe.each(Object.entries(engines))('search on %s', (_name, start) => {
     await post('3', '', ['séance', 'sea'])
     await post('3', '', ['séance'], 2)
     await post('3', '', ['sea'], 1)
+    await engine.store.settle()
     expect(await tags('sea')).toEqual([
       { tag: 'sea', posts: 2 },
       { tag: 'seaside', posts: 1 },
@@ -139,12 +136,14 @@ describe.each(Object.entries(engines))('search on %s', (_name, start) => {
     await post('2', '', [], 2, true)
     await post('2', '', ['sea'], 1)
     await post('1', '', [], 2, true)
+    await engine.store.settle()
     expect(await tags('#Sea')).toEqual([{ tag: 'séance', posts: 1 }])
     expect(await tags('seanec')).toEqual([{ tag: 'séance', posts: 1 }])
   })
 
   test('two first writes of one post at once count its hashtags once', async () => {
     await Promise.all([post('1', '', ['a'], 1), post('1', '', ['a', 'b'], 2), post('1', '', ['a', 'b'], 2)])
+    await engine.store.settle()
     expect(await tags('a')).toEqual([{ tag: 'a', posts: 1 }])
     expect(await tags('b')).toEqual([{ tag: 'b', posts: 1 }])
   })
@@ -164,6 +163,7 @@ describe.each(Object.entries(engines))('search on %s', (_name, start) => {
           const deliveries = [...changes, ...changes].map((c, i) => ({ ...c, version: (i % changes.length) + 1 }))
           const order = deliveries.map((d) => [chance.next().value as number, d] as const).sort((a, b) => a[0] - b[0])
           for (const [, d] of order) await post(d.id, 'word', d.tags, d.version, d.deleted)
+          await engine.store.settle()
           const final = ['1', '2'].map((id) => deliveries.slice(0, changes.length).findLast((d) => d.id === id))
           for (const tag of ['a', 'b', 'c']) {
             const expected = final.filter((d) => d !== undefined && !d.deleted && d.tags.includes(tag)).length
@@ -180,6 +180,7 @@ describe.each(Object.entries(engines))('search on %s', (_name, start) => {
     await person('9', 'anna', 'Anna')
     await person('10', 'ana2', 'Ana the Second')
     for (let i = 1; i <= 5; i++) await post(String(i), 'sea sky', ['sky', `sky${i}`, 'skt'])
+    await engine.store.settle()
     const walk = async <T>(
       method: (request: {
         q: string

@@ -9,7 +9,8 @@ describe('search', () => {
   it.each(['users', 'hashtags', 'posts'])(
     'of %s says that it is away with its index, and refuses empty and long queries',
     async (kind) => {
-      expect((await call(`GET /v1/search/${kind}?q=boat`, { env: away.origin })).status).toBe(503)
+      const refused = await call(`GET /v1/search/${kind}?q=boat`, { env: away.origin })
+      expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5'])
       expect((await call(`GET /v1/search/${kind}`)).status).toBe(400)
       expect((await call(`GET /v1/search/${kind}?q=%20`)).status).toBe(400)
       expect((await call(`GET /v1/search/${kind}?q=${'x'.repeat(201)}`)).status).toBe(400)
