@@ -6,6 +6,8 @@ export interface BenchOptions {
   seconds: number
   /** How many people like; null: as many as the bench is made for. */
   likes: number | null
+  /** How many documents are searched; null: as many as the bench is made for. */
+  documents: number | null
   say(text: string): void
 }
 

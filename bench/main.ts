@@ -5,8 +5,15 @@ import { countersBench } from './counters/index.ts'
 import { fanoutBench } from './fanout/index.ts'
 import { feedBench } from './feed/index.ts'
 import { logBench } from './log/index.ts'
+import { searchBench } from './search/index.ts'
 
-const BENCHES: Record<string, Bench> = { feed: feedBench, fanout: fanoutBench, counters: countersBench, log: logBench }
+const BENCHES: Record<string, Bench> = {
+  feed: feedBench,
+  fanout: fanoutBench,
+  counters: countersBench,
+  log: logBench,
+  search: searchBench,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,6 +22,7 @@ const { values, positionals } = parseArgs({
     data: { type: 'string' },
     seconds: { type: 'string', default: '10' },
     likes: { type: 'string' },
+    documents: { type: 'string' },
   },
 })
 const [name = ''] = positionals
@@ -27,6 +35,7 @@ const options: BenchOptions = {
   data: values.data ?? null,
   seconds: Number(values.seconds),
   likes: values.likes === undefined ? null : Number(values.likes),
+  documents: values.documents === undefined ? null : Number(values.documents),
   say: values.json ? () => {} : (text) => console.log(text),
 }
 try {
