@@ -19,6 +19,8 @@ import { mediaService } from './service.ts'
 import type { Media } from './store.ts'
 import { MEDIA_JOBS, type WorkerNeeds, workOnce } from './worker.ts'
 
+export { UPLOAD_PREFIX } from './rules.ts'
+
 const SWEEP_EVERY_MS = 600_000
 const SWEEP_LIMIT = 500
 

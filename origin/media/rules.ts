@@ -61,11 +61,14 @@ export function checkAnnounced(contentType: string, bytes: number): ImageType {
   return type
 }
 
+/** What is left below it by anybody is swept by the store itself (its lifecycle rules). */
+export const UPLOAD_PREFIX = 'uploads/'
+
 /**
  * Where an upload goes until it has been checked. Never a key that is served: whoever holds the presigned URL could change
  * the file after the check.
  */
-export const uploadKey = (mediaId: string, secret: string) => `uploads/${mediaId}/${secret}`
+export const uploadKey = (mediaId: string, secret: string) => `${UPLOAD_PREFIX}${mediaId}/${secret}`
 
 /** Where a checked original stands, named by its content: such an address may be cached for ever. */
 export const originalKey = (mediaId: string, sha256: string, type: ImageType, isPrivate: boolean) =>

@@ -1,3 +1,5 @@
+export { type BucketReport, prepareBucket } from './bucket.ts'
+export type { BucketRules } from './bucket-rules.ts'
 export type { S3ObjectsOptions } from './connection.ts'
 export { ObjectStoreError } from './errors.ts'
 export { s3Objects } from './s3.ts'

@@ -1,0 +1,111 @@
+/**
+ * What Tideline asks of its bucket, as S3's documents. What somebody else has set there is kept: our rules are known by
+ * their names, and a changed one has another name.
+ */
+import { createHash } from 'node:crypto'
+import { elements, elementText, xmlText } from './replies.ts'
+
+export interface BucketRules {
+  /** Where uploads lie until they are claimed. */
+  uploadPrefix: string
+  /** Days after which an upload that nobody claimed goes. */
+  uploadDays: number
+  /** Days after which the parts of an unfinished upload go. */
+  partDays: number
+  /** Origins of pages that may upload; `*` for any: what grants access is the signature. */
+  origins: readonly string[]
+}
+
+export interface Rule {
+  id: string
+  xml: string
+}
+
+/** Several small rules: some servers refuse one of them, and shall have the others. */
+export function lifecycleRules({ uploadPrefix, uploadDays, partDays }: BucketRules): { expiry: Rule; parts: Rule } {
+  const rule = (id: string, prefix: string, action: string): Rule => ({
+    id,
+    xml: `<Rule><ID>${id}</ID><Filter><Prefix>${xmlText(prefix) ?? ''}</Prefix></Filter><Status>Enabled</Status>${action}</Rule>`,
+  })
+  return {
+    expiry: rule(
+      `tideline-unclaimed-uploads-${uploadDays}d`,
+      uploadPrefix,
+      `<Expiration><Days>${uploadDays}</Days></Expiration>`,
+    ),
+    // Everywhere: exports are written in parts, too.
+    parts: rule(
+      `tideline-unfinished-parts-${partDays}d`,
+      '',
+      `<AbortIncompleteMultipartUpload><DaysAfterInitiation>${partDays}</DaysAfterInitiation></AbortIncompleteMultipartUpload>`,
+    ),
+  }
+}
+
+/** For pages: presigned uploads, and reading what the answer says. */
+export function corsRule({ origins }: BucketRules): Rule {
+  const id = `tideline-page-${createHash('sha256').update(origins.join(' ')).digest('hex').slice(0, 8)}`
+  const all = (name: string, values: readonly string[]) =>
+    values.map((value) => `<${name}>${xmlText(value) ?? ''}</${name}>`).join('')
+  const xml = [
+    `<CORSRule><ID>${id}</ID>`,
+    all('AllowedOrigin', origins),
+    all('AllowedMethod', ['GET', 'HEAD', 'PUT']),
+    all('AllowedHeader', ['*']),
+    all('ExposeHeader', ['ETag']),
+    '<MaxAgeSeconds>3600</MaxAgeSeconds></CORSRule>',
+  ]
+  return { id, xml: xml.join('') }
+}
+
+/**
+ * The rules of a document, ours among them.
+ * @param current the document that the store has; null: none
+ * @returns null when it has ours as they should be, and no former one of ours
+ */
+export function withRules(
+  document: 'LifecycleConfiguration' | 'CORSConfiguration',
+  current: string | null,
+  ours: readonly Rule[],
+): string | null {
+  const name = document === 'CORSConfiguration' ? 'CORSRule' : 'Rule'
+  const there = elements(current ?? '', name)
+  const ids = there.map((inner) => elementText(inner, 'ID') ?? '')
+  const isOurs = (id: string) => id.startsWith('tideline-')
+  const known = ids.filter(isOurs).sort().join()
+  const wanted = ours.map(({ id }) => id)
+  if (known === wanted.sort().join()) return null
+  const others = there.filter((_, index) => !isOurs(ids[index] ?? '')).map((inner) => `<${name}>${inner}</${name}>`)
+  const all = [...others, ...ours.map(({ xml }) => xml)].join('')
+  return `<${document} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${all}</${document}>`
+}
+
+const STATEMENT = 'TidelineNoPublicRead'
+
+/**
+ * A policy by which nobody reads without a signature, whatever else is allowed: a refusal wins over every permission.
+ * @param current the policy that the bucket has; null: none
+ * @returns null when it says so already
+ * @throws SyntaxError for a policy that is no JSON
+ */
+export function withoutPublicRead(current: string | null, bucket: string): string | null {
+  const policy = JSON.parse(current ?? '{}') as { Version?: string; Statement?: { Sid?: string }[] }
+  const statements = policy.Statement ?? []
+  if (statements.some(({ Sid }) => Sid === STATEMENT)) return null
+  const refusal = {
+    Sid: STATEMENT,
+    Effect: 'Deny',
+    Principal: '*',
+    Action: ['s3:GetObject', 's3:ListBucket'],
+    Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+    Condition: { StringEquals: { 'aws:PrincipalType': 'Anonymous' } },
+  }
+  return JSON.stringify({ ...policy, Version: policy.Version ?? '2012-10-17', Statement: [...statements, refusal] })
+}
+
+/** What of a policy is not ours; null when nothing is left. */
+export function withoutOurs(policy: string): string | null {
+  const { Statement = [], ...rest } = JSON.parse(policy) as { Statement?: { Sid?: string }[] }
+  const others = Statement.filter(({ Sid }) => Sid !== STATEMENT)
+  return others.length === 0 ? null : JSON.stringify({ ...rest, Statement: others })
+}
