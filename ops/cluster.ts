@@ -6,15 +6,15 @@ import { parseArgs } from 'node:util'
 import { dockerWay, hasDocker } from './cluster/docker.ts'
 import { settingsFor } from './cluster/environment.ts'
 import { bringDown, bringUp, runningOf, type StatusLine, statusOf } from './cluster/lifecycle.ts'
-import { chosen, PROFILES, type Server } from './cluster/profiles.ts'
+import { chosen, PORT_OFFSET, PROFILES, type Server } from './cluster/profiles.ts'
 import {
   type Choice,
   type Cluster,
   environmentFile,
-  type Folders,
-  foldersFrom,
   forgetChoice,
   openCluster,
+  type Place,
+  placeFrom,
   readChoice,
   WAYS,
   writeChoice,
@@ -79,15 +79,15 @@ interface Opened {
  * @throws Error when another profile or S3 server runs: their ports are the same
  */
 async function open(line: CommandLine): Promise<Opened> {
-  const folders = foldersFrom(process.env)
-  const noted = readChoice(folders.folder)
-  const up = noted === null ? null : opened(folders, noted)
+  const place = placeFrom(process.env)
+  const noted = readChoice(place.folder)
+  const up = noted === null ? null : opened(place, noted)
   const isAnother =
     (line.profile !== undefined && line.profile !== noted?.profile) ||
     (line.s3 !== undefined && line.s3 !== noted?.objects)
   if (up === null || (isAnother && (await runningOf(up.way, up.cluster.servers)).length === 0)) {
     const way = line.way ?? (hasDocker() ? 'docker' : 'native')
-    return opened(folders, { profile: line.profile ?? 'small', objects: line.s3 ?? 'seaweedfs', way, asked: [] })
+    return opened(place, { profile: line.profile ?? 'small', objects: line.s3 ?? 'seaweedfs', way, asked: [] })
   }
   if (isAnother) {
     const { profile, objects } = up.choice
@@ -96,8 +96,11 @@ async function open(line: CommandLine): Promise<Opened> {
   return up
 }
 
-function opened(folders: Folders, choice: Choice): Opened {
-  const cluster = openCluster(folders, choice.profile, choice.objects)
+function opened(place: Place, choice: Choice): Opened {
+  if (choice.way === 'docker' && place.portOffset !== PORT_OFFSET) {
+    throw new Error('CLUSTER_PORT_OFFSET moves native servers only: the ports of compose.yaml are fixed.')
+  }
+  const cluster = openCluster(place, choice.profile, choice.objects)
   return { cluster, way: choice.way === 'docker' ? dockerWay(cluster) : nativeWay(cluster), choice }
 }
 

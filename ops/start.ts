@@ -15,7 +15,7 @@ import { DEMO_PASSWORD, demoPeople, seedDemo } from '../origin/demo/index.ts'
 import { type Origin, startOrigin } from '../origin/main.ts'
 import { createLogger } from '../origin/observe/logger.ts'
 import { buildWeb } from '../web/build.ts'
-import { foldersFrom, readEnvironment } from './cluster/state.ts'
+import { placeFrom, readEnvironment } from './cluster/state.ts'
 import { endLeftBehind, untilGone } from './left-behind.ts'
 import { say, sayProgress } from './terminal.ts'
 import { localOrigin, writeWorkerConfigs } from './workers.ts'
@@ -36,7 +36,7 @@ interface Running {
 function settings(): Config {
   try {
     const { values } = parseArgs({ options: { cluster: { type: 'boolean', default: false } } })
-    const cluster = values.cluster ? readEnvironment(foldersFrom(process.env).folder) : {}
+    const cluster = values.cluster ? readEnvironment(placeFrom(process.env).folder) : {}
     return readConfig({ ...DEMO_THRESHOLDS, ...cluster, ...process.env })
   } catch (error) {
     say(`Tideline did not start. ${error instanceof Error ? error.message : String(error)}`)

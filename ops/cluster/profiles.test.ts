@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { stagesOf } from './lifecycle.ts'
-import { chosen, PROFILES, type Server, serversOf } from './profiles.ts'
+import { chosen, PORT_OFFSET, PROFILES, type Server, serversOf, TEST_PORT_OFFSET } from './profiles.ts'
 import { slotRanges } from './settle.ts'
 import type { Kind } from './versions.ts'
 
@@ -54,6 +54,14 @@ describe('a profile', () => {
         expect(readme.includes(`=${port}`) || readme.includes(`| ${port} `), `${port}`).toBe(false)
     },
   )
+
+  it('has other ports for tests, so that they run beside a cluster that is up', () => {
+    const everyPort = (offset: number) =>
+      PROFILES.flatMap((profile) => portsOf(serversOf(profile, 'seaweedfs', offset)))
+    const tests = everyPort(TEST_PORT_OFFSET)
+    expect(tests.filter((port) => everyPort(PORT_OFFSET).includes(port))).toEqual([])
+    expect(Math.max(...tests)).toBeLessThan(32_768)
+  })
 
   it('brings up what is followed before its followers', () => {
     const stages = stagesOf(serversOf('cluster').filter(({ kind }) => kind === 'postgres'))

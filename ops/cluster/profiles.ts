@@ -24,15 +24,17 @@ export interface Server {
  * Every port is the server's usual one plus this: far from those that an installed server, or `npm start`, listens on, and
  * below 32768, where Linux begins to hand out ports for outgoing connections.
  */
-const OFFSET = 18_000
-const PORTS = {
-  kafka: 9_092 + OFFSET,
-  cassandra: 9_042 + OFFSET,
-  cassandraStorage: 7_000 + OFFSET,
-  elasticsearch: 9_200 + OFFSET,
-  valkey: 6_379 + OFFSET,
-  postgres: 5_432 + OFFSET,
-  objects: 8_333 + OFFSET,
+export const PORT_OFFSET = 18_000
+/** A second cluster, for tests, beside one that is up: `CLUSTER_PORT_OFFSET`. */
+export const TEST_PORT_OFFSET = 22_000
+const USUAL = {
+  kafka: 9_092,
+  cassandra: 9_042,
+  cassandraStorage: 7_000,
+  elasticsearch: 9_200,
+  valkey: 6_379,
+  postgres: 5_432,
+  objects: 8_333,
 }
 
 /** Valkey's nodes speak to one another on a port of their own, ten thousand above by default: above 32768 here. */
@@ -41,23 +43,23 @@ const VALKEY_BUS = 100
 const kafka = (name: string, index: number): Server => ({
   name,
   kind: 'kafka',
-  port: PORTS.kafka + 2 * index,
-  inner: { controller: PORTS.kafka + 2 * index + 1 },
+  port: USUAL.kafka + 2 * index,
+  inner: { controller: USUAL.kafka + 2 * index + 1 },
   memoryMb: 1_024,
 })
 
 const valkey = (name: string, index: number, memoryMb: number): Server => ({
   name,
   kind: 'valkey',
-  port: PORTS.valkey + index,
-  inner: { bus: PORTS.valkey + VALKEY_BUS + index },
+  port: USUAL.valkey + index,
+  inner: { bus: USUAL.valkey + VALKEY_BUS + index },
   memoryMb,
 })
 
 const postgres = (name: string, index: number, follows?: string): Server => ({
   name,
   kind: 'postgres',
-  port: PORTS.postgres + index,
+  port: USUAL.postgres + index,
   inner: {},
   memoryMb: 768,
   ...(follows === undefined ? {} : { follows }),
@@ -66,15 +68,15 @@ const postgres = (name: string, index: number, follows?: string): Server => ({
 const cassandra: Server = {
   name: 'cassandra',
   kind: 'cassandra',
-  port: PORTS.cassandra,
-  inner: { storage: PORTS.cassandraStorage },
+  port: USUAL.cassandra,
+  inner: { storage: USUAL.cassandraStorage },
   memoryMb: 1_536,
 }
 
 const elasticsearch: Server = {
   name: 'elasticsearch',
   kind: 'elasticsearch',
-  port: PORTS.elasticsearch,
+  port: USUAL.elasticsearch,
   inner: {},
   memoryMb: 1_792,
 }
@@ -85,14 +87,26 @@ const SEAWEED_PARTS = ['master', 'volume', 'filer', 's3Grpc', 'masterGrpc', 'vol
 const objects = (kind: ObjectServer): Server => ({
   name: 's3',
   kind,
-  port: PORTS.objects,
+  port: USUAL.objects,
   inner:
-    kind === 'minio' ? {} : Object.fromEntries(SEAWEED_PARTS.map((part, index) => [part, PORTS.objects + index + 1])),
+    kind === 'minio' ? {} : Object.fromEntries(SEAWEED_PARTS.map((part, index) => [part, USUAL.objects + index + 1])),
   memoryMb: 512,
 })
 
 /** The servers of a profile, those that others follow before their followers. */
-export function serversOf(profile: Profile, objectServer: ObjectServer = 'seaweedfs'): readonly Server[] {
+export function serversOf(
+  profile: Profile,
+  objectServer: ObjectServer = 'seaweedfs',
+  portOffset = PORT_OFFSET,
+): readonly Server[] {
+  return onUsualPorts(profile, objectServer).map((server) => ({
+    ...server,
+    port: server.port + portOffset,
+    inner: Object.fromEntries(Object.entries(server.inner).map(([part, port]) => [part, port + portOffset])),
+  }))
+}
+
+function onUsualPorts(profile: Profile, objectServer: ObjectServer): readonly Server[] {
   const alike = [cassandra, elasticsearch, objects(objectServer)]
   if (profile === 'small') return [kafka('kafka', 0), valkey('valkey', 0, 512), postgres('postgres', 0), ...alike]
   return [

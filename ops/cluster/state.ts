@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { type ObjectServer, PROFILES, type Profile, type Server, serversOf } from './profiles.ts'
+import { type ObjectServer, PORT_OFFSET, PROFILES, type Profile, type Server, serversOf } from './profiles.ts'
 import { type ClusterSecrets, clusterSecrets } from './secrets.ts'
 
 export const WAYS = ['docker', 'native'] as const
@@ -27,19 +27,31 @@ export interface Cluster {
   readonly secrets: ClusterSecrets
 }
 
-export interface Folders {
+/** Where a cluster is on this machine. */
+export interface Place {
   folder: string
   downloads: string
+  /** Added to each server's usual port. */
+  portOffset: number
 }
 
-/** `CLUSTER_DIR` and `CLUSTER_DOWNLOADS` move them. */
-export function foldersFrom(env: NodeJS.ProcessEnv): Folders {
+/**
+ * `CLUSTER_DIR` and `CLUSTER_DOWNLOADS` move the folders, `CLUSTER_PORT_OFFSET` the ports.
+ * @throws Error for an offset that would bring ports among those of outgoing connections
+ */
+export function placeFrom(env: NodeJS.ProcessEnv): Place {
   const folder = resolve(env.CLUSTER_DIR || join(env.STATE_DIR || '.tideline', 'cluster'))
-  return { folder, downloads: resolve(env.CLUSTER_DOWNLOADS || join(folder, 'downloads')) }
+  const portOffset = Number(env.CLUSTER_PORT_OFFSET || PORT_OFFSET)
+  if (!Number.isInteger(portOffset) || portOffset < 0 || portOffset > 23_000) {
+    throw new Error('CLUSTER_PORT_OFFSET is a number from 0 to 23000: it is added to the usual ports.')
+  }
+  return { folder, downloads: resolve(env.CLUSTER_DOWNLOADS || join(folder, 'downloads')), portOffset }
 }
 
-export function openCluster(folders: Folders, profile: Profile, objects: ObjectServer): Cluster {
-  return { ...folders, profile, servers: serversOf(profile, objects), secrets: clusterSecrets(folders.folder) }
+export function openCluster(place: Place, profile: Profile, objects: ObjectServer): Cluster {
+  const { folder, downloads, portOffset } = place
+  const servers = serversOf(profile, objects, portOffset)
+  return { folder, downloads, profile, servers, secrets: clusterSecrets(folder) }
 }
 
 /** Where a server's data, log and pid lie. Profiles do not share data: three brokers cannot read what one has written. */

@@ -44,7 +44,8 @@ export async function startDatabase(): Promise<TestDatabase> {
   return { database: nodeDatabase(drizzle(pool)), pool, close }
 }
 
-async function createDatabaseAt(server: string): Promise<{ url: string; close(): Promise<void> }> {
+/** An empty database of a server, and how to drop it. */
+export async function createDatabaseAt(server: string): Promise<{ url: string; close(): Promise<void> }> {
   const name = `test_${randomUUID().replaceAll('-', '')}`
   const run = async (statement: string) => {
     const client = new pg.Client({ connectionString: server })
@@ -54,7 +55,7 @@ async function createDatabaseAt(server: string): Promise<{ url: string; close():
   await run(`create database ${name}`)
   const url = new URL(server)
   url.pathname = `/${name}`
-  return { url: url.href, close: () => run(`drop database ${name}`) }
+  return { url: url.href, close: () => run(`drop database ${name} with (force)`) }
 }
 
 export interface TestRedis {

@@ -10,6 +10,7 @@ import { type PostgresLogOptions, postgresLog } from '../../origin/log/index.ts'
 import { KAFKA_CLIENTS } from '../../origin/log/kafka/settings.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createMetrics } from '../../origin/observe/metrics.ts'
+import { createDatabaseAt } from './engines.ts'
 import type { LogEngine } from './event-log-engine.ts'
 import { startKafkaEngine } from './event-log-kafka.ts'
 
@@ -23,7 +24,7 @@ export interface Candidate {
 
 /** The engines of the event log. A new one joins by a line. */
 export async function logEngines(): Promise<Candidate[]> {
-  const server = process.env.TEST_DATABASE_URL
+  const server = process.env.POSTGRES_TEST_URL
   const brokers = await runningBrokers()
   const absent = 'neither KAFKA_BROKERS nor the small cluster (npm run cluster) has a broker to test against'
   return [
@@ -70,10 +71,10 @@ function mortal(database: Database): Database & { die(): void } {
   }
 }
 
-/** The log on Postgres: the embedded one, or a server whose address is given. */
+/** The log on Postgres: the embedded one, or a database of its own at a server whose address is given. */
 export async function startPostgresEngine(server?: string): Promise<LogEngine> {
-  const embedded = server === undefined ? await startEmbeddedPostgres() : null
-  const url = server ?? embedded!.url
+  const engine = server === undefined ? await startEmbeddedPostgres() : await createDatabaseAt(server)
+  const { url } = engine
   const pool = new pg.Pool({ connectionString: url, max: 8 })
   pool.on('error', () => {})
   await migrate(pool)
@@ -91,7 +92,7 @@ export async function startPostgresEngine(server?: string): Promise<LogEngine> {
     },
     async stop() {
       await pool.end()
-      await embedded?.close()
+      await engine.close()
     },
   }
 }

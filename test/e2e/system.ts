@@ -1,4 +1,7 @@
-/** The whole system for end-to-end tests: an origin with its engines in this process, the three Workers in workerd. */
+/**
+ * The whole system for end-to-end tests: an origin in this process, the three Workers in workerd. Its engines are embedded, or
+ * those of the cluster that E2E_ENGINES names, in places of their own there.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +10,7 @@ import { localOrigin, writeWorkerConfigs } from '../../ops/workers.ts'
 import { readConfig } from '../../origin/config.ts'
 import { type Origin, type OriginOptions, startOrigin } from '../../origin/main.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
+import { clusterEngines } from '../setup/cluster-engines.ts'
 
 export interface System {
   origin: Origin
@@ -32,10 +36,21 @@ export interface SystemOptions {
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const stateDir = mkdtempSync(join(tmpdir(), 'tideline-e2e-'))
   const free = { PORT: '0', GATEWAY_PORT: '0', POSTGRES_PORT: '0', REDIS_PORT: '0', S3_PORT: '0' }
-  const config = readConfig({ STATE_DIR: stateDir, REDIS_URL: 'embedded', LOG_LEVEL: 'error', ...free, ...options.env })
+  const cluster = await clusterEngines()
+  const config = readConfig({
+    ...{ STATE_DIR: stateDir, REDIS_URL: 'embedded', LOG_LEVEL: 'error' },
+    ...free,
+    ...cluster?.env,
+    ...options.env,
+  })
   const { page, prepare } = options
   const logger = createLogger({ level: config.logLevel })
-  const origin = await startOrigin({ config, logger, ...(prepare === undefined ? {} : { prepare }) })
+  const starting = startOrigin({ config, logger, ...(prepare === undefined ? {} : { prepare }) })
+  const origin = await starting.catch(async (error: unknown) => {
+    await cluster?.remove()
+    throw error
+  })
+  if (cluster !== null) console.info(Object.values(origin.engines.described).join('\n'))
   const configs = writeWorkerConfigs(join(stateDir, 'workers'), {
     ...localOrigin(config, { ...origin, objectsEndpoint: origin.engines.objectsEndpoint }),
     ...(page === undefined ? {} : { page }),
@@ -55,11 +70,13 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       async close() {
         for (const harness of pops) await harness.close()
         await origin.close()
+        await cluster?.remove()
         rmSync(stateDir, { recursive: true, force: true })
       },
     }
   } catch (error) {
     await origin.close()
+    await cluster?.remove()
     throw error
   }
 }
