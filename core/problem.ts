@@ -86,6 +86,9 @@ export const problems = {
   forbidden: (detail: string) => new Problem({ status: 403, code: 'forbidden', title: 'Not allowed', detail }),
   notFound: (what: string) =>
     new Problem({ status: 404, code: 'not-found', title: 'Not found', detail: `There is no such ${what}.` }),
+  /** Once there was one: unlike what is not found, it will not arrive later. */
+  deleted: (what: string) =>
+    new Problem({ status: 404, code: 'deleted', title: 'Not found', detail: `This ${what} was deleted.` }),
   methodNotAllowed: (method: string, allowed: readonly string[]) =>
     new Problem({
       status: 405,

@@ -59,7 +59,11 @@ test('an edit is another version of the comment, whose event says so once', asyn
   await expect(edit({ userId: newId() })).rejects.toMatchObject({ status: 403 })
   await expect(edit({ at: stage.now + 3_600_000 })).rejects.toMatchObject({ status: 400 })
   await stage.engagement.handlers['engagement.deleteComment']!({ ...comment, postAuthorId: author }, context)
-  await expect(edit({ at: stage.now + 1 })).rejects.toMatchObject({ status: 404 })
+  await expect(edit({ at: stage.now + 1 })).rejects.toMatchObject({ status: 404, code: 'deleted' })
+  const reply = { ...comment, commentId: newId(), parentId: commentId, body: 'late' }
+  await expect(stage.engagement.handlers['engagement.comment']!(reply, context)).rejects.toMatchObject({
+    code: 'deleted',
+  })
   expect(await stage.one(['GET', keys.commentShard(post, 0)])).toBe('0')
 })
 

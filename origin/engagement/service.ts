@@ -126,7 +126,8 @@ export function engagementService(parts: EngagementParts) {
       const { commentId, userId: writer } = await commentOf(postId, input.commentId, userId)
       if (userId !== writer) throw problems.forbidden('Only its author may edit a comment.')
       const edited = await store.editComment({ postId, commentId, body, at })
-      if (edited === null || edited.comment.deleted) throw problems.notFound('comment')
+      if (edited === null) throw problems.notFound('comment')
+      if (edited.comment.deleted) throw problems.deleted('comment')
       await parts.publish([commentEvent(edited.comment, authorId, origin(traceparent))])
       return edited.comment
     },
@@ -168,7 +169,8 @@ async function topOf(
   let parent = await store.comment(postId, parentId)
   const promised = parent === null ? await aliases.find({ postId, aliasId: parentId, userId }) : null
   if (promised !== null) parent = await store.comment(postId, promised)
-  if (parent === null || parent.deleted) throw problems.notFound('comment to reply to')
+  if (parent === null) throw problems.notFound('comment to reply to')
+  if (parent.deleted) throw problems.deleted('comment')
   return parent.parentId ?? parent.commentId
 }
 

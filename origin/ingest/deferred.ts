@@ -21,9 +21,14 @@ const METHODS = [
 
 const NEEDS_A_COMMENT = ['engagement.comment', 'engagement.editComment', 'engagement.deleteComment']
 
-/** Queues keep no order: a reply, an edit or a deletion may come before its comment. It waits, as for a store away. */
+/**
+ * Queues keep no order: a reply, an edit or a deletion may come before its comment. It waits, as for a store away. With one
+ * that was deleted it has ended: there is nothing to apply it to, and nothing that a person could do about it.
+ */
 const mayArriveLater = (kind: string, error: unknown) =>
-  NEEDS_A_COMMENT.includes(kind) && error instanceof Problem && error.status === 404
+  NEEDS_A_COMMENT.includes(kind) && error instanceof Problem && error.code === 'not-found'
+
+const isDeleted = (error: unknown) => error instanceof Problem && error.code === 'deleted'
 
 /** Deferred writes that are calls of an origin method, made late: the method's own handler applies them. */
 export function deferredFromMethods(methods: OriginHandlers): DeferredHandlers {
@@ -36,6 +41,7 @@ export function deferredFromMethods(methods: OriginHandlers): DeferredHandlers {
       try {
         await method(originApi[kind].input.parse(write.input), context)
       } catch (error) {
+        if (isDeleted(error)) return
         throw mayArriveLater(kind, error) ? problems.away('The comment that this one needs', 2, error) : error
       }
     }

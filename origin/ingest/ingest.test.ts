@@ -64,6 +64,9 @@ beforeEach(async () => {
           liked.push(input)
           return { result: 'added', version: 1 }
         },
+        'engagement.editComment': async ({ commentId }) => {
+          throw commentId === '1' ? problems.deleted('comment') : problems.notFound('comment')
+        },
       }),
       'post.create': createDeferredPosts({ database, publish: (event) => log.publish([event]) }),
     },
@@ -165,6 +168,16 @@ describe('deferred writes', () => {
     ])
     expect(outcomes(results)).toEqual(['done', 'dead', 'retry', 'dead', 'dead'])
     expect(liked).toEqual([{ postId: '7', authorId: '2', userId: '1', at: 5 }])
+  })
+
+  it('wait for a comment that may come later, and end with one that was deleted', async () => {
+    const edit = (commentId: string) => ({
+      kind: 'engagement.editComment',
+      input: { commentId, postId: '7', authorId: '2', userId: '1', body: 'hello', at: 5 },
+      traceparent: null,
+    })
+    expect(outcomes(await send('deferred-writes', [edit('1'), edit('2')]))).toEqual(['done', 'retry'])
+    expect(await rows('SELECT 1 FROM dead_letters')).toEqual([])
   })
 
   it('create a post once, however often they come, with its event', async () => {
