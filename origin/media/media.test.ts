@@ -138,3 +138,32 @@ test('an upload that was never completed is swept away', async () => {
   expect(await stage.objects.head(key)).toBeUndefined()
   await expect(stage.complete(mediaId)).rejects.toMatchObject({ status: 422, code: 'never-completed' })
 })
+
+test.each(['put', 'accept'] as const)(
+  'of two completions around a change to private, the one that is late before its %s leaves nothing public',
+  async (step) => {
+    await stage.account(false)
+    const bytes = await jpeg()
+    const { mediaId, uploads } = await stage.create(bytes.length)
+    await stage.send(uploads[0]!, bytes)
+    const overtaken = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => {
+      return async (...args: A) => {
+        await stage.account(true)
+        await stage.complete(mediaId)
+        return call(...args)
+      }
+    }
+    const store = postgresMedia(stage.database)
+    const late = mediaService({
+      store: step === 'accept' ? { ...store, accept: overtaken(store.accept) } : store,
+      objects: step === 'put' ? { ...stage.objects, put: overtaken(stage.objects.put) } : stage.objects,
+      publish: async () => {},
+      clock: () => stage.now,
+      random: Math.random,
+      randomHex: () => '',
+    })
+    const done = await late.complete({ mediaId, userId: stage.user, parts: null }, null)
+    expect(await stage.objectsOf(mediaId)).toEqual([done.key])
+    expect(done.key).toMatch(/^private/)
+  },
+)

@@ -77,7 +77,9 @@ export function mediaService(parts: MediaParts) {
       const picture = await inspectPicture(bytes, checkAnnounced(media.contentType, media.bytes)).catch(asRefusal)
       if (picture instanceof UploadRefused) return refuse(media, picture)
       // An account that changes just now is met by the job that follows.
-      const key = originalKey(mediaId, picture.sha256, picture.type, await store.isPrivate(userId))
+      const isPrivate = await store.isPrivate(userId)
+      const keyIf = (hidden: boolean) => originalKey(mediaId, picture.sha256, picture.type, hidden)
+      const key = keyIf(isPrivate)
       const stored = { contentType: picture.contentType, cacheControl: storedCacheControl(key) }
       await objects.put(key, picture.bytes, stored)
       const { contentType, sha256, width, height, blur } = picture
@@ -95,10 +97,14 @@ export function mediaService(parts: MediaParts) {
       )
       const checked = { mediaId, key, contentType, bytes: picture.bytes.length, sha256, width, height, blur }
       const accepted = await store.accept(checked, event)
-      if (accepted === null) return decidedMeanwhile(store, mediaId)
+      if (accepted === null) {
+        await withdraw(key, mediaId, parts)
+        return decidedMeanwhile(store, mediaId)
+      }
       await publishSoon(event)
+      // What another completion has put where the picture does not belong goes too; it removes what it puts there later.
       // What is left of the upload is swept if this fails: nothing serves it.
-      await objects.delete([media.key]).catch(() => {})
+      await objects.delete([media.key, keyIf(!isPrivate)]).catch(() => {})
       return accepted
     },
 
@@ -134,6 +140,12 @@ function isSameUpload(media: Media, other: Pick<Media, 'userId' | 'contentType' 
     media.bytes === other.bytes &&
     media.sha256 === other.sha256
   )
+}
+
+/** Another completion decided: what this one has put elsewhere goes, unless its owner shows it as their own picture by now. */
+async function withdraw(key: string, mediaId: Id, { store, objects }: Pick<MediaParts, 'store' | 'objects'>) {
+  const place = await store.place(mediaId)
+  if (place?.key !== key && place?.avatar !== key) await objects.delete([key])
 }
 
 /** Undefined when there is no file. */
