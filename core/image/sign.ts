@@ -14,21 +14,27 @@ export interface SigningKey {
   readonly secret: string
 }
 
+/** At least one: the first signs, all verify. */
+export type SigningKeys = [SigningKey, ...SigningKey[]]
+
 /**
  * Reads the list of signing keys from configuration: `id:secret,id:secret`, the newest first. The first one signs, all of
  * them verify.
  * @throws Error that names the fault (never a secret): configuration is checked at the door.
  */
-export function parseSigningKeys(text: string): SigningKey[] {
-  const keys = text.split(',').map((entry) => {
-    const [, id = '', secret = ''] = /^([0-9A-Za-z_-]{1,32}):([0-9A-Za-z_+/=.-]*)$/.exec(entry.trim()) ?? []
-    if (id === '') throw new Error('a signing key is written id:secret, in letters, digits and _+/=.- only')
-    if (secret.length < 32) throw new Error(`the secret of signing key ${id} is shorter than 32 characters`)
-    return { id, secret }
-  })
+export function parseSigningKeys(text: string): SigningKeys {
+  const [first = '', ...others] = text.split(',')
+  const keys: SigningKeys = [parseSigningKey(first), ...others.map(parseSigningKey)]
   if (keys.length > IMAGE_LIMITS.signingKeys) throw new Error(`more than ${IMAGE_LIMITS.signingKeys} signing keys`)
   if (new Set(keys.map((key) => key.id)).size < keys.length) throw new Error('two signing keys share an id')
   return keys
+}
+
+function parseSigningKey(entry: string): SigningKey {
+  const [, id = '', secret = ''] = /^([0-9A-Za-z_-]{1,32}):([0-9A-Za-z_+/=.-]*)$/.exec(entry.trim()) ?? []
+  if (id === '') throw new Error('a signing key is written id:secret, in letters, digits and _+/=.- only')
+  if (secret.length < 32) throw new Error(`the secret of signing key ${id} is shorter than 32 characters`)
+  return { id, secret }
 }
 
 const encoder = new TextEncoder()

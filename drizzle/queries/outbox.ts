@@ -49,8 +49,20 @@ export function deleteIdempotencyKeys(olderThanMs: number, limit: number): SQL {
     RETURNING 1 AS deleted`
 }
 
+/** Deletes up to `limit` ids of comments, promised more than `olderThanMs` ago, that lead to others. */
+export function deleteCommentAliases(olderThanMs: number, limit: number): SQL {
+  return sql`DELETE FROM comment_aliases WHERE (post_id, alias_id, user_id) IN (
+      SELECT post_id, alias_id, user_id FROM comment_aliases
+      WHERE created_at < clock_timestamp() - ${olderThanMs}::bigint * interval '1 millisecond' LIMIT ${limit})
+    RETURNING 1 AS deleted`
+}
+
 /** Gives deleted rows' space back for use, on an engine without autovacuum. Not in a transaction. */
-export const vacuumOutbox = (): SQL[] => [sql`VACUUM (ANALYZE) outbox`, sql`VACUUM (ANALYZE) idempotency_keys`]
+export const vacuumOutbox = (): SQL[] => [
+  sql`VACUUM (ANALYZE) outbox`,
+  sql`VACUUM (ANALYZE) idempotency_keys`,
+  sql`VACUUM (ANALYZE) comment_aliases`,
+]
 
 /**
  * Events committed since an instant, published or not, in the order of their ids within a page: what is published again

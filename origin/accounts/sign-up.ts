@@ -8,7 +8,8 @@
  * fast one of it would be there to be guessed. A repetition is compared with that one instead and counts as a sign-in, so
  * that a key opens nothing that the password does not.
  *
- * Nobody has signed in yet, so keys of sign-ups are unique among all of them, under no person's id.
+ * Nobody has signed in yet, so keys of sign-ups stand under no person's id, and each user name has keys of its own: what a
+ * stranger chose, be it "1", is not in the way.
  */
 import { createHash } from 'node:crypto'
 import { type EventInit, type EventType, makeEvent, type TidelineEvent } from '#core/events.ts'
@@ -92,9 +93,10 @@ export function signUp(parts: SignUpParts) {
 }
 
 function keyedSignUp(key: string, { username, email, displayName }: Registration): KeyedRequest {
-  const asked = createHash('sha256').update(JSON.stringify([username, email, displayName]))
-  return { userId: NOBODY, key, requestHash: asked.digest('hex') }
+  return { userId: NOBODY, key: digest([username, key]), requestHash: digest([username, email, displayName]) }
 }
+
+const digest = (parts: readonly string[]) => createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 
 const reused = () =>
   problems.unprocessable('idempotency-key-reused', 'This Idempotency-Key was used for another request.')

@@ -6,6 +6,7 @@ import { parseEvent, type TidelineEvent } from '#core/events.ts'
 import type { Database } from '#drizzle/database.ts'
 import {
   claimUnpublished,
+  deleteCommentAliases,
   deleteIdempotencyKeys,
   deletePublished,
   markPublished,
@@ -43,7 +44,7 @@ export interface Outbox {
   markPublished(eventIds: readonly string[]): Promise<void>
   /** Publishes what is late (or older than so many milliseconds), and answers how many rows it took. */
   sweep(olderThanMs?: number): Promise<number>
-  /** Deletes what is published for an hour, and idempotency keys of three days ago. Answers how many rows. */
+  /** Deletes what is published for an hour, and idempotency keys and aliases of comments of three days ago. Answers how many rows. */
   clean(): Promise<number>
   /** Sweeps and cleans from now on. */
   start(): void
@@ -125,6 +126,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     for (const statement of [
       deletePublished(PUBLISHED_FOR_MS, ROWS_A_DELETE),
       deleteIdempotencyKeys(IDEMPOTENCY_FOR_MS, ROWS_A_DELETE),
+      deleteCommentAliases(IDEMPOTENCY_FOR_MS, ROWS_A_DELETE),
     ]) {
       for (let deleted = ROWS_A_DELETE; deleted === ROWS_A_DELETE && !stopped; ) {
         deleted = (await database.query(statement)).length

@@ -1,6 +1,6 @@
 /** The Worker's settings, checked once at the door: a wrong one stops the first request with its name, not the hundredth. */
 import { z } from 'zod'
-import { parseSigningKeys, type SigningKey } from '#core/image/sign.ts'
+import { parseSigningKeys, type SigningKeys } from '#core/image/sign.ts'
 
 const address = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, ''))
 
@@ -69,7 +69,7 @@ export interface Config {
   readonly corsOrigins: readonly string[]
   /** Origin of image addresses; '' makes them relative to this one. */
   readonly imageBase: string
-  readonly imageSigningKeys: readonly SigningKey[]
+  readonly imageSigningKeys: Readonly<SigningKeys>
   readonly accessLog: 'all' | 'faults'
   /** Null: the feed's own default. */
   readonly postCacheBytes: number | null
