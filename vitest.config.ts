@@ -52,7 +52,8 @@ export default defineConfig({
         // The origin's real ingest, in Node: what the Worker talks to in its tests.
         { globalSetup: './test/setup/ingest-origin.ts' },
       ),
-      node('e2e', ['test/e2e/**/*.test.ts', 'test/fault/**/*.test.ts'], { ...after(3), fileParallelism: false }),
+      node('e2e', ['test/e2e/**/*.test.ts', 'test/fault/*.test.ts'], { ...after(3), fileParallelism: false }),
+      node('fault', ['test/fault/cluster/**/*.test.ts'], { ...after(5), fileParallelism: false }),
       node('browser', ['test/browser/**/*.test.ts'], after(4)),
     ],
   },

@@ -5,15 +5,13 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { dockerWay, hasDocker } from './cluster/docker.ts'
-import { settingsFor } from './cluster/environment.ts'
-import { bringDown, bringUp, runningOf } from './cluster/lifecycle.ts'
-import { PROFILES, type Profile, type Server, TEST_PORT_OFFSET } from './cluster/profiles.ts'
-import { type Cluster, environmentFile, openCluster, type Place, placeFrom, writeEnvironment } from './cluster/state.ts'
+import { PROFILES, type Profile, TEST_PORT_OFFSET } from './cluster/profiles.ts'
+import { testPlace, testSession } from './cluster/session.ts'
+import { environmentFile, openCluster, writeEnvironment } from './cluster/state.ts'
 import { testSettings } from './cluster/test-settings.ts'
-import type { Tell, Way } from './cluster/way.ts'
 import { nativeWay } from './native/index.ts'
 import { say } from './terminal.ts'
 import { runVitest, type Tally } from './vitest-run.ts'
@@ -40,66 +38,11 @@ function commandLine() {
   return { profile, objects, files: positionals } as const
 }
 
-/**
- * Native servers have a folder and ports of their own, so that a cluster that is up is not touched. Compose's have fixed ports:
- * there the suites run beside what is in them, under names of their own.
- */
-function placeOf(isDocker: boolean): Place {
-  const usual = placeFrom(process.env)
-  if (isDocker) return usual
-  const folder = resolve(process.env.STATE_DIR || '.tideline', 'test-cluster')
-  return placeFrom({
-    CLUSTER_DIR: process.env.CLUSTER_DIR || folder,
-    CLUSTER_DOWNLOADS: usual.downloads,
-    CLUSTER_PORT_OFFSET: process.env.CLUSTER_PORT_OFFSET || String(TEST_PORT_OFFSET),
-  })
-}
-
-/** The servers of one run: up, and down again whatever happens. */
-function session(cluster: Cluster, way: Way, isOwn: boolean) {
-  const width = Math.max(...cluster.servers.map(({ name }) => name.length))
-  const tell: Tell = (server, text) => say(`  ${server.name.padEnd(width)}  ${text}`)
-  const ours: Server[] = []
-  let isEnding = false
-  let rising: Promise<unknown> = Promise.resolve()
-  const watched: Way = {
-    ...way,
-    async start(server, told) {
-      if (isEnding) throw new Error('It is being stopped.')
-      const isStarted = await way.start(server, told)
-      if (isStarted) ours.push(server)
-      return isStarted
-    },
-  }
-  const stopOurs = async () => {
-    await bringDown(way, ours.splice(0), tell)
-  }
-  return {
-    async up() {
-      if (isOwn) {
-        // What an interrupted run left behind.
-        await bringDown(way, await runningOf(way, cluster.servers), tell, 'SIGKILL')
-        await way.wipe(cluster.servers)
-      }
-      rising = bringUp(cluster, watched, cluster.servers, tell)
-      await rising
-      return settingsFor(cluster.servers, cluster.secrets)
-    },
-    async down() {
-      isEnding = true
-      await stopOurs()
-      // One may have been on its way up.
-      await rising.catch(() => {})
-      await stopOurs()
-    },
-  }
-}
-
 async function run(profile: Profile, objects: 'seaweedfs' | 'minio', files: readonly string[]): Promise<Tally> {
   const isDocker = hasDocker()
-  const cluster = openCluster(placeOf(isDocker), profile, objects)
+  const cluster = openCluster(testPlace(isDocker, 'test-cluster', TEST_PORT_OFFSET), profile, objects)
   const way = isDocker ? dockerWay(cluster) : nativeWay(cluster)
-  const servers = session(cluster, way, !isDocker)
+  const servers = testSession(cluster, way, !isDocker)
   let suites: ChildProcess | null = null
   let isInterrupted = false
   const interrupt = () => {

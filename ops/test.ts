@@ -32,8 +32,8 @@ for (const [name, command, ...args] of CHECKS) {
   total[passed ? 'passed' : 'failed']++
   console.log(`${passed ? '✓' : '✗'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`)
 }
-// The browser has a run of its own (npm run test:browser): together they would take too long to be run often.
-const vitest = await runVitest(['--project=!browser'])
+// The browser (npm run test:browser) and the faults of servers (npm run test:fault) have runs of their own.
+const vitest = await runVitest(['--project=!browser', '--project=!fault'])
 total.passed += vitest.passed
 total.failed += vitest.failed
 if (vitest.skipped.length > 0) console.log(`${vitest.skipped.length} skipped, each with its reason above`)

@@ -16,7 +16,7 @@ export interface Edge {
 /** @param env the origin's settings; gateway and object store may have an address of their own */
 export async function startEdge(env: Ports & Record<string, string>): Promise<Edge> {
   const config = readConfig(env)
-  const objectsEndpoint = `http://127.0.0.1:${env.S3_PORT}`
+  const objectsEndpoint = config.objects.endpoint ?? `http://127.0.0.1:${env.S3_PORT}`
   const address = localOrigin(config, {
     port: Number(env.PORT),
     gatewayPort: Number(env.GATEWAY_PORT),

@@ -1,0 +1,105 @@
+/**
+ * `npm run test:fault`: what is lost when a process dies. First on embedded engines, as in npm test; then every server of a
+ * profile and the origin are killed in turn under a load of writes. Stops what it started, however it ends, and says at last:
+ * `N passed, N failed`.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { dockerWay, hasDocker } from './cluster/docker.ts'
+import { PROFILES } from './cluster/profiles.ts'
+import { testPlace, testSession } from './cluster/session.ts'
+import { openCluster } from './cluster/state.ts'
+import { nativeWay } from './native/index.ts'
+import { say } from './terminal.ts'
+import { runVitest, type Tally } from './vitest-run.ts'
+
+/** Beside a cluster that is up, and beside that of npm run test:cluster. */
+const FAULT_PORT_OFFSET = 20_000
+
+const USAGE = `npm run test:fault -- [--full | --profile small|cluster] [--only WORD]
+
+--full is --profile cluster. --only: the faults of servers alone, of these those whose title has the word.`
+
+function commandLine() {
+  const { values } = parseArgs({
+    options: {
+      full: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      only: { type: 'string' },
+    },
+  })
+  const name = values.profile ?? (values.full ? 'cluster' : 'small')
+  const profile = PROFILES.find((each) => each === name)
+  if (profile === undefined) throw new Error(USAGE)
+  return { profile, only: values.only }
+}
+
+const NOTHING: Tally = { passed: 0, failed: 0, skipped: [] }
+
+async function run({ profile, only }: ReturnType<typeof commandLine>): Promise<Tally> {
+  const isDocker = hasDocker()
+  const place = testPlace(isDocker, 'test-fault', FAULT_PORT_OFFSET)
+  const cluster = openCluster(place, profile, 'seaweedfs')
+  const servers = testSession(cluster, isDocker ? dockerWay(cluster) : nativeWay(cluster), !isDocker)
+  let suites: ChildProcess | null = null
+  let isInterrupted = false
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  function interrupt() {
+    if (isInterrupted) return
+    isInterrupted = true
+    say('\nStopping …')
+    // While suites run, one of them may be starting a server that it killed: servers stop after them.
+    if (suites === null) void servers.down()
+    else suites.kill('SIGINT')
+  }
+  const vitest = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
+    const onStart = (child: ChildProcess) => {
+      suites = child
+    }
+    return runVitest(args, { env, onStart }).finally(() => {
+      suites = null
+    })
+  }
+  const began = performance.now()
+  const seconds = () => `${Math.round((performance.now() - began) / 1_000)} s`
+  try {
+    const embedded = only === undefined ? await vitest(['--project=e2e', 'test/fault']) : NOTHING
+    if (isInterrupted) return { ...embedded, failed: embedded.failed + 1 }
+    say(`\nProfile ${profile}, ${isDocker ? 'by Docker Compose' : 'as native processes'}, in ${cluster.folder}`)
+    await servers.up()
+    say(`Up after ${seconds()}.`)
+    const env = {
+      CLUSTER_DIR: place.folder,
+      CLUSTER_DOWNLOADS: place.downloads,
+      CLUSTER_PORT_OFFSET: String(place.portOffset),
+      FAULT_PROFILE: profile,
+      // A line for each batch of a queue hides what is told of a fault.
+      WRANGLER_LOG: 'error',
+    }
+    const chosen = only === undefined ? [] : [`--testNamePattern=${only}`]
+    const real = await vitest(['--project=fault', ...chosen], env)
+    return {
+      passed: embedded.passed + real.passed,
+      failed: embedded.failed + real.failed + (isInterrupted ? 1 : 0),
+      // Left out on purpose, or said with its reason where it is embedded.
+      skipped: only === undefined ? real.skipped : [],
+    }
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error))
+    return { ...NOTHING, failed: 1 }
+  } finally {
+    await servers.down()
+    say(`Down; ${seconds()} in all. Logs are in ${join(cluster.folder, profile)}`)
+  }
+}
+
+try {
+  const { passed, failed, skipped } = await run(commandLine())
+  for (const name of skipped) say(`✗ skipped, where nothing may be: ${name}`)
+  say(`${passed} passed, ${failed + skipped.length} failed`)
+  process.exit(failed + skipped.length === 0 ? 0 : 1)
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error))
+  process.exit(2)
+}
