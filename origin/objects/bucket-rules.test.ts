@@ -44,14 +44,17 @@ describe('the policy', () => {
 
   test('refuses strangers, once', () => {
     const policy = withoutPublicRead(null, 'media') ?? ''
-    expect(JSON.parse(policy)).toMatchObject({ Version: '2012-10-17', Statement: [{ Effect: 'Deny', Principal: '*' }] })
+    expect(JSON.parse(policy)).toMatchObject({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Deny' }, { Effect: 'Deny' }],
+    })
     expect(withoutPublicRead(policy, 'media')).toBeNull()
   })
 
   test('keeps what others say, and goes without a trace of them lost', () => {
     const before = JSON.stringify({ Version: '2012-10-17', Statement: [theirs] })
     const policy = withoutPublicRead(before, 'media') ?? ''
-    expect(JSON.parse(policy)).toMatchObject({ Statement: [theirs, { Effect: 'Deny' }] })
+    expect(JSON.parse(policy)).toMatchObject({ Statement: [theirs, { Effect: 'Deny' }, { Effect: 'Deny' }] })
     expect(JSON.parse(withoutOurs(policy) ?? '')).toEqual(JSON.parse(before))
     expect(withoutOurs(withoutPublicRead(null, 'media') ?? '')).toBeNull()
   })

@@ -80,7 +80,21 @@ export function withRules(
   return `<${document} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${all}</${document}>`
 }
 
-const STATEMENT = 'TidelineNoPublicRead'
+const NAME = 'TidelineNoPublicRead'
+
+/**
+ * Who does not sign, in the words of several servers: S3 and MinIO know the type of a principal; SeaweedFS does not, but
+ * gives strangers no user id (S3 gives them one, so that this says nothing there).
+ */
+const STRANGERS: Readonly<Record<string, object>> = {
+  [`${NAME}ByType`]: { StringEquals: { 'aws:PrincipalType': 'Anonymous' } },
+  [`${NAME}ById`]: { Null: { 'aws:userid': 'true' } },
+}
+
+interface Policy {
+  Version?: string
+  Statement?: { Sid?: string }[]
+}
 
 /**
  * A policy by which nobody reads without a signature, whatever else is allowed: a refusal wins over every permission.
@@ -89,23 +103,25 @@ const STATEMENT = 'TidelineNoPublicRead'
  * @throws SyntaxError for a policy that is no JSON
  */
 export function withoutPublicRead(current: string | null, bucket: string): string | null {
-  const policy = JSON.parse(current ?? '{}') as { Version?: string; Statement?: { Sid?: string }[] }
-  const statements = policy.Statement ?? []
-  if (statements.some(({ Sid }) => Sid === STATEMENT)) return null
-  const refusal = {
-    Sid: STATEMENT,
+  const { Version = '2012-10-17', Statement = [], ...rest } = JSON.parse(current ?? '{}') as Policy
+  const names = new Set(Statement.map(({ Sid }) => Sid))
+  if (Object.keys(STRANGERS).every((name) => names.has(name))) return null
+  const refusals = Object.entries(STRANGERS).map(([Sid, Condition]) => ({
+    Sid,
     Effect: 'Deny',
     Principal: '*',
     Action: ['s3:GetObject', 's3:ListBucket'],
     Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-    Condition: { StringEquals: { 'aws:PrincipalType': 'Anonymous' } },
-  }
-  return JSON.stringify({ ...policy, Version: policy.Version ?? '2012-10-17', Statement: [...statements, refusal] })
+    Condition,
+  }))
+  return JSON.stringify({ ...rest, Version, Statement: [...Statement.filter(isTheirs), ...refusals] })
 }
 
 /** What of a policy is not ours; null when nothing is left. */
 export function withoutOurs(policy: string): string | null {
-  const { Statement = [], ...rest } = JSON.parse(policy) as { Statement?: { Sid?: string }[] }
-  const others = Statement.filter(({ Sid }) => Sid !== STATEMENT)
+  const { Statement = [], ...rest } = JSON.parse(policy) as Policy
+  const others = Statement.filter(isTheirs)
   return others.length === 0 ? null : JSON.stringify({ ...rest, Statement: others })
 }
+
+const isTheirs = ({ Sid }: { Sid?: string }) => !Sid?.startsWith(NAME)

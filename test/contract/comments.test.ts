@@ -4,7 +4,7 @@ import { createIdFactory } from '#core/ids.ts'
 import type { EngagementStore } from '../../origin/engagement/index.ts'
 import { type EngagementEngine, engagementEngines } from './engagement-engines.ts'
 
-const ids = createIdFactory(Date.now, Math.random)
+const ids = createIdFactory(Date.now, () => 0)
 const newId = () => ids.next(7)
 
 describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
