@@ -30,13 +30,16 @@ export async function seedRedis(redis: RedisPort, graph: Graph, nowMs: number): 
   const send = batches(redis)
   for (const [i, userId] of people.entries()) {
     await send([
-      ...writeUser({
-        id: userId,
-        username: `person${i}`,
-        displayName: `Person ${i}`,
-        avatar: `media/${userId}/a.jpg`,
-        isPrivate: false,
-      }),
+      ...writeUser(
+        {
+          id: userId,
+          username: `person${i}`,
+          displayName: `Person ${i}`,
+          avatar: `media/${userId}/a.jpg`,
+          isPrivate: false,
+        },
+        1,
+      ),
     ])
     for (const post of authored[i] ?? []) await send(postCommands(post, random))
   }

@@ -4,7 +4,17 @@ import { beforeEach, expect, test } from 'vitest'
 import { directRedis } from '../../test/interleavings/redis.ts'
 import { firstIdAt, type Id } from '../ids.ts'
 import type { Command } from '../redis.ts'
-import { DELETED, parsePost, parseUser, readPost, readUser, writeDeletedPost, writePost, writeUser } from './index.ts'
+import {
+  DELETED,
+  forgetUser,
+  parsePost,
+  parseUser,
+  readPost,
+  readUser,
+  writeDeletedPost,
+  writePost,
+  writeUser,
+} from './index.ts'
 
 const engine = directRedis(() => 1_764_000_000_000)
 const run = (commands: readonly Command[]) => commands.map((command) => engine.execute(command))
@@ -45,13 +55,14 @@ test('posts and people come back from Redis as they were written', () => {
   })
   fc.assert(
     fc.property(post, fc.nat(), (record, likes) => {
+      run([['FLUSHALL']])
       run(writePost(record, { likes, comments: 1 }).map(utf8))
       const found = parsePost(record.id, decoded(run([readPost(record.id)])[0]))
       expect(found).toEqual({ post: record, counts: { likes, comments: 1 } })
     }),
   )
   const user = { id: '9', username: 'ada', displayName: '', avatar: null, isPrivate: true }
-  run(writeUser(user))
+  run(writeUser(user, 1))
   expect(parseUser('9', run([readUser('9')])[0])).toEqual(user)
   expect(parseUser('10', run([readUser('10')])[0])).toBeNull()
 })
@@ -63,4 +74,34 @@ test('a deleted post stays deleted when somebody late writes it again', () => {
   run(writePost(record))
   expect(parsePost(record.id, run([readPost(record.id)])[0])).toBe(DELETED)
   expect(parsePost(at(2), run([readPost(at(2))])[0])).toBeNull()
+})
+
+test('whatever order they are written in, the newest of several versions stands', () => {
+  const post = { id: at(1), userId: '9', media: [], hashtags: [], awaitsMedia: false }
+  const user = { id: '9', displayName: '', avatar: null, isPrivate: true }
+  const versions = fc.uniqueArray(fc.integer({ min: 1, max: 20 }), { minLength: 1 })
+  fc.assert(
+    fc.property(versions, (order) => {
+      run([['FLUSHALL']])
+      for (const version of order) {
+        run(writePost({ ...post, caption: `${version}`, version }))
+        run(writeUser({ ...user, username: `${version}` }, version))
+      }
+      const newest = String(Math.max(...order))
+      expect(parsePost(post.id, run([readPost(post.id)])[0])).toMatchObject({ post: { caption: newest } })
+      expect(parseUser('9', run([readUser('9')])[0])).toMatchObject({ username: newest })
+    }),
+  )
+})
+
+test('what was read of a person before a change cannot be put back after it', () => {
+  const user = { id: '9', username: 'ada', displayName: '', avatar: null, isPrivate: false }
+  const known = () => parseUser('9', run([readUser('9')])[0])
+  run([...writeUser(user, 1), forgetUser('9', 2)])
+  expect(known()).toBeNull()
+  run(writeUser(user, 1))
+  expect(known()).toBeNull()
+  run(writeUser({ ...user, isPrivate: true }, 2))
+  run([forgetUser('9', 2)])
+  expect(known()).toMatchObject({ isPrivate: true })
 })

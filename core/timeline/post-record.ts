@@ -43,13 +43,35 @@ export interface Counts {
 /** A post that is known to be gone. */
 export const DELETED = 'deleted'
 
-/** The counts are those of the moment; counts:<id> is newer wherever it exists. */
+/**
+ * Writes a hash unless what stands there is newer, or deleted: what was read before a change may arrive after it (rule 17).
+ * KEYS: the hash. ARGV: version, seconds to live, fields and values.
+ */
+const WRITE_NEWER_SCRIPT = `
+if redis.call('HEXISTS', KEYS[1], '${DELETED}') == 1 then return 0 end
+if tonumber(redis.call('HGET', KEYS[1], 'version') or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[1], unpack(ARGV, 3))
+return redis.call('EXPIRE', KEYS[1], ARGV[2])`
+
+/** Leaves nothing of an older hash but the version that it must not come back below. KEYS: the hash. ARGV: version, seconds. */
+const FORGET_OLDER_SCRIPT = `
+if tonumber(redis.call('HGET', KEYS[1], 'version') or '0') >= tonumber(ARGV[1]) then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'version', ARGV[1])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])`
+
+/**
+ * Writes a post where nothing newer stands. The counts are those of the moment; counts:<id> is newer wherever it exists.
+ */
 export function writePost(post: PostRecord, counts: Counts = { likes: 0, comments: 0 }): Command[] {
-  const key = keys.post(post.id)
   return [
     [
-      'HSET',
-      key,
+      'EVAL',
+      WRITE_NEWER_SCRIPT,
+      1,
+      keys.post(post.id),
+      post.version,
+      TTL.post,
       'user_id',
       post.userId,
       'caption',
@@ -60,8 +82,6 @@ export function writePost(post: PostRecord, counts: Counts = { likes: 0, comment
       JSON.stringify(post.hashtags),
       'created_at',
       idMs(post.id),
-      'version',
-      post.version,
       'state',
       post.awaitsMedia ? 'awaiting' : 'visible',
       'like_count',
@@ -69,7 +89,6 @@ export function writePost(post: PostRecord, counts: Counts = { likes: 0, comment
       'comment_count',
       counts.comments,
     ],
-    ['EXPIRE', key, TTL.post],
   ]
 }
 
@@ -119,12 +138,19 @@ export function parsePost(
   return { post, counts: { likes: Number(likes ?? 0), comments: Number(comments ?? 0) } }
 }
 
-export function writeUser(user: UserRecord): Command[] {
-  const key = keys.user(user.id)
+/**
+ * Writes a person where nothing newer stands.
+ * @param version of the row that the record was read from
+ */
+export function writeUser(user: UserRecord, version: number): Command[] {
   return [
     [
-      'HSET',
-      key,
+      'EVAL',
+      WRITE_NEWER_SCRIPT,
+      1,
+      keys.user(user.id),
+      version,
+      TTL.user,
       'username',
       user.username,
       'display_name',
@@ -134,8 +160,16 @@ export function writeUser(user: UserRecord): Command[] {
       'is_private',
       user.isPrivate ? 1 : 0,
     ],
-    ['EXPIRE', key, TTL.user],
   ]
+}
+
+/**
+ * A person has changed: what Redis holds of older versions goes, and whoever has read it before cannot put it back for as
+ * long as it could live.
+ * @param version of the row after the change
+ */
+export function forgetUser(user: Id, version: number): Command {
+  return ['EVAL', FORGET_OLDER_SCRIPT, 1, keys.user(user), version, TTL.user]
 }
 
 export const readUser = (user: Id): Command => ['HGETALL', keys.user(user)]

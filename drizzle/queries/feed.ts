@@ -151,10 +151,10 @@ export function postRecord(row: PostRow): PostRecord {
   }
 }
 
-/** Authors for hydration. Rows of `UserRow`. */
+/** Authors for hydration. Rows of `VersionedUserRow`. */
 export function usersByIds(ids: readonly Id[]): SQL {
   return sql`
-    SELECT user_id, username, display_name, profile_image_url, is_private
+    SELECT user_id, username, display_name, profile_image_url, is_private, version
       FROM ${users} WHERE ${users.userId} = ANY(${idList(ids)}) AND ${users.deletedAt} IS NULL`
 }
 
@@ -164,6 +164,10 @@ export interface UserRow {
   display_name: string
   profile_image_url: string | null
   is_private: boolean
+}
+
+export interface VersionedUserRow extends UserRow {
+  version: string | number
 }
 
 export function userRecord(row: UserRow): UserRecord {

@@ -5,7 +5,6 @@
 import type { EventData } from '#core/events.ts'
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import { type Clock, firstIdAt, type Id } from '#core/ids.ts'
-import { keys } from '#core/keys.ts'
 import type { RedisPort } from '#core/redis.ts'
 import {
   type AuthorMode,
@@ -13,6 +12,7 @@ import {
   addPosts,
   announce,
   floorOf,
+  forgetUser,
   graphVersion,
   type HiddenReason,
   postsAmong,
@@ -145,12 +145,11 @@ export function graphService({ store, redis, policy, clock, onFollowers }: Graph
       await purge(targetId, userId)
     },
 
-    // The edge did so before it answered, unless Redis was away; and a reader who was under way may have put back what it
-    // had read before.
+    // The edge did so before it answered, unless Redis was away.
     async personChanged({ userId, version }) {
       // Nobody remembers an account that is new.
       if (version === 1) return
-      await redis.pipeline([['DEL', keys.user(userId)], ...announce([{ kind: 'user', user: userId }], clock())])
+      await redis.pipeline([forgetUser(userId, version), ...announce([{ kind: 'user', user: userId }], clock())])
     },
 
     async purgeDue() {

@@ -5,9 +5,8 @@
  */
 import type { Clock, Id } from '#core/ids.ts'
 import { isPrivateKey, mediaTag } from '#core/image/key.ts'
-import { keys } from '#core/keys.ts'
-import type { RedisPort } from '#core/redis.ts'
-import { announce } from '#core/timeline/index.ts'
+import type { Command, RedisPort } from '#core/redis.ts'
+import { announce, writePost } from '#core/timeline/index.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import { belongsTo, folderOf, movedKey, moveOf } from './rules.ts'
 import type { MediaPlace, MediaStore } from './store.ts'
@@ -17,7 +16,7 @@ export const storedCacheControl = (key: string): string =>
   isPrivateKey(key) ? 'private, no-store' : 'public, max-age=31536000, immutable'
 
 export interface PlaceNeeds {
-  store: Pick<MediaStore, 'place' | 'move'>
+  store: Pick<MediaStore, 'place' | 'post' | 'move'>
   objects: ObjectStore
   redis: RedisPort
   /** Asks caches at the edge to forget what they hold under these tags. */
@@ -44,12 +43,20 @@ export async function putInPlace(mediaId: Id, needs: PlaceNeeds): Promise<MediaP
   }
   if (moveOf(place.key) > 0) {
     // Before anything is removed: no reader shall be given an address that is void.
-    const forget = place.postId === null ? [] : [['DEL', keys.post(place.postId)] as const]
-    await redis.pipeline([...forget, ...announce([{ kind: 'user', user: place.userId }], clock())])
+    await redis.pipeline([
+      ...(await showMoved(place, needs)),
+      ...announce([{ kind: 'user', user: place.userId }], clock()),
+    ])
     await removeFormer(place, needs)
   }
   if (isPrivateKey(place.key) && isPictureOf(place)) await copyForAll(place.key, objects)
   return place
+}
+
+/** The post as it is now, rather than nothing: who has read it before the move could fill the gap with void addresses. */
+async function showMoved({ postId }: MediaPlace, { store }: Pick<PlaceNeeds, 'store'>): Promise<Command[]> {
+  const found = postId === null ? null : await store.post(postId)
+  return found === null ? [] : writePost(found.post, found.counts)
 }
 
 async function placeOf(mediaId: Id, { store }: Pick<PlaceNeeds, 'store'>): Promise<MediaPlace> {

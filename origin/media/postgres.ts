@@ -1,5 +1,6 @@
 import type { TidelineEvent } from '#core/events.ts'
 import type { Database } from '#drizzle/database.ts'
+import { type PostRow, postRecord, postsByIds } from '#drizzle/queries/feed.ts'
 import * as queries from '#drizzle/queries/media.ts'
 import * as places from '#drizzle/queries/media-places.ts'
 import { markPublished } from '#drizzle/queries/outbox.ts'
@@ -38,6 +39,11 @@ export function postgresMedia(database: Database): MediaStore {
     async place(mediaId) {
       const [row] = await database.query<places.MediaPlaceRow>(places.mediaPlace(mediaId))
       return row === undefined ? null : readPlace(mediaId, row)
+    },
+    async post(postId) {
+      const [row] = await database.query<PostRow>(postsByIds([postId]))
+      if (row === undefined || row.deleted) return null
+      return { post: postRecord(row), counts: { likes: row.like_count, comments: row.comment_count } }
     },
     async move(mediaId, move) {
       const [rows] = await database.batch(places.moveMedia(mediaId, move))

@@ -1,6 +1,7 @@
 /** Where uploads and their jobs are kept. */
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
+import type { Counts, PostRecord } from '#core/timeline/index.ts'
 import type { CheckedUpload, FinishedMedia, Lease, NewMedia } from '#drizzle/queries/media.ts'
 import type { Move } from '#drizzle/queries/media-places.ts'
 
@@ -35,6 +36,8 @@ export interface MediaStore {
   /** Whether the account shows its posts to followers only; false when there is none. */
   isPrivate(userId: Id): Promise<boolean>
   place(mediaId: Id): Promise<MediaPlace | null>
+  /** A post as readers are to see it; null when it is deleted. */
+  post(postId: Id): Promise<{ post: PostRecord; counts: Counts } | null>
   /** Writes a picture's new key wherever it stands; false when its key was not `from` any more. */
   move(mediaId: Id, move: Move): Promise<boolean>
   /** The log has the event. */

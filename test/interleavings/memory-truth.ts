@@ -232,5 +232,5 @@ const postRow = ({ id, author, deleted }: Post) => ({
   ...{ version: 1, state: 'visible', deleted },
 })
 const userRow = (id: Id) => ({
-  ...{ user_id: id, username: `u${id}`, display_name: '', profile_image_url: null, is_private: false },
+  ...{ user_id: id, username: `u${id}`, display_name: '', profile_image_url: null, is_private: false, version: 1 },
 })

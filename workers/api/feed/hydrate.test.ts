@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
-import { writeDeletedPost } from '#core/timeline/index.ts'
+import { forgetUser, writeDeletedPost } from '#core/timeline/index.ts'
 import { person } from '../testing.ts'
 import { hydrate } from './hydrate.ts'
 import { FeedIsolate } from './isolate.ts'
@@ -78,6 +78,18 @@ describe('hydration', () => {
     await redis.pipeline(writeDeletedPost(ids[0] ?? ''))
     await late.settle()
     expect((await hydrate(ids, portsFor())).size).toBe(0)
+  })
+
+  it('never brings back who an author was by a write-back that comes late', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 1)
+    const late = portsFor()
+    await hydrate(ids, late)
+    await redis.pipeline([forgetUser(ann.id, 2)])
+    await late.settle()
+    await db.query(sql`UPDATE users SET username = ${`anew${ann.id}`}, version = 2 WHERE user_id = ${ann.id}::bigint`)
+    const hydrated = await hydrate(ids, portsFor())
+    expect(hydrated.get(ids[0] ?? '')).toMatchObject({ authorName: `anew${ann.id}` })
   })
 
   it('leaves out ids that nobody knows, and posts of accounts that are gone', async () => {

@@ -16,7 +16,14 @@ import {
   writePost,
   writeUser,
 } from '#core/timeline/index.ts'
-import { type PostRow, postRecord, postsByIds, type UserRow, userRecord, usersByIds } from '#drizzle/queries/feed.ts'
+import {
+  type PostRow,
+  postRecord,
+  postsByIds,
+  userRecord,
+  usersByIds,
+  type VersionedUserRow,
+} from '#drizzle/queries/feed.ts'
 import type { FeedPorts } from './ports.ts'
 
 const NONE: Counts = Object.freeze({ likes: 0, comments: 0 })
@@ -131,9 +138,11 @@ async function fetchUsers(
   const replies = open.length === 0 ? [] : await pipelineOrNothing(ports, open.map(readUser))
   const missing = [...unknown.filter((id) => lost.has(id)), ...readUsers(open, replies, users)]
   if (missing.length > 0) {
-    const rows = await queryOrNothing<UserRow>(ports, () => ports.db.query<UserRow>(usersByIds(missing)))
+    const rows = await queryOrNothing<VersionedUserRow>(ports, () =>
+      ports.db.query<VersionedUserRow>(usersByIds(missing)),
+    )
     for (const row of rows) users.set(String(row.user_id), userRecord(row))
-    ports.later(() => ports.redis.pipeline(rows.flatMap((row) => writeUser(userRecord(row)))))
+    ports.later(() => ports.redis.pipeline(rows.flatMap((row) => writeUser(userRecord(row), Number(row.version)))))
   }
   for (const user of users.values()) if (cache.get(user.id) !== user) cache.set(user.id, user)
   return users

@@ -1,8 +1,7 @@
 /** Profiles: anyone's by user name, and one's own. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { keys } from '#core/keys.ts'
 import { problems } from '#core/problem.ts'
-import { announce } from '#core/timeline/index.ts'
+import { announce, forgetUser } from '#core/timeline/index.ts'
 import {
   type ChangedProfileRow,
   ownProfile,
@@ -121,7 +120,9 @@ export function registerUsers(app: App): void {
     if (row === undefined) {
       throw problems.unprocessable('picture-unusable', 'The picture must be an uploaded image of your own.')
     }
-    await applyToRedis(c, [['DEL', keys.user(userId)], ...announce([{ kind: 'user', user: userId }], services.clock())])
+    const { version } = row.event.data
+    const word = announce([{ kind: 'user', user: userId }], services.clock())
+    await applyToRedis(c, [forgetUser(userId, version), ...word])
     enqueue(c, [row.event])
     return c.json(presentOwn(row, c.get('services')), 200)
   })
