@@ -45,7 +45,12 @@ export async function startOriginProcess(env: Ports & Record<string, string>): P
     env: { PATH: process.env.PATH, LOG_LEVEL: process.env.ORIGIN_LOG_LEVEL ?? 'error', ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  const gone = once(child, 'exit').then(() => {})
+  // Ctrl-C, or a run that is ended from outside, reaches no afterAll.
+  const endWithUs = () => child.kill('SIGKILL')
+  process.once('exit', endWithUs)
+  const gone = once(child, 'exit').then(() => {
+    process.off('exit', endWithUs)
+  })
   const end = (signal: NodeJS.Signals) => {
     child.kill(signal)
     return gone
