@@ -7,6 +7,7 @@ import { h, icon } from './dom.ts'
 import { gallery } from './gallery.ts'
 import { FEED_SIZES } from './picture.ts'
 import { postHead, postPath } from './post-head.ts'
+import { renewOnce } from './renewal.ts'
 
 export function card(app: App, item: FeedItem, eager: boolean): HTMLElement {
   const why = h('p', { class: 'why', id: `why-${item.id}`, hidden: true }, item.why)
@@ -16,7 +17,7 @@ export function card(app: App, item: FeedItem, eager: boolean): HTMLElement {
     { class: 'card', 'aria-labelledby': headId, 'data-post': item.id, 'data-author': item.author.id },
     head(app, item, headId, why),
     why,
-    gallery(item.media, { sizes: FEED_SIZES, eager, href: postPath(item.id) }),
+    gallery(item.media, { sizes: FEED_SIZES, eager, href: postPath(item.id), renew: renewOnce(app.api, item.id) }),
     h(
       'div',
       { class: 'actions' },

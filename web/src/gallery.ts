@@ -3,7 +3,7 @@ import type { Media } from './api.ts'
 import { type Child, h } from './dom.ts'
 import { frameRatio, type PictureOptions, picture } from './picture.ts'
 
-interface GalleryOptions extends Pick<PictureOptions, 'sizes'> {
+interface GalleryOptions extends Pick<PictureOptions, 'sizes' | 'renew'> {
   /** On the screen from the start. */
   eager: boolean
   /** Width over height of the box; else the first photo's, within what a feed can bear. */
@@ -15,9 +15,9 @@ interface GalleryOptions extends Pick<PictureOptions, 'sizes'> {
 export function gallery(media: readonly Media[], options: GalleryOptions): HTMLElement | null {
   const [first] = media
   if (first === undefined) return null
-  const { sizes, eager, href, ratio = frameRatio(first) } = options
+  const { eager, href, ratio = frameRatio(first), ...common } = options
   const frames = media.map((item, i) => {
-    const frame = picture(item, { sizes, eager: eager && i === 0, ratio })
+    const frame = picture(item, { ...common, eager: eager && i === 0, ratio })
     if (href === undefined) return frame
     const which = media.length === 1 ? 'photo' : `photo ${i + 1} of ${media.length}`
     const label = `Open ${which}${item.alt === '' ? '' : `: ${item.alt}`}`

@@ -5,6 +5,7 @@ import { h, icon } from './dom.ts'
 import { readOn } from './pages.ts'
 import { picture, TILE_SIZES } from './picture.ts'
 import { postPath } from './post-head.ts'
+import { renewOnce } from './renewal.ts'
 import { compact } from './words.ts'
 
 const PAGE = 30
@@ -17,13 +18,13 @@ export function postGrid(app: App, path: string, empty: string): { element: HTML
       const query = new URLSearchParams({ limit: String(PAGE), ...(cursor === null ? {} : { cursor }) })
       return app.api.call<Page<Post>>(`${path}${path.includes('?') ? '&' : '?'}${query}`)
     },
-    (posts) => list.append(...posts.map(tile)),
+    (posts) => list.append(...posts.map((post) => tile(app, post))),
     (isEmpty) => isEmpty && list.after(h('p', { class: 'over' }, empty)),
   )
   return { element: h('div', {}, list, pages.foot), close: pages.close }
 }
 
-function tile(post: Post): HTMLElement {
+function tile(app: App, post: Post): HTMLElement {
   const [first] = post.media
   const counts = h(
     'span',
@@ -42,7 +43,7 @@ function tile(post: Post): HTMLElement {
       { class: 'tile', href: postPath(post.id), 'aria-label': label },
       first === undefined
         ? h('span', { class: 'tile-text' }, post.caption)
-        : picture(first, { sizes: TILE_SIZES, ratio: 1 }),
+        : picture(first, { sizes: TILE_SIZES, ratio: 1, renew: renewOnce(app.api, post.id) }),
       counts,
     ),
   )

@@ -7,6 +7,9 @@ const FEEDS: Record<string, FeedMode> = { '/': 'ranked', '/following': 'followin
 /** So long after a follow, what was posted before it may still be on its way into the feed. */
 const FOLLOW_SETTLES_MS = 30_000
 
+/** The addresses of private pictures hold for an hour at least (docs/guides/use.md). */
+const KEPT_FOR_MS = 3_600_000
+
 export const isFeed = (path: string): boolean => FEEDS[path] !== undefined
 
 interface Kept {
@@ -25,6 +28,15 @@ export interface KeptFeeds {
   forget(): void
 }
 
+/**
+ * Whether a feed is to be read anew: its pictures may have expired, or it may know nothing of people followed since it was
+ * opened. Instants in milliseconds since the epoch.
+ */
+export function isStale(path: string, openedAt: number, { followedAt, now }: { followedAt: number; now: number }) {
+  if (now - openedAt > KEPT_FOR_MS) return true
+  return path === '/following' && openedAt < followedAt + FOLLOW_SETTLES_MS
+}
+
 export function keepFeeds(app: App): KeptFeeds {
   const feeds = new Map<string, Kept>()
   let followedAt = Number.NEGATIVE_INFINITY
@@ -35,16 +47,13 @@ export function keepFeeds(app: App): KeptFeeds {
     feeds.get(path)?.view.close()
     feeds.delete(path)
   }
-  /** Of people followed since it was opened it may know nothing: it is read anew. */
-  const isStale = (path: string, { openedAt }: Kept) =>
-    path === '/following' && openedAt < followedAt + FOLLOW_SETTLES_MS
-
   return {
     open(path) {
       const mode = FEEDS[path]
       if (mode === undefined) return null
       const kept = feeds.get(path)
-      if (kept !== undefined && !isStale(path, kept)) return { view: kept.view, left: kept }
+      if (kept !== undefined && !isStale(path, kept.openedAt, { followedAt, now: Date.now() }))
+        return { view: kept.view, left: kept }
       discard(path)
       const view = feedView(app, mode)
       feeds.set(path, { view, scroll: 0, focus: null, openedAt: Date.now() })

@@ -2,6 +2,7 @@
 import { thumbHashToDataURL } from 'thumbhash'
 import type { Media } from './api.ts'
 import { h } from './dom.ts'
+import type { Renewal } from './renewal.ts'
 
 /** Widths of the preset addresses, in pixels. */
 const WIDTHS = { thumb: 150, small: 320, medium: 640, large: 1080 } as const
@@ -37,11 +38,13 @@ export interface PictureOptions {
   /** On the screen from the start: not lazy. */
   eager?: boolean
   ratio?: number
+  /** Asked for other addresses when the picture does not come. */
+  renew?: Renewal
 }
 
 export function picture(
   media: Media,
-  { sizes, eager = false, ratio = frameRatio(media) }: PictureOptions,
+  { sizes, eager = false, ratio = frameRatio(media), renew }: PictureOptions,
 ): HTMLElement {
   const image = h('img', {
     alt: media.alt,
@@ -60,7 +63,14 @@ export function picture(
   if (blur !== null) frame.style.backgroundImage = `url(${blur})`
   if (image.complete && image.naturalWidth > 0) frame.classList.add('arrived')
   image.addEventListener('load', () => frame.classList.add('arrived'))
-  image.addEventListener('error', () => frame.classList.add('missing'))
+  let shown = media
+  image.addEventListener('error', async () => {
+    const fresh = (await renew?.(shown)) ?? null
+    if (fresh === null) return frame.classList.add('missing')
+    shown = fresh
+    image.srcset = sources(fresh)
+    image.src = fresh.urls.medium
+  })
   return frame
 }
 

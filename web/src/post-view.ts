@@ -11,6 +11,7 @@ import { openLikers } from './people-list.ts'
 import { nameOf } from './person.ts'
 import { LARGE_SIZES } from './picture.ts'
 import { postHead, postPath } from './post-head.ts'
+import { renewOnce } from './renewal.ts'
 
 export function postView(app: App, id: Id): View {
   const element = h('div', { class: 'post-view', 'aria-busy': 'true' })
@@ -50,7 +51,7 @@ function article(app: App, post: Post, thread: { list: HTMLElement; form: HTMLEl
   const headId = `by-${post.id}`
   const isOwn = post.author.id === app.session.current()?.userId
   const like = app.engagement.likeButton(post)
-  const media = largePhotos(post)
+  const media = largePhotos(app, post)
   if (media !== null) likeOnTwoClicks(media, like)
   const likers = h('button', { class: 'plain', type: 'button', onclick: () => openLikers(app, post) }, 'Who likes this')
   return h(
@@ -75,11 +76,11 @@ function article(app: App, post: Post, thread: { list: HTMLElement; form: HTMLEl
 }
 
 /** Uncropped, and as large as the window allows. */
-function largePhotos(post: Post): HTMLElement | null {
+function largePhotos(app: App, post: Post): HTMLElement | null {
   const [first] = post.media
   if (first === undefined) return null
   const ratio = first.width > 0 && first.height > 0 ? first.width / first.height : 1
-  const media = gallery(post.media, { sizes: LARGE_SIZES, eager: true, ratio })
+  const media = gallery(post.media, { sizes: LARGE_SIZES, eager: true, ratio, renew: renewOnce(app.api, post.id) })
   media?.style.setProperty('--ratio', String(ratio))
   return media
 }
