@@ -110,11 +110,17 @@ export interface PostViewRow extends PostRow, PersonRow {
   version: string | number
 }
 
+export interface VisiblePostRow extends PostViewRow {
+  /** Answers to conditional reads change with the author's name and picture too. */
+  author_version: string | number
+}
+
 const postView =
   sql.raw(`p.post_id::text, p.user_id::text, p.caption, p.media_urls, p.hashtags, p.like_count, p.comment_count,
-  p.version, p.state, false AS deleted, u.username, u.display_name, u.profile_image_url, u.is_private`)
+  p.version, p.state, false AS deleted, u.username, u.display_name, u.profile_image_url, u.is_private,
+  u.version AS author_version`)
 
-/** Posts by id that a viewer may see, in no order. Rows of `PostViewRow`. */
+/** Posts by id that a viewer may see, in no order. Rows of `VisiblePostRow`. */
 export function visiblePosts(ids: readonly Id[], viewer: Id): SQL {
   return sql`SELECT ${postView} FROM posts p JOIN users u ON u.user_id = p.user_id
     WHERE p.post_id = ANY(${idList(ids)}) AND ${postVisible(viewer)}`

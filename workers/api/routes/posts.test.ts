@@ -29,6 +29,17 @@ describe('a post', () => {
     })
   })
 
+  it('is new for who has this version when its author has another name', async () => {
+    const ann = await person()
+    const id = await publish(ann)
+    const headers = { 'if-none-match': (await call(`GET /v1/posts/${id}`)).headers.get('etag') ?? '' }
+    await call('PATCH /v1/me', { token: ann.token, body: { displayName: 'Ann Anew' } })
+    expect(await call<PostAnswer>(`GET /v1/posts/${id}`, { headers })).toMatchObject({
+      status: 200,
+      body: { author: { displayName: 'Ann Anew' } },
+    })
+  })
+
   it('does not exist for who is blocked, in either direction, nor for who does not follow a private author', async () => {
     const [ann, bob, eve] = [await person(), await person({ isPrivate: true }), await person()]
     const [anns, bobs] = [await publish(ann), await publish(bob)]

@@ -9,8 +9,8 @@ import {
   type DeletedPostRow,
   deletePost,
   type PostStandingRow,
-  type PostViewRow,
   postStanding,
+  type VisiblePostRow,
   visiblePosts,
 } from '#drizzle/queries/posts.ts'
 import { NOBODY } from '#drizzle/queries/visibility.ts'
@@ -46,14 +46,15 @@ export function registerPosts(app: App): void {
     const viewer = c.get('viewer')?.userId ?? null
     const services = c.get('services')
     const { id } = c.req.valid('param')
-    const look = (post: Id) => services.db.query<PostViewRow>(visiblePosts([post], viewer ?? NOBODY))
+    const look = (post: Id) => services.db.query<VisiblePostRow>(visiblePosts([post], viewer ?? NOBODY))
     const found = await look(id)
     const rows = found.length > 0 ? found : await throughAlias(services, id, look)
     const [post] = await presentPosts(services, rows, viewer, c.get('trace'))
     if (post === undefined) throw problems.notFound('post')
     const isSigned = rows.some((row) => privateKeysOf(row.media_urls).length > 0)
     const until = isSigned ? services.signatures.expires() : 0
-    const tag = weakTag(post.id, Number(rows[0]?.version), post.likeCount, post.commentCount, post.liked, until)
+    const versions = [Number(rows[0]?.version), Number(rows[0]?.author_version)]
+    const tag = weakTag(post.id, ...versions, post.likeCount, post.commentCount, post.liked, until)
     return notModified(c, tag) ?? c.json(post, 200)
   })
 
