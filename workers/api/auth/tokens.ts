@@ -69,6 +69,34 @@ const expired = () => problems.unauthorized('This access token has expired: refr
 
 export function createTokenVerifier(ports: TokenPorts): TokenVerifier {
   const { keyring, clock } = ports
+  const known = rememberedTokens()
+  return {
+    remembered(token, reads) {
+      const entry = known.get(token)
+      if (entry === undefined) return null
+      if (entry.untilMs > clock()) return reads || !entry.readsOnly ? entry : null
+      known.forget(token)
+      return null
+    },
+    async verify(token, reads, trace) {
+      const { viewer, expiresMs } = await check(ports, token, trace)
+      const untilMs = expiresMs + CLOCK_TOLERANCE_SECONDS * 1000
+      if (untilMs > clock()) {
+        // Once an isolate and token; what ends later comes with the delta (`revoke`). Redis away: the token is good.
+        if (await isMarkedRevoked(ports, viewer)) throw ended()
+        return known.add(token, { ...viewer, untilMs, readsOnly: false })
+      }
+      if (!reads || (await ports.origin.reachable(trace)) || (await isRevoked(ports, viewer))) throw expired()
+      return known.add(token, { ...viewer, untilMs: clock() + GRACE_CHECK_MS, readsOnly: true })
+    },
+    revoke: known.forgetSession,
+    forgetAll: known.clear,
+    publicKeys: (trace) => keyring.published(trace),
+  }
+}
+
+/** The tokens that this isolate has verified, the oldest forgotten when there are too many. */
+function rememberedTokens() {
   const cache = new Map<string, Remembered>()
   /** The remembered tokens of each session, so that a revocation need not look through all of them. */
   const ofSession = new Map<string, Set<string>>()
@@ -81,44 +109,24 @@ export function createTokenVerifier(ports: TokenPorts): TokenVerifier {
     tokens?.delete(token)
     if (tokens?.size === 0) ofSession.delete(entry.sessionId)
   }
-
-  function remember(token: string, viewer: Viewer, untilMs: number, readsOnly: boolean): Viewer {
-    if (cache.size >= REMEMBERED_TOKENS) forget(cache.keys().next().value ?? '')
-    const entry = { ...viewer, untilMs, readsOnly }
-    cache.set(token, entry)
-    const tokens = ofSession.get(viewer.sessionId)
-    if (tokens === undefined) ofSession.set(viewer.sessionId, new Set([token]))
-    else tokens.add(token)
-    return entry
-  }
-
   return {
-    remembered(token, reads) {
-      const entry = cache.get(token)
-      if (entry === undefined) return null
-      if (entry.untilMs > clock()) return reads || !entry.readsOnly ? entry : null
-      forget(token)
-      return null
+    get: (token: string) => cache.get(token),
+    forget,
+    add(token: string, entry: Remembered): Remembered {
+      if (cache.size >= REMEMBERED_TOKENS) forget(cache.keys().next().value ?? '')
+      cache.set(token, entry)
+      const tokens = ofSession.get(entry.sessionId)
+      if (tokens === undefined) ofSession.set(entry.sessionId, new Set([token]))
+      else tokens.add(token)
+      return entry
     },
-    async verify(token, reads, trace) {
-      const { viewer, expiresMs } = await check(ports, token, trace)
-      const untilMs = expiresMs + CLOCK_TOLERANCE_SECONDS * 1000
-      if (untilMs > clock()) {
-        // Once an isolate and token; what ends later comes with the delta (`revoke`). Redis away: the token is good.
-        if (await isMarkedRevoked(ports, viewer)) throw ended()
-        return remember(token, viewer, untilMs, false)
-      }
-      if (!reads || (await ports.origin.reachable(trace)) || (await isRevoked(ports, viewer))) throw expired()
-      return remember(token, viewer, clock() + GRACE_CHECK_MS, true)
-    },
-    revoke(sessionId) {
+    forgetSession(sessionId: string): void {
       for (const token of ofSession.get(sessionId) ?? []) forget(token)
     },
-    forgetAll() {
+    clear(): void {
       cache.clear()
       ofSession.clear()
     },
-    publicKeys: (trace) => keyring.published(trace),
   }
 }
 
