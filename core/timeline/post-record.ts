@@ -45,13 +45,13 @@ export const DELETED = 'deleted'
 
 /**
  * Writes a hash unless what stands there is newer, or deleted: what was read before a change may arrive after it (rule 17).
- * KEYS: the hash. ARGV: version, seconds to live, fields and values.
+ * KEYS: the hash. ARGV: version, fields and values.
  */
 const WRITE_NEWER_SCRIPT = `
 if redis.call('HEXISTS', KEYS[1], '${DELETED}') == 1 then return 0 end
 if tonumber(redis.call('HGET', KEYS[1], 'version') or '0') > tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'version', ARGV[1], unpack(ARGV, 3))
-return redis.call('EXPIRE', KEYS[1], ARGV[2])`
+redis.call('HSET', KEYS[1], 'version', ARGV[1], unpack(ARGV, 2))
+return 1`
 
 /** Leaves nothing of an older hash but the version that it must not come back below. KEYS: the hash. ARGV: version, seconds. */
 const FORGET_OLDER_SCRIPT = `
@@ -64,14 +64,14 @@ return redis.call('EXPIRE', KEYS[1], ARGV[2])`
  * Writes a post where nothing newer stands. The counts are those of the moment; counts:<id> is newer wherever it exists.
  */
 export function writePost(post: PostRecord, counts: Counts = { likes: 0, comments: 0 }): Command[] {
+  const key = keys.post(post.id)
   return [
     [
       'EVAL',
       WRITE_NEWER_SCRIPT,
       1,
-      keys.post(post.id),
+      key,
       post.version,
-      TTL.post,
       'user_id',
       post.userId,
       'caption',
@@ -89,6 +89,7 @@ export function writePost(post: PostRecord, counts: Counts = { likes: 0, comment
       'comment_count',
       counts.comments,
     ],
+    ['EXPIRE', key, TTL.post],
   ]
 }
 
@@ -143,14 +144,14 @@ export function parsePost(
  * @param version of the row that the record was read from
  */
 export function writeUser(user: UserRecord, version: number): Command[] {
+  const key = keys.user(user.id)
   return [
     [
       'EVAL',
       WRITE_NEWER_SCRIPT,
       1,
-      keys.user(user.id),
+      key,
       version,
-      TTL.user,
       'username',
       user.username,
       'display_name',
@@ -160,6 +161,7 @@ export function writeUser(user: UserRecord, version: number): Command[] {
       'is_private',
       user.isPrivate ? 1 : 0,
     ],
+    ['EXPIRE', key, TTL.user],
   ]
 }
 
