@@ -44,105 +44,25 @@ export interface GraphService {
   purgeDue(): Promise<number>
 }
 
-export function graphService({ store, redis, policy, clock, onFollowers }: GraphNeeds): GraphService {
-  /** Posts of a new followee join the reader's timeline down to its floor, read from the primary after that floor. */
-  async function backfill(reader: Id, author: Id, floor: number): Promise<void> {
-    const posts = await store.authorPosts(author, firstIdAt(floor), policy.timelineLength)
-    const commands = addPosts(reader, posts.entries)
-    if (!posts.complete) commands.push(raiseFloor(reader, floorOf(posts)))
-    if (commands.length > 0) await redis.pipeline(commands)
-  }
+/** The graph moves with every follow and block of one person: more often than this in a row, the log's delay helps. */
+const REFLECT_TRIES = 8
+/** A second purge takes milliseconds; one that was not finished by then is given again. */
+const PURGE_LEASE_MS = 60_000
 
-  /**
-   * Brings one hidden entry to what the primary says at this moment. The edge writes it before it answers; here it is put
-   * right where that write failed, and never undone where the edge has been told something newer: then the graph has
-   * moved, and the primary is asked again.
-   */
-  async function reflect(user: Id, reason: HiddenReason, author: Id, isHidden: () => Promise<boolean>): Promise<void> {
-    for (let attempt = 0; attempt < REFLECT_TRIES; attempt++) {
-      const [version] = await redis.pipeline([readGraph(user)])
-      const hidden = await isHidden()
-      const [done] = await redis.pipeline([reflectHidden(user, reason, author, hidden, graphVersion(version))])
-      if (done === 1) return
-    }
-    throw new Error('the graph moved faster than it could be read: the event comes again')
-  }
-
-  /** Brings a reader's sets and timeline to whether the reader follows an author, as the edge's table says by now. */
-  async function settle(reader: Id, author: Id): Promise<void> {
-    let standing = await store.standing(reader, author)
-    await reflect(reader, 'u', author, async () => {
-      standing = await store.standing(reader, author)
-      return !standing.following
-    })
-    if (standing.following) return join(reader, author, standing.mode)
-    await purge(reader, author)
-    await store.schedulePurge(reader, author, policy.unfollowedForMs)
-    // A follow made and handled meanwhile may have lost posts to the purge.
-    if ((await store.standing(reader, author)).following) await settle(reader, author)
-  }
-
-  /** The inverse row stands and the graph is raised: now the author's posts join the reader's feed. */
-  async function join(reader: Id, author: Id, mode: AuthorMode): Promise<void> {
-    const [floor] = await redis.pipeline([readFloor(reader), ...(mode === 'push' ? [] : addCelebrity(reader, author))])
-    if (mode !== 'pull' && floor !== null && floor !== undefined) await backfill(reader, author, Number(floor))
-  }
-
-  /**
-   * Takes an author out of a reader's celebrities, and all of the author's posts out of the timeline, a cold one too: a
-   * rebuild would mark what is left in it.
-   */
-  async function purge(reader: Id, author: Id): Promise<void> {
-    const [members] = await redis.pipeline([readTimelineMembers(reader)])
-    const held = postsAmong(members)
-    const posts = held.length === 0 ? [] : await store.postsBy(author, held)
-    await redis.pipeline([removeCelebrity(reader, author), ...removePosts(reader, posts)])
-  }
-
-  /**
-   * The second purge: takes out what was pushed after the first, then lifts the hidden entry, unless the graph has moved
-   * since the follow was looked at: the edge may have hidden the author anew. What is not finished comes again.
-   */
-  async function purgeAgain(due: DuePurge): Promise<void> {
-    const { followerId: reader, followeeId: author } = due
-    const [version] = await redis.pipeline([readGraph(reader)])
-    const { following, ended } = await store.standing(reader, author)
-    if (!following) {
-      if (!ended) return
-      await purge(reader, author)
-      const lift = reflectHidden(reader, 'u', author, false, graphVersion(version))
-      const [lifted] = await redis.pipeline([lift])
-      if (lifted !== 1) return
-      const after = await store.standing(reader, author)
-      if (after.following) await join(reader, author, after.mode)
-    }
-    await store.finishPurge(due)
-  }
-
+export function graphService(needs: GraphNeeds): GraphService {
+  const { store, redis, clock } = needs
   return {
     async followChanged(change) {
       const applied = await store.applyFollow(change)
       if (applied === null) return
       const { followerId, followeeId } = change
-      await settle(followerId, followeeId)
-      await onFollowers(followeeId, applied.followerCount)
+      await settle(needs, followerId, followeeId)
+      await needs.onFollowers(followeeId, applied.followerCount)
     },
 
     async blockChanged({ userId, targetId, kind }) {
-      if (kind === 'mute') {
-        await reflect(userId, 'm', targetId, async () => (await store.relations(userId, targetId)).muted)
-        return
-      }
-      let isBlocked = false
-      const blocked = async () => {
-        isBlocked = (await store.relations(userId, targetId)).blocked
-        return isBlocked
-      }
-      await reflect(userId, 'b', targetId, blocked)
-      await reflect(targetId, 'b', userId, blocked)
-      if (!isBlocked) return
-      await purge(userId, targetId)
-      await purge(targetId, userId)
+      if (kind === 'block') return settleBlock(needs, userId, targetId)
+      await reflect(needs, userId, 'm', targetId, async () => (await store.relations(userId, targetId)).muted)
     },
 
     // The edge did so before it answered, unless Redis was away.
@@ -154,13 +74,105 @@ export function graphService({ store, redis, policy, clock, onFollowers }: Graph
 
     async purgeDue() {
       const due = await store.takeDuePurges(100, PURGE_LEASE_MS)
-      for (const purge of due) await purgeAgain(purge)
+      for (const purge of due) await purgeAgain(needs, purge)
       return due.length
     },
   }
 }
 
-/** The graph moves with every follow and block of one person: more often than this in a row, the log's delay helps. */
-const REFLECT_TRIES = 8
-/** A second purge takes milliseconds; one that was not finished by then is given again. */
-const PURGE_LEASE_MS = 60_000
+/** Brings a reader's sets and timeline to whether the reader follows an author, as the edge's table says by now. */
+async function settle(needs: GraphNeeds, reader: Id, author: Id): Promise<void> {
+  const { store, policy } = needs
+  let standing = await store.standing(reader, author)
+  await reflect(needs, reader, 'u', author, async () => {
+    standing = await store.standing(reader, author)
+    return !standing.following
+  })
+  if (standing.following) return join(needs, reader, author, standing.mode)
+  await purge(needs, reader, author)
+  await store.schedulePurge(reader, author, policy.unfollowedForMs)
+  // A follow made and handled meanwhile may have lost posts to the purge.
+  if ((await store.standing(reader, author)).following) await settle(needs, reader, author)
+}
+
+/** Hides two people from each other, or no more, as the edge's table says by now. */
+async function settleBlock(needs: GraphNeeds, user: Id, target: Id): Promise<void> {
+  let isBlocked = false
+  const blocked = async () => {
+    isBlocked = (await needs.store.relations(user, target)).blocked
+    return isBlocked
+  }
+  await reflect(needs, user, 'b', target, blocked)
+  await reflect(needs, target, 'b', user, blocked)
+  if (!isBlocked) return
+  await purge(needs, user, target)
+  await purge(needs, target, user)
+}
+
+/**
+ * Brings one hidden entry to what the primary says at this moment. The edge writes it before it answers; here it is put
+ * right where that write failed, and never undone where the edge has been told something newer: then the graph has
+ * moved, and the primary is asked again.
+ */
+async function reflect(
+  { redis }: GraphNeeds,
+  user: Id,
+  reason: HiddenReason,
+  author: Id,
+  isHidden: () => Promise<boolean>,
+): Promise<void> {
+  for (let attempt = 0; attempt < REFLECT_TRIES; attempt++) {
+    const [version] = await redis.pipeline([readGraph(user)])
+    const hidden = await isHidden()
+    const [done] = await redis.pipeline([reflectHidden(user, reason, author, hidden, graphVersion(version))])
+    if (done === 1) return
+  }
+  throw new Error('the graph moved faster than it could be read: the event comes again')
+}
+
+/** The inverse row stands and the graph is raised: now the author's posts join the reader's feed. */
+async function join(needs: GraphNeeds, reader: Id, author: Id, mode: AuthorMode): Promise<void> {
+  const commands = [readFloor(reader), ...(mode === 'push' ? [] : addCelebrity(reader, author))]
+  const [floor] = await needs.redis.pipeline(commands)
+  if (mode !== 'pull' && floor !== null && floor !== undefined) await backfill(needs, reader, author, Number(floor))
+}
+
+/** Posts of a new followee join the reader's timeline down to its floor, read from the primary after that floor. */
+async function backfill({ store, redis, policy }: GraphNeeds, reader: Id, author: Id, floor: number): Promise<void> {
+  const posts = await store.authorPosts(author, firstIdAt(floor), policy.timelineLength)
+  const commands = addPosts(reader, posts.entries)
+  if (!posts.complete) commands.push(raiseFloor(reader, floorOf(posts)))
+  if (commands.length > 0) await redis.pipeline(commands)
+}
+
+/**
+ * Takes an author out of a reader's celebrities, and all of the author's posts out of the timeline, a cold one too: a
+ * rebuild would mark what is left in it.
+ */
+async function purge({ store, redis }: GraphNeeds, reader: Id, author: Id): Promise<void> {
+  const [members] = await redis.pipeline([readTimelineMembers(reader)])
+  const held = postsAmong(members)
+  const posts = held.length === 0 ? [] : await store.postsBy(author, held)
+  await redis.pipeline([removeCelebrity(reader, author), ...removePosts(reader, posts)])
+}
+
+/**
+ * The second purge: takes out what was pushed after the first, then lifts the hidden entry, unless the graph has moved
+ * since the follow was looked at: the edge may have hidden the author anew. What is not finished comes again.
+ */
+async function purgeAgain(needs: GraphNeeds, due: DuePurge): Promise<void> {
+  const { store, redis } = needs
+  const { followerId: reader, followeeId: author } = due
+  const [version] = await redis.pipeline([readGraph(reader)])
+  const { following, ended } = await store.standing(reader, author)
+  if (!following) {
+    if (!ended) return
+    await purge(needs, reader, author)
+    const lift = reflectHidden(reader, 'u', author, false, graphVersion(version))
+    const [lifted] = await redis.pipeline([lift])
+    if (lifted !== 1) return
+    const after = await store.standing(reader, author)
+    if (after.following) await join(needs, reader, author, after.mode)
+  }
+  await store.finishPurge(due)
+}
