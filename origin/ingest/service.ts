@@ -34,105 +34,28 @@ type Message = IngestRequest['messages'][number]
 const WRITES_AT_ONCE = 10
 const DONE: Outcome = { outcome: 'done' }
 
+interface IngestNeeds extends IngestDependencies {
+  /** Told of each event that the log has. */
+  accepted(event: TidelineEvent): void
+}
+
 export function createIngestService(dependencies: IngestDependencies): IngestService {
-  const { log, outbox, deferredHandlers, deadLetters, clock, random, logger, metrics } = dependencies
+  const { clock, random, logger, metrics } = dependencies
   const counted = metrics.counter('ingest_messages_total', 'Messages from the edge queues by outcome', [
     'queue',
     'outcome',
   ])
-  const accepted = metrics.histogram('ingest_delay_seconds', 'From the making of an event to its place in the log', [
+  const delay = metrics.histogram('ingest_delay_seconds', 'From the making of an event to its place in the log', [
     'topic',
   ])
-
-  async function publish(events: readonly TidelineEvent[]): Promise<Outcome[]> {
-    try {
-      await log.publish(events)
-      return events.map(() => DONE)
-    } catch (error) {
-      // One event that cannot be stored must not take ninety-nine others along.
-      if (events.length > 1 && judge(error).outcome === 'dead') {
-        return (await Promise.all(events.map((event) => publish([event])))).flat()
-      }
-      return events.map(() => judge(error))
-    }
+  const needs: IngestNeeds = {
+    ...dependencies,
+    accepted: ({ type, time }) => delay.observe({ topic: topicOf(type) }, Math.max(0, clock() - time) / 1000),
   }
-
-  async function ingestEvents(messages: readonly Message[], context: RequestContext): Promise<Outcome[]> {
-    const outcomes = new Array<Outcome>(messages.length).fill(DONE)
-    const events: { event: TidelineEvent; index: number }[] = []
-    for (const [index, message] of messages.entries()) {
-      try {
-        events.push({ event: parseEvent(message.body), index })
-      } catch (error) {
-        outcomes[index] = judge(error)
-      }
-    }
-    const published = events.length === 0 ? [] : await publish(events.map(({ event }) => event))
-    const done: string[] = []
-    for (const [n, { event, index }] of events.entries()) {
-      outcomes[index] = published[n]!
-      if (published[n]!.outcome !== 'done') continue
-      done.push(event.id)
-      accepted.observe({ topic: topicOf(event.type) }, Math.max(0, clock() - event.time) / 1000)
-    }
-    // The log has them: an unmarked row is only published once more.
-    if (done.length > 0) {
-      await outbox.markPublished(done).catch((error: unknown) => {
-        context.logger.warn({ err: error, events: done.length }, 'published events could not be marked in the outbox')
-      })
-    }
-    return outcomes
-  }
-
-  async function applyWrite(message: Message, context: RequestContext): Promise<Outcome> {
-    try {
-      const write = deferredWrite.parse(message.body)
-      const handler = deferredHandlers[write.kind]
-      if (!handler) throw new Unprocessable(`nobody here applies ${write.kind}`)
-      const traceparent = continueTrace(write.traceparent, random)
-      const own = context.logger.child({ messageId: message.id, traceparent })
-      await handler(write, { ...context, traceparent, logger: own })
-      return DONE
-    } catch (error) {
-      const outcome = judge(error)
-      context.logger.warn({ err: error, messageId: message.id, outcome: outcome.outcome }, 'a deferred write failed')
-      return outcome
-    }
-  }
-
-  async function applyWrites(messages: readonly Message[], context: RequestContext): Promise<Outcome[]> {
-    const outcomes: Outcome[] = []
-    for (let i = 0; i < messages.length; i += WRITES_AT_ONCE) {
-      const some = messages.slice(i, i + WRITES_AT_ONCE)
-      outcomes.push(...(await Promise.all(some.map((message) => applyWrite(message, context)))))
-    }
-    return outcomes
-  }
-
-  /** Dead letters are stored before they are called dead; while that fails they are not. */
-  async function bury(request: IngestRequest, outcomes: Outcome[], context: RequestContext): Promise<void> {
-    const dead = request.messages.flatMap(({ id, body, attempts }, index) => {
-      const judged = outcomes[index]!
-      return judged.outcome === 'dead' ? [{ id, body, attempts, reason: judged.reason, index }] : []
-    })
-    if (dead.length === 0) return
-    try {
-      await deadLetters.store(request.queue, dead)
-      context.logger.error(
-        { queue: request.queue, letters: dead.map(({ id, reason }) => ({ id, reason })) },
-        'dead letters',
-      )
-    } catch (error) {
-      context.logger.warn({ err: error }, 'dead letters could not be stored')
-      for (const { index, reason } of dead) outcomes[index] = { outcome: 'retry', reason }
-    }
-  }
-
   return {
     async ingest(request, context) {
       const work = request.queue === 'events' ? ingestEvents : applyWrites
-      const outcomes = await work(request.messages, context)
-      await bury(request, outcomes, context)
+      const outcomes = await bury(needs, request, await work(needs, request.messages, context), context)
       for (const { outcome } of outcomes) counted.inc({ queue: request.queue, outcome })
       return { results: request.messages.map(({ id }, index) => ({ id, ...outcomes[index]! })) }
     },
@@ -142,5 +65,113 @@ export function createIngestService(dependencies: IngestDependencies): IngestSer
       signal: new AbortController().signal,
       logger,
     }),
+  }
+}
+
+async function publish(log: EventLog, events: readonly TidelineEvent[]): Promise<Outcome[]> {
+  try {
+    await log.publish(events)
+    return events.map(() => DONE)
+  } catch (error) {
+    // One event that cannot be stored must not take ninety-nine others along.
+    if (events.length > 1 && judge(error).outcome === 'dead') {
+      return (await Promise.all(events.map((event) => publish(log, [event])))).flat()
+    }
+    return events.map(() => judge(error))
+  }
+}
+
+async function ingestEvents(
+  { log, outbox, accepted }: IngestNeeds,
+  messages: readonly Message[],
+  context: RequestContext,
+): Promise<Outcome[]> {
+  const outcomes = new Array<Outcome>(messages.length).fill(DONE)
+  const events: { event: TidelineEvent; index: number }[] = []
+  for (const [index, message] of messages.entries()) {
+    try {
+      events.push({ event: parseEvent(message.body), index })
+    } catch (error) {
+      outcomes[index] = judge(error)
+    }
+  }
+  const published =
+    events.length === 0
+      ? []
+      : await publish(
+          log,
+          events.map(({ event }) => event),
+        )
+  const done: string[] = []
+  for (const [n, { event, index }] of events.entries()) {
+    outcomes[index] = published[n]!
+    if (published[n]!.outcome !== 'done') continue
+    done.push(event.id)
+    accepted(event)
+  }
+  // The log has them: an unmarked row is only published once more.
+  if (done.length > 0) {
+    await outbox.markPublished(done).catch((error: unknown) => {
+      context.logger.warn({ err: error, events: done.length }, 'published events could not be marked in the outbox')
+    })
+  }
+  return outcomes
+}
+
+async function applyWrites(
+  needs: IngestNeeds,
+  messages: readonly Message[],
+  context: RequestContext,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (let i = 0; i < messages.length; i += WRITES_AT_ONCE) {
+    const some = messages.slice(i, i + WRITES_AT_ONCE)
+    outcomes.push(...(await Promise.all(some.map((message) => applyWrite(needs, message, context)))))
+  }
+  return outcomes
+}
+
+async function applyWrite(
+  { deferredHandlers, random }: IngestNeeds,
+  message: Message,
+  context: RequestContext,
+): Promise<Outcome> {
+  try {
+    const write = deferredWrite.parse(message.body)
+    const handler = deferredHandlers[write.kind]
+    if (!handler) throw new Unprocessable(`nobody here applies ${write.kind}`)
+    const traceparent = continueTrace(write.traceparent, random)
+    const own = context.logger.child({ messageId: message.id, traceparent })
+    await handler(write, { ...context, traceparent, logger: own })
+    return DONE
+  } catch (error) {
+    const outcome = judge(error)
+    context.logger.warn({ err: error, messageId: message.id, outcome: outcome.outcome }, 'a deferred write failed')
+    return outcome
+  }
+}
+
+/** Dead letters are stored before they are called dead; while that fails they are to be tried again. */
+async function bury(
+  { deadLetters }: IngestNeeds,
+  request: IngestRequest,
+  outcomes: readonly Outcome[],
+  context: RequestContext,
+): Promise<readonly Outcome[]> {
+  const dead = request.messages.flatMap(({ id, body, attempts }, index) => {
+    const judged = outcomes[index]!
+    return judged.outcome === 'dead' ? [{ id, body, attempts, reason: judged.reason }] : []
+  })
+  if (dead.length === 0) return outcomes
+  try {
+    await deadLetters.store(request.queue, dead)
+    context.logger.error(
+      { queue: request.queue, letters: dead.map(({ id, reason }) => ({ id, reason })) },
+      'dead letters',
+    )
+    return outcomes
+  } catch (error) {
+    context.logger.warn({ err: error }, 'dead letters could not be stored')
+    return outcomes.map((judged) => (judged.outcome === 'dead' ? { ...judged, outcome: 'retry' as const } : judged))
   }
 }
