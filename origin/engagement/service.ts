@@ -37,50 +37,15 @@ export interface EngagementParts {
 type Like = HandlerInput<'engagement.like'>
 
 export function engagementService(parts: EngagementParts) {
-  const { store, aliases, redis, clock } = parts
-  const origin = (traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })
-
-  const count = async (move: CountMove) => {
-    await unlessAway(redis.pipeline(moveCounts(move, clock(), parts.shards)))
-  }
-  const mark = async (postId: Id) => {
-    await unlessAway(redis.pipeline([markDirty(postId, clock())]))
-  }
-
-  const notAhead = (ms: number) => {
-    if (ms > clock() + MAX_AHEAD_MS) throw problems.badRequest('The instant of this has not come yet.')
-  }
-  /** The comment that a person means by an id: it may be one that was promised and is kept under another. */
-  const commentOf = async (postId: Id, commentId: Id, userId: Id): Promise<StoredComment> => {
-    const named = await store.comment(postId, commentId)
-    const promised = named?.userId === userId ? null : await aliases.find({ postId, userId, aliasId: commentId })
-    const comment = promised === null ? named : await store.comment(postId, promised)
-    if (comment === null) throw problems.notFound('comment')
-    return comment
-  }
-
-  const setLike = async (like: Like, state: LikeState['state'], traceparent: string | null) => {
-    notAhead(like.at)
-    const { postId, userId, at } = like
-    const write = { postId, userId, state, at, version: likeVersion(at, state) }
-    const [row] = await Promise.all([store.setLike(write), mark(postId)])
-    const likes = row.changed ? (state === 'liked' ? 1 : -1) : 0
-    await Promise.all([
-      count({ postId, likes, comments: 0 }),
-      reflectLike(redis, userId, postId, row).catch(ignoreAway),
-    ])
-    await parts.publish([likeEvent(like, row, origin(traceparent))])
-    return row
-  }
-
+  const { store } = parts
   return {
     async like(like: Like, traceparent: string | null) {
-      const { changed, version } = await setLike(like, 'liked', traceparent)
+      const { changed, version } = await setLike(parts, like, 'liked', traceparent)
       return { result: changed ? ('added' as const) : ('already' as const), version }
     },
 
     async unlike(like: Like, traceparent: string | null) {
-      const { changed, version } = await setLike(like, 'unliked', traceparent)
+      const { changed, version } = await setLike(parts, like, 'unliked', traceparent)
       return { result: changed ? ('removed' as const) : ('absent' as const), version }
     },
 
@@ -94,18 +59,8 @@ export function engagementService(parts: EngagementParts) {
     likedAmong: (userId: Id, postIds: readonly Id[]) =>
       postIds.length === 0 ? Promise.resolve([]) : store.likedAmong(userId, postIds),
 
-    async comment(input: HandlerInput<'engagement.comment'>, traceparent: string | null): Promise<StoredComment> {
-      const { postId, commentId, userId, authorId, body } = input
-      notAhead(idMs(commentId))
-      const parentId = await topOf(parts, postId, userId, input.parentId)
-      const write = { postId, commentId, parentId, userId, body, createdMs: idMs(commentId) }
-      const [{ added, comment }] = await Promise.all([store.addComment(write), mark(postId)])
-      // By the same author it is there already, whatever happened to the answer: a repetition counts nothing.
-      if (comment.userId !== userId) throw problems.conflict('id-taken', 'This comment id is taken; use another one.')
-      await count({ postId, likes: 0, comments: added ? 1 : 0 })
-      await parts.publish([commentEvent(comment, authorId, origin(traceparent))])
-      return comment
-    },
+    comment: (input: HandlerInput<'engagement.comment'>, traceparent: string | null) =>
+      addComment(parts, input, traceparent),
 
     async comments({ postId, parentId, limit, cursor }: HandlerInput<'engagement.comments'>) {
       const kind = parentId === null ? 'comments' : `replies:${parentId}`
@@ -117,36 +72,15 @@ export function engagementService(parts: EngagementParts) {
       return page(found, limit, ({ commentId }) => encodeCursor(kind, [commentId]))
     },
 
-    async editComment(
-      input: HandlerInput<'engagement.editComment'>,
-      traceparent: string | null,
-    ): Promise<StoredComment> {
-      const { postId, userId, authorId, body, at } = input
-      notAhead(at)
-      const { commentId, userId: writer } = await commentOf(postId, input.commentId, userId)
-      if (userId !== writer) throw problems.forbidden('Only its author may edit a comment.')
-      const edited = await store.editComment({ postId, commentId, body, at })
-      if (edited === null) throw problems.notFound('comment')
-      if (edited.comment.deleted) throw problems.deleted('comment')
-      await parts.publish([commentEvent(edited.comment, authorId, origin(traceparent))])
-      return edited.comment
-    },
+    editComment: (input: HandlerInput<'engagement.editComment'>, traceparent: string | null) =>
+      editComment(parts, input, traceparent),
 
-    async deleteComment(input: HandlerInput<'engagement.deleteComment'>, traceparent: string | null): Promise<void> {
-      const { postId, userId, postAuthorId } = input
-      const comment = await commentOf(postId, input.commentId, userId)
-      const { commentId } = comment
-      if (userId !== comment.userId && userId !== postAuthorId) {
-        throw problems.forbidden('Only its author or the author of the post may delete a comment.')
-      }
-      const [{ changed }] = await Promise.all([store.removeComment(postId, commentId), mark(postId)])
-      await count({ postId, likes: 0, comments: changed ? -1 : 0 })
-      await parts.publish([commentDeletedEvent(comment, userId, origin(traceparent))])
-    },
+    deleteComment: (input: HandlerInput<'engagement.deleteComment'>, traceparent: string | null) =>
+      deleteComment(parts, input, traceparent),
 
     async share(share: HandlerInput<'engagement.share'>, traceparent: string | null) {
       const { added, at } = await store.share(share)
-      await parts.publish([shareEvent(share, at, origin(traceparent))])
+      await parts.publish([shareEvent(share, at, originOf(parts, traceparent))])
       return { result: added ? ('added' as const) : ('already' as const) }
     },
   }
@@ -158,13 +92,97 @@ const id = z.string().regex(/^\d{1,20}$/)
 const likersPosition = z.tuple([z.number().int(), id]).readonly()
 const commentsPosition = z.tuple([id]).readonly()
 
+async function setLike(parts: EngagementParts, like: Like, state: LikeState['state'], traceparent: string | null) {
+  notAhead(like.at, parts.clock)
+  const { store, redis } = parts
+  const { postId, userId, at } = like
+  const write = { postId, userId, state, at, version: likeVersion(at, state) }
+  const [row] = await Promise.all([store.setLike(write), mark(parts, postId)])
+  const likes = row.changed ? (state === 'liked' ? 1 : -1) : 0
+  await Promise.all([
+    count(parts, { postId, likes, comments: 0 }),
+    reflectLike(redis, userId, postId, row).catch(ignoreAway),
+  ])
+  await parts.publish([likeEvent(like, row, originOf(parts, traceparent))])
+  return row
+}
+
+async function addComment(
+  parts: EngagementParts,
+  input: HandlerInput<'engagement.comment'>,
+  traceparent: string | null,
+): Promise<StoredComment> {
+  const { postId, commentId, userId, authorId, body } = input
+  notAhead(idMs(commentId), parts.clock)
+  const parentId = await topOf(parts, postId, userId, input.parentId)
+  const write = { postId, commentId, parentId, userId, body, createdMs: idMs(commentId) }
+  const [{ added, comment }] = await Promise.all([parts.store.addComment(write), mark(parts, postId)])
+  // By the same author it is there already, whatever happened to the answer: a repetition counts nothing.
+  if (comment.userId !== userId) throw problems.conflict('id-taken', 'This comment id is taken; use another one.')
+  await count(parts, { postId, likes: 0, comments: added ? 1 : 0 })
+  await parts.publish([commentEvent(comment, authorId, originOf(parts, traceparent))])
+  return comment
+}
+
+async function editComment(
+  parts: EngagementParts,
+  input: HandlerInput<'engagement.editComment'>,
+  traceparent: string | null,
+): Promise<StoredComment> {
+  const { postId, userId, authorId, body, at } = input
+  notAhead(at, parts.clock)
+  const { commentId, userId: writer } = await commentOf(parts, postId, input.commentId, userId)
+  if (userId !== writer) throw problems.forbidden('Only its author may edit a comment.')
+  const edited = await parts.store.editComment({ postId, commentId, body, at })
+  if (edited === null) throw problems.notFound('comment')
+  if (edited.comment.deleted) throw problems.deleted('comment')
+  await parts.publish([commentEvent(edited.comment, authorId, originOf(parts, traceparent))])
+  return edited.comment
+}
+
+async function deleteComment(
+  parts: EngagementParts,
+  input: HandlerInput<'engagement.deleteComment'>,
+  traceparent: string | null,
+): Promise<void> {
+  const { postId, userId, postAuthorId } = input
+  const comment = await commentOf(parts, postId, input.commentId, userId)
+  const { commentId } = comment
+  if (userId !== comment.userId && userId !== postAuthorId) {
+    throw problems.forbidden('Only its author or the author of the post may delete a comment.')
+  }
+  const [{ changed }] = await Promise.all([parts.store.removeComment(postId, commentId), mark(parts, postId)])
+  await count(parts, { postId, likes: 0, comments: changed ? -1 : 0 })
+  await parts.publish([commentDeletedEvent(comment, userId, originOf(parts, traceparent))])
+}
+
+const originOf = ({ clock }: EngagementParts, traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })
+
+async function count({ redis, clock, shards }: EngagementParts, move: CountMove): Promise<void> {
+  await unlessAway(redis.pipeline(moveCounts(move, clock(), shards)))
+}
+
+async function mark({ redis, clock }: EngagementParts, postId: Id): Promise<void> {
+  await unlessAway(redis.pipeline([markDirty(postId, clock())]))
+}
+
+function notAhead(ms: number, clock: Clock): void {
+  if (ms > clock() + MAX_AHEAD_MS) throw problems.badRequest('The instant of this has not come yet.')
+}
+
+type Lookup = Pick<EngagementParts, 'store' | 'aliases'>
+
+/** The comment that a person means by an id: it may be one that was promised and is kept under another. */
+async function commentOf({ store, aliases }: Lookup, postId: Id, commentId: Id, userId: Id): Promise<StoredComment> {
+  const named = await store.comment(postId, commentId)
+  const promised = named?.userId === userId ? null : await aliases.find({ postId, userId, aliasId: commentId })
+  const comment = promised === null ? named : await store.comment(postId, promised)
+  if (comment === null) throw problems.notFound('comment')
+  return comment
+}
+
 /** Replies have one level: an answer to a reply stands under the comment at the top. */
-async function topOf(
-  { store, aliases }: Pick<EngagementParts, 'store' | 'aliases'>,
-  postId: Id,
-  userId: Id,
-  parentId: Id | null,
-): Promise<Id | null> {
+async function topOf({ store, aliases }: Lookup, postId: Id, userId: Id, parentId: Id | null): Promise<Id | null> {
   if (parentId === null) return null
   let parent = await store.comment(postId, parentId)
   const promised = parent === null ? await aliases.find({ postId, aliasId: parentId, userId }) : null
