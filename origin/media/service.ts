@@ -6,7 +6,7 @@ import { CONTENT_TYPE, isPrivateKey } from '#core/image/key.ts'
 import { problems } from '#core/problem.ts'
 import type { HandlerInput } from '../internal-api.ts'
 import type { ObjectStore } from '../objects/index.ts'
-import { inspectPicture, UploadRefused } from './inspect.ts'
+import { type InspectedPicture, inspectPicture, UploadRefused } from './inspect.ts'
 import { copyForAll, storedCacheControl } from './place.ts'
 import { checkAnnounced, originalKey, refusedUpload, uploadKey } from './rules.ts'
 import type { Media, MediaStore } from './store.ts'
@@ -25,88 +25,11 @@ export interface MediaParts {
 
 export function mediaService(parts: MediaParts) {
   const { store, objects, clock } = parts
-
-  /** The outbox holds what the log does not take now. */
-  const publishSoon = async (event: TidelineEvent) => {
-    await parts.publish([event]).then(
-      () => store.published(event.id),
-      () => {},
-    )
-  }
-
-  const refuse = async (media: Media, refusal: UploadRefused): Promise<never> => {
-    await store.refuse(media.mediaId, refusal.fault)
-    await objects.delete([media.key])
-    throw refusedUpload(refusal.fault)
-  }
-
   return {
-    async create(input: HandlerInput<'media.create'>) {
-      const { mediaId, userId, bytes, sha256, alt } = input
-      const contentType = CONTENT_TYPE[checkAnnounced(input.contentType, bytes)]
-      const key = uploadKey(mediaId, parts.randomHex())
-      const media = await store.create({ mediaId, userId, key, contentType, bytes, sha256, alt, nowMs: clock() })
-      if (media.userId === userId && media.state !== 'awaiting_upload') {
-        // A late repetition, not a collision: it must not become a second upload.
-        throw problems.conflict('already-uploaded', 'This upload has arrived; announce another one.')
-      }
-      if (!isSameUpload(media, { userId, contentType, bytes, sha256 })) {
-        throw problems.conflict('id-taken', 'This media id is taken; use another one.')
-      }
-      const put = await objects.presignPut({
-        key: media.key,
-        contentType,
-        contentLength: bytes,
-        expiresSeconds: UPLOAD_SECONDS,
-        ...(sha256 === null ? {} : { checksumSha256: Buffer.from(sha256, 'hex').toString('base64') }),
-      })
-      const upload = { url: put.url, headers: { ...put.headers } }
-      return { mediaId, key: media.key, uploads: [upload], partBytes: null, expiresMs: put.expiresAt }
-    },
+    create: (input: HandlerInput<'media.create'>) => announce(parts, input),
 
-    /** Checks the file that arrived. May be repeated: what has been decided is answered again. */
-    async complete({ mediaId, userId, parts: multipart }: HandlerInput<'media.complete'>, traceparent: string | null) {
-      const media = await store.find(mediaId)
-      if (media === null || media.userId !== userId) throw problems.notFound('media')
-      if (media.state === 'failed') throw refusedUpload(media.failure ?? '')
-      if (media.state !== 'awaiting_upload') return media
-      if (multipart !== null) throw problems.badRequest('This upload has no parts.')
-      const bytes = await readUpload(objects, media)
-      if (bytes === undefined) return decidedMeanwhile(store, mediaId)
-      if (bytes instanceof UploadRefused) return refuse(media, bytes)
-      const picture = await inspectPicture(bytes, checkAnnounced(media.contentType, media.bytes)).catch(asRefusal)
-      if (picture instanceof UploadRefused) return refuse(media, picture)
-      // An account that changes just now is met by the job that follows.
-      const isPrivate = await store.isPrivate(userId)
-      const keyIf = (hidden: boolean) => originalKey(mediaId, picture.sha256, picture.type, hidden)
-      const key = keyIf(isPrivate)
-      const stored = { contentType: picture.contentType, cacheControl: storedCacheControl(key) }
-      await objects.put(key, picture.bytes, stored)
-      const { contentType, sha256, width, height, blur } = picture
-      const event = makeEvent(
-        {
-          type: 'media_processing',
-          key: mediaId,
-          actor: userId,
-          data: { mediaId, userId },
-          traceparent,
-          id: `media:${mediaId}`,
-        },
-        clock,
-        parts.random,
-      )
-      const checked = { mediaId, key, contentType, bytes: picture.bytes.length, sha256, width, height, blur }
-      const accepted = await store.accept(checked, event)
-      if (accepted === null) {
-        await withdraw(key, mediaId, parts)
-        return decidedMeanwhile(store, mediaId)
-      }
-      await publishSoon(event)
-      // What another completion has put where the picture does not belong goes too; it removes what it puts there later.
-      // What is left of the upload is swept if this fails: nothing serves it.
-      await objects.delete([media.key, keyIf(!isPrivate)]).catch(() => {})
-      return accepted
-    },
+    complete: (input: HandlerInput<'media.complete'>, traceparent: string | null) =>
+      complete(parts, input, traceparent),
 
     async get(mediaId: Id): Promise<Media> {
       const media = await store.find(mediaId)
@@ -131,6 +54,95 @@ export function mediaService(parts: MediaParts) {
 }
 
 export type MediaService = ReturnType<typeof mediaService>
+
+/** Where the client is to put its file. May be repeated: the same upload gets an address again. */
+async function announce(parts: MediaParts, input: HandlerInput<'media.create'>) {
+  const { mediaId, userId, bytes, sha256, alt } = input
+  const contentType = CONTENT_TYPE[checkAnnounced(input.contentType, bytes)]
+  const key = uploadKey(mediaId, parts.randomHex())
+  const nowMs = parts.clock()
+  const media = await parts.store.create({ mediaId, userId, key, contentType, bytes, sha256, alt, nowMs })
+  if (media.userId === userId && media.state !== 'awaiting_upload') {
+    // A late repetition, not a collision: it must not become a second upload.
+    throw problems.conflict('already-uploaded', 'This upload has arrived; announce another one.')
+  }
+  if (!isSameUpload(media, { userId, contentType, bytes, sha256 })) {
+    throw problems.conflict('id-taken', 'This media id is taken; use another one.')
+  }
+  const put = await parts.objects.presignPut({
+    key: media.key,
+    contentType,
+    contentLength: bytes,
+    expiresSeconds: UPLOAD_SECONDS,
+    ...(sha256 === null ? {} : { checksumSha256: Buffer.from(sha256, 'hex').toString('base64') }),
+  })
+  const upload = { url: put.url, headers: { ...put.headers } }
+  return { mediaId, key: media.key, uploads: [upload], partBytes: null, expiresMs: put.expiresAt }
+}
+
+/** Checks the file that arrived. May be repeated: what has been decided is answered again. */
+async function complete(
+  parts: MediaParts,
+  { mediaId, userId, parts: multipart }: HandlerInput<'media.complete'>,
+  traceparent: string | null,
+): Promise<Media> {
+  const { store, objects } = parts
+  const media = await store.find(mediaId)
+  if (media === null || media.userId !== userId) throw problems.notFound('media')
+  if (media.state === 'failed') throw refusedUpload(media.failure ?? '')
+  if (media.state !== 'awaiting_upload') return media
+  if (multipart !== null) throw problems.badRequest('This upload has no parts.')
+  const bytes = await readUpload(objects, media)
+  if (bytes === undefined) return decidedMeanwhile(store, mediaId)
+  if (bytes instanceof UploadRefused) return refuse(parts, media, bytes)
+  const picture = await inspectPicture(bytes, checkAnnounced(media.contentType, media.bytes)).catch(asRefusal)
+  if (picture instanceof UploadRefused) return refuse(parts, media, picture)
+  return accept(parts, media, picture, traceparent)
+}
+
+/** Puts a checked picture where it belongs, and has its variants made. */
+async function accept(
+  parts: MediaParts,
+  media: Media,
+  picture: InspectedPicture,
+  traceparent: string | null,
+): Promise<Media> {
+  const { store, objects } = parts
+  const { mediaId, userId } = media
+  // An account that changes just now is met by the job that follows.
+  const isPrivate = await store.isPrivate(userId)
+  const keyIf = (hidden: boolean) => originalKey(mediaId, picture.sha256, picture.type, hidden)
+  const key = keyIf(isPrivate)
+  const { contentType, sha256, width, height, blur } = picture
+  await objects.put(key, picture.bytes, { contentType, cacheControl: storedCacheControl(key) })
+  const data = { mediaId, userId }
+  const event = makeEvent(
+    { type: 'media_processing', key: mediaId, actor: userId, data, traceparent, id: `media:${mediaId}` },
+    parts.clock,
+    parts.random,
+  )
+  const checked = { mediaId, key, contentType, bytes: picture.bytes.length, sha256, width, height, blur }
+  const accepted = await store.accept(checked, event)
+  if (accepted === null) {
+    await withdraw(key, mediaId, parts)
+    return decidedMeanwhile(store, mediaId)
+  }
+  // The outbox holds what the log does not take now.
+  await parts.publish([event]).then(
+    () => store.published(event.id),
+    () => {},
+  )
+  // What another completion has put where the picture does not belong goes too; it removes what it puts there later.
+  // What is left of the upload is swept if this fails: nothing serves it.
+  await objects.delete([media.key, keyIf(!isPrivate)]).catch(() => {})
+  return accepted
+}
+
+async function refuse({ store, objects }: MediaParts, media: Media, refusal: UploadRefused): Promise<never> {
+  await store.refuse(media.mediaId, refusal.fault)
+  await objects.delete([media.key])
+  throw refusedUpload(refusal.fault)
+}
 
 function isSameUpload(media: Media, other: Pick<Media, 'userId' | 'contentType' | 'bytes' | 'sha256'>): boolean {
   return (
