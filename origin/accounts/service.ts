@@ -41,89 +41,104 @@ const sessionOver = () =>
   })
 
 export function accountsService(parts: AccountsParts): AccountsService {
-  const { store, throttle, passwords, tokens, clock } = parts
-  const { refresh: refreshTokens } = tokens
-
-  const beginSession = (
-    userId: Id,
-    given: { sessionId: string; secret: Uint8Array } = { sessionId: parts.randomUuid(), secret: parts.randomBytes(32) },
-  ): Begun => {
-    const { sessionId } = given
-    const refreshToken = refreshTokens.first(sessionId, given.secret)
-    const nowMs = clock()
-    const tokenHash = refreshTokens.hash(refreshToken)
-    return { session: { sessionId, userId, tokenHash, nowMs, expiresMs: nowMs + SESSION_MS }, refreshToken }
+  return {
+    register: signUp({
+      ...parts,
+      beginSession: (userId, given) => beginSession(parts, userId, given),
+      answer: (user, sessionId, refreshToken, atMs) => answer(parts, user, sessionId, refreshToken, atMs),
+    }),
+    signIn: (login, password) => signIn(parts, login, password),
+    refresh: (refreshToken) => refresh(parts, refreshToken),
+    signOut: (refreshToken) => signOut(parts, refreshToken),
   }
+}
 
-  const answer = async (
-    user: { userId: Id; username: string },
-    sid: string,
-    refreshToken: string,
-    atMs = clock(),
-  ): Promise<Tokens> => ({
+function beginSession(
+  parts: AccountsParts,
+  userId: Id,
+  given: { sessionId: string; secret: Uint8Array } = { sessionId: parts.randomUuid(), secret: parts.randomBytes(32) },
+): Begun {
+  const { refresh: refreshTokens } = parts.tokens
+  const { sessionId } = given
+  const refreshToken = refreshTokens.first(sessionId, given.secret)
+  const nowMs = parts.clock()
+  const tokenHash = refreshTokens.hash(refreshToken)
+  return { session: { sessionId, userId, tokenHash, nowMs, expiresMs: nowMs + SESSION_MS }, refreshToken }
+}
+
+async function answer(
+  { tokens, clock }: AccountsParts,
+  user: { userId: Id; username: string },
+  sid: string,
+  refreshToken: string,
+  atMs = clock(),
+): Promise<Tokens> {
+  return {
     accessToken: await tokens.sign({ sub: user.userId, name: user.username, sid }, atMs),
     refreshToken,
     expiresIn: ACCESS_TOKEN_SECONDS,
     userId: user.userId,
     username: user.username,
-  })
+  }
+}
 
-  /** The token is not current: a lost answer, a theft, or nothing of ours. */
-  const presentedOld = async (token: ParsedRefreshToken, next: string): Promise<Tokens> => {
-    const session = await store.session(token.sessionId, clock())
-    if (session === null || !session.live) throw sessionOver()
-    const isPrevious = session.previousHash === refreshTokens.hash(token.text)
-    if (isPrevious && clock() - session.rotatedMs <= LOST_ANSWER_MS) {
-      if (session.tokenHash === refreshTokens.hash(next)) return answer(session, token.sessionId, next)
-      throw sessionOver()
-    }
-    if (isPrevious || token.isGenuine) await endSession(parts, token.sessionId)
+async function signIn(parts: AccountsParts, login: string, password: string): Promise<Tokens> {
+  const { store, throttle, passwords } = parts
+  const folded = foldLogin(login)
+  await throttle.admit(folded)
+  if (password.length > PASSWORD_MAX * 2) throw wrongLogin()
+  const credential = await store.credentialOf(folded)
+  const isRight = await passwords.verify(credential?.password_hash ?? null, password)
+  if (credential === null || !isRight) throw wrongLogin()
+  await throttle.forget(folded)
+  if (passwords.isOutdated(credential.password_hash)) {
+    await store.replacePasswordHash(credential.user_id, credential.password_hash, await passwords.hash(password))
+  }
+  const { session, refreshToken } = beginSession(parts, credential.user_id)
+  await store.openSession(session)
+  const user = { userId: credential.user_id, username: credential.username }
+  return answer(parts, user, session.sessionId, refreshToken)
+}
+
+async function refresh(parts: AccountsParts, refreshToken: string): Promise<Tokens> {
+  const { refresh: refreshTokens } = parts.tokens
+  const token = refreshTokens.parse(refreshToken)
+  if (token === null) throw sessionOver()
+  const next = refreshTokens.next(token)
+  const nowMs = parts.clock()
+  const rotated = await parts.store.rotate({
+    sessionId: token.sessionId,
+    presentedHash: refreshTokens.hash(refreshToken),
+    nextHash: refreshTokens.hash(next),
+    nowMs,
+    expiresMs: nowMs + SESSION_MS,
+  })
+  return rotated === null ? presentedOld(parts, token, next) : answer(parts, rotated, token.sessionId, next)
+}
+
+/** The token is not current: a lost answer, a theft, or nothing of ours. */
+async function presentedOld(parts: AccountsParts, token: ParsedRefreshToken, next: string): Promise<Tokens> {
+  const { store, clock } = parts
+  const { refresh: refreshTokens } = parts.tokens
+  const session = await store.session(token.sessionId, clock())
+  if (session === null || !session.live) throw sessionOver()
+  const isPrevious = session.previousHash === refreshTokens.hash(token.text)
+  if (isPrevious && clock() - session.rotatedMs <= LOST_ANSWER_MS) {
+    if (session.tokenHash === refreshTokens.hash(next)) return answer(parts, session, token.sessionId, next)
     throw sessionOver()
   }
+  if (isPrevious || token.isGenuine) await endSession(parts, token.sessionId)
+  throw sessionOver()
+}
 
-  return {
-    register: signUp({ ...parts, beginSession, answer }),
-
-    async signIn(login, password) {
-      const folded = foldLogin(login)
-      await throttle.admit(folded)
-      if (password.length > PASSWORD_MAX * 2) throw wrongLogin()
-      const credential = await store.credentialOf(folded)
-      const isRight = await passwords.verify(credential?.password_hash ?? null, password)
-      if (credential === null || !isRight) throw wrongLogin()
-      await throttle.forget(folded)
-      if (passwords.isOutdated(credential.password_hash)) {
-        await store.replacePasswordHash(credential.user_id, credential.password_hash, await passwords.hash(password))
-      }
-      const { session, refreshToken } = beginSession(credential.user_id)
-      await store.openSession(session)
-      return answer({ userId: credential.user_id, username: credential.username }, session.sessionId, refreshToken)
-    },
-
-    async refresh(refreshToken) {
-      const token = refreshTokens.parse(refreshToken)
-      if (token === null) throw sessionOver()
-      const next = refreshTokens.next(token)
-      const nowMs = clock()
-      const rotated = await store.rotate({
-        sessionId: token.sessionId,
-        presentedHash: refreshTokens.hash(refreshToken),
-        nextHash: refreshTokens.hash(next),
-        nowMs,
-        expiresMs: nowMs + SESSION_MS,
-      })
-      return rotated === null ? presentedOld(token, next) : answer(rotated, token.sessionId, next)
-    },
-
-    async signOut(refreshToken) {
-      const token = refreshTokens.parse(refreshToken)
-      if (token === null) return
-      const session = await store.session(token.sessionId, clock())
-      const presented = refreshTokens.hash(refreshToken)
-      if (session === null || (presented !== session.tokenHash && presented !== session.previousHash)) return
-      await endSession(parts, token.sessionId)
-    },
-  }
+async function signOut(parts: AccountsParts, refreshToken: string): Promise<void> {
+  const { refresh: refreshTokens } = parts.tokens
+  const token = refreshTokens.parse(refreshToken)
+  if (token === null) return
+  const session = await parts.store.session(token.sessionId, parts.clock())
+  const presented = refreshTokens.hash(refreshToken)
+  if (session === null || (presented !== session.tokenHash && presented !== session.previousHash)) return
+  await endSession(parts, token.sessionId)
 }
 
 /**
