@@ -63,7 +63,8 @@ test('likes, youth and affinity raise a score; having been seen and having been 
   )
   expect(of({}, viewer({ affinity: () => 3 }))).toBeGreaterThan(of({}))
   expect(of({}, viewer({ hasSeen: () => true }))).toBeLessThan(of({}))
-  expect(of({}, viewer({ id: '9' }))).toBeLessThan(of({}))
+  const older = { ms: NOW - 2 * HOUR }
+  expect(of(older, viewer({ id: '9' }))).toBeLessThan(of(older))
 })
 
 test('of equals the newer comes first, and one author does not stand in a row', () => {
@@ -73,4 +74,17 @@ test('of equals the newer comes first, and one author does not stand in a row', 
   const crowd = [1, 2, 3].map((n) => item({ id: at(0, n), counts: likes(110 - n) }))
   const other = item({ id: at(0, 9), authorId: '8', counts: likes(100) })
   expect(idsOf(rank([...crowd, other], viewer(), NOW)).indexOf(at(0, 9))).toBeLessThan(2)
+})
+
+test('what one has just posted stands first, however often one has looked at it', () => {
+  const fresh = item({ id: at(-60_000, 1), ms: NOW - 60_000, authorId: viewer().id }, 'own')
+  const popular = item({
+    id: at(-120_000, 2),
+    ms: NOW - 120_000,
+    authorId: '2',
+    counts: { likes: 50_000, comments: 900 },
+  })
+  const who = { ...viewer(), hasSeen: () => true }
+  expect(idsOf(rank([popular, fresh], who, NOW))[0]).toBe(fresh.post.id)
+  expect(idsOf(rank([popular, fresh], who, NOW + 2 * HOUR))[0]).toBe(popular.post.id)
 })

@@ -25,6 +25,8 @@ export interface RankModel {
   unfollowed: number
   /** For one's own post, which one knows. */
   own: number
+  /** For one's own post of the last hour, which one looks for. */
+  ownFresh: number
 }
 
 export const DEFAULT_MODEL: RankModel = Object.freeze({
@@ -39,6 +41,7 @@ export const DEFAULT_MODEL: RankModel = Object.freeze({
   seen: -1.5,
   unfollowed: -0.7,
   own: -0.5,
+  ownFresh: 6,
 })
 
 /**
@@ -64,15 +67,16 @@ const HOUR_MS = 3_600_000
 /** Probability that the viewer engages with the item, in (0, 1). */
 export function score(item: HydratedItem, viewer: Viewer, nowMs: number, model: RankModel): number {
   const { post, candidate } = item
+  const isOwn = candidate.reason === 'own' || post.authorId === viewer.id
   const ageHours = Math.max(0, nowMs - post.ms) / HOUR_MS
   let z = model.bias
   z += model.likes * Math.log1p(post.counts.likes) + model.comments * Math.log1p(post.counts.comments)
   z += model.age * Math.log2(1 + ageHours / model.halfLifeHours)
   z += model.relevance * candidate.relevance
   z += model.affinity * Math.log1p(viewer.affinity(post.authorId))
-  if (candidate.reason === 'own' || post.authorId === viewer.id) z += model.own
+  if (isOwn) z += model.own + (ageHours < 1 ? model.ownFresh : 0)
   else if (candidate.reason !== 'follow' && candidate.reason !== 'celebrity') z += model.unfollowed
-  if (viewer.hasSeen(post.id)) z += model.seen
+  if (!isOwn && viewer.hasSeen(post.id)) z += model.seen
   return 1 / (1 + Math.exp(-z))
 }
 
