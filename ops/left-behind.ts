@@ -1,6 +1,6 @@
 /** Processes that outlive a start that was killed: found by the pids it noted in its state folder, and ended. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -25,12 +25,33 @@ export function endLeftBehind(stateDir: string): number[] {
     if (!existsSync(path)) continue
     const pid = Number(readFileSync(path, 'utf8'))
     rmSync(path, { force: true })
-    const { stdout } = spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
-    if (!Number.isInteger(pid) || !command.test(stdout ?? '')) continue
+    if (!command.test(commandOf(pid))) continue
     end(pid)
     ended.push(pid)
   }
   return ended
+}
+
+/** What a process runs, or nothing where there is none of this number. */
+function commandOf(pid: number): string {
+  if (!Number.isInteger(pid)) return ''
+  return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout ?? ''
+}
+
+/**
+ * Takes the state folder for this process until `release` is called. Throws a sentence while another start that lives has
+ * it: what that one started is not left behind.
+ */
+export function claim(stateDir: string): () => void {
+  const path = join(stateDir, 'start.pid')
+  const owner = existsSync(path) ? Number(readFileSync(path, 'utf8')) : Number.NaN
+  if (owner !== process.pid && /ops\/start\.ts/.test(commandOf(owner))) {
+    throw new Error(
+      `Tideline is running already in ${stateDir} (pid ${owner}). README.md says how to start a second one beside it.`,
+    )
+  }
+  writeFileSync(path, String(process.pid))
+  return () => rmSync(path, { force: true })
 }
 
 const PATIENCE_MS = 10_000

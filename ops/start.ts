@@ -4,7 +4,7 @@
  * With `-- --cluster` the engines are the servers that `npm run cluster -- up` started.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -16,7 +16,7 @@ import { type Origin, startOrigin } from '../origin/main.ts'
 import { createLogger } from '../origin/observe/logger.ts'
 import { buildWeb } from '../web/build.ts'
 import { placeFrom, readEnvironment } from './cluster/state.ts'
-import { endLeftBehind, untilGone } from './left-behind.ts'
+import { claim, endLeftBehind, untilGone } from './left-behind.ts'
 import { say, sayProgress } from './terminal.ts'
 import { localOrigin, writeWorkerConfigs } from './workers.ts'
 
@@ -25,6 +25,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Authors of the demo become celebrities at sixty followers, so that a graph of two hundred people has some. */
 const DEMO_THRESHOLDS = { CELEBRITY_AT: '60', ORDINARY_BELOW: '50' }
 const WORKERS_UP_MS = 60_000
+/** npm passes on the Ctrl-C that the terminal has sent already: a second signal so soon is the same one. */
+const SAME_SIGNAL_MS = 1_000
+/** Hold what other people of this machine may not read: passwords' hashes, tokens in logs, private pictures. */
+const PRIVATE_FOLDERS = ['logs', 'postgres', 'redis', 'objects', 'workers']
 
 interface Running {
   origin: Origin
@@ -32,12 +36,17 @@ interface Running {
   url: string
 }
 
-/** The settings, or one sentence and the end. */
-function settings(): Config {
+/** The settings and a state folder that is ours alone, or one sentence and the end. */
+function prepare(): { config: Config; release: () => void } {
   try {
     const { values } = parseArgs({ options: { cluster: { type: 'boolean', default: false } } })
     const cluster = values.cluster ? readEnvironment(placeFrom(process.env).folder) : {}
-    return readConfig({ ...DEMO_THRESHOLDS, ...cluster, ...process.env })
+    const config = readConfig({ ...DEMO_THRESHOLDS, ...cluster, ...process.env })
+    for (const folder of PRIVATE_FOLDERS) {
+      mkdirSync(join(config.stateDir, folder), { recursive: true })
+      chmodSync(join(config.stateDir, folder), 0o700)
+    }
+    return { config, release: claim(config.stateDir) }
   } catch (error) {
     say(`Tideline did not start. ${error instanceof Error ? error.message : String(error)}`)
     return process.exit(1)
@@ -50,7 +59,6 @@ async function start(config: Config): Promise<Running> {
   await refuseBusyPorts({ ...portsInUse(config), page: apiPort })
   const url = `http://127.0.0.1:${apiPort}`
   const logs = join(config.stateDir, 'logs')
-  mkdirSync(logs, { recursive: true })
 
   say(`Tideline, state in ${config.stateDir}`)
   const logger = createLogger({
@@ -63,6 +71,7 @@ async function start(config: Config): Promise<Running> {
     prepare: (engines, tiers) =>
       seedDemo({
         ...engines,
+        ...(config.cassandra === null ? {} : { engagementStore: engines.engagement }),
         search: tiers,
         celebrityAt: config.policy.celebrityAt,
         onProgress: sayProgress,
@@ -140,8 +149,7 @@ async function refuseBusyPorts(ports: Record<string, number>): Promise<void> {
 async function untilUp(url: string, workers: ChildProcess): Promise<void> {
   const until = Date.now() + WORKERS_UP_MS
   while (Date.now() < until) {
-    if (workers.exitCode !== null)
-      throw new Error('The Workers ended while starting; .tideline/logs/workers.log says why.')
+    if (hasEnded(workers)) throw new Error('The Workers ended while starting; .tideline/logs/workers.log says why.')
     const up = await fetch(`${url}/health`)
       .then((answer) => answer.ok)
       .catch(() => false)
@@ -173,28 +181,34 @@ async function introduce({ origin, url }: Running): Promise<void> {
   say('Ctrl-C stops everything; the next start is quick.')
 }
 
+/** By itself, or by a signal. */
+const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null
+
 async function stop({ origin, workers }: Running): Promise<void> {
-  const ended = new Promise((resolve) => workers.once('exit', resolve))
-  if (workers.exitCode === null && workers.pid !== undefined) {
-    process.kill(-workers.pid, 'SIGINT')
-    const cut = setTimeout(() => workers.pid !== undefined && process.kill(-workers.pid, 'SIGKILL'), 5_000)
+  const { pid } = workers
+  if (pid !== undefined && !hasEnded(workers)) {
+    const ended = new Promise((resolve) => workers.once('exit', resolve))
+    process.kill(-pid, 'SIGINT')
+    const cut = setTimeout(() => process.kill(-pid, 'SIGKILL'), 5_000)
     await ended
     clearTimeout(cut)
   }
   await origin.close()
 }
 
-const config = settings()
+const { config, release } = prepare()
+process.on('exit', release)
 let running: Running | null = null
-let isStopping = false
+let stoppingSince: number | null = null
 
 function end(code: number): void {
+  if (stoppingSince !== null && Date.now() - stoppingSince < SAME_SIGNAL_MS) return
   // Asked twice, or while starting: at once, but leaving nothing behind.
-  if (isStopping || running === null) {
+  if (stoppingSince !== null || running === null) {
     endLeftBehind(config.stateDir)
     process.exit(1)
   }
-  isStopping = true
+  stoppingSince = Date.now()
   say('\nStopping …')
   stop(running).then(
     () => process.exit(code),
@@ -207,7 +221,7 @@ process.on('SIGTERM', () => end(0))
 try {
   running = await start(config)
   running.workers.on('exit', () => {
-    if (isStopping) return
+    if (stoppingSince !== null) return
     say(`The Workers ended; ${join(config.stateDir, 'logs/workers.log')} says why.`)
     end(1)
   })
