@@ -72,6 +72,7 @@ async function start(config: Config): Promise<Running> {
       seedDemo({
         ...engines,
         ...(config.cassandra === null ? {} : { engagementStore: engines.engagement }),
+        ...(config.cassandra === null ? {} : { engagementStore: engines.engagement }),
         search: tiers,
         celebrityAt: config.policy.celebrityAt,
         onProgress: sayProgress,

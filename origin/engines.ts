@@ -223,6 +223,8 @@ function openEngagement({ cassandra }: Config, logger: Logger, database: Databas
   }
   const { bucketRows, keyspace, datacenter } = cassandra
   const session = cassandraSession(cassandra, (error) => logger.warn({ err: error }, 'Cassandra cannot be reached'))
+  // Its schema is brought up to date now, rather than before the first like. A failure has been told.
+  session.ping().catch(() => {})
   return {
     store: cassandraEngagement({ session, bucketRows, clock: Date.now, random: Math.random }),
     description: `Cassandra, keyspace ${keyspace} in ${datacenter} (CASSANDRA_CONTACT_POINTS)`,

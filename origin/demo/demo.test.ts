@@ -12,6 +12,7 @@ import { migrate } from '#drizzle/migrate.ts'
 import { type EmbeddedObjects, startEmbeddedObjects } from '../embedded/objects/index.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded/postgres/index.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from '../embedded/redis/index.ts'
+import { postgresEngagement } from '../engagement/index.ts'
 import { type ObjectStore, s3Objects } from '../objects/index.ts'
 import { createRedisPort, type OriginRedis } from '../redis/index.ts'
 import { DEMO_PASSWORD, type DemoNeeds, demoPeople, seedDemo } from './index.ts'
@@ -112,6 +113,15 @@ describe('seeding the demo', { timeout: 30_000 }, () => {
     const { rows: people } = await pool.query<{ user_id: string }>('SELECT user_id FROM users')
     const replies = await redis.pipeline(people.map(({ user_id }) => ['ZSCORE', keys.rec(String(user_id)), '~']))
     expect(new Set(replies)).toEqual(new Set(['0']))
+  })
+
+  it('leaves likes and comments to the store that keeps them, as it would have taken them', async () => {
+    const labels = new Set<string>()
+    const engagementStore = postgresEngagement(database)
+    const summary = await seed({ engagementStore, onProgress: (_done, _total, label) => labels.add(label) })
+    expect([...labels]).toEqual(['photos', 'follows and posts', 'likes and comments'])
+    expect(Math.min(summary.likes, summary.comments)).toBeGreaterThan(0)
+    await expectConsistent()
   })
 
   it('lets everybody sign in with the shared password, and offers some of them first', async () => {

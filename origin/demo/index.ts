@@ -12,6 +12,7 @@ import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import { ARGON2 } from '../accounts/index.ts'
 import type { ObjectStore } from '../objects/index.ts'
+import { type DemoEngagement, storeEngagement } from './engagement-writes.ts'
 import { ANCHOR_AGE_MS, type DemoPerson } from './people.ts'
 import { readPhotos, storePhotos } from './photos.ts'
 import { recommend, writeRecommendations } from './recommendations.ts'
@@ -33,6 +34,8 @@ export interface DemoNeeds {
   database: Database
   objects: ObjectStore
   redis: RedisPort
+  /** Where likes and comments are kept. Absent: in the database. */
+  engagementStore?: DemoEngagement
   /** The search tier, which then indexes what was seeded. Absent: search finds none of it. */
   search?: { reindex(): Promise<unknown> }
   size?: Partial<DemoSize>
@@ -92,7 +95,7 @@ async function findBegun(database: Database, size: DemoSize, nowMs: number): Pro
 
 async function storeStory(
   story: Story,
-  { database, objects, redis, search, celebrityAt = DEMO_CELEBRITY_AT }: DemoNeeds,
+  { database, objects, redis, engagementStore, search, celebrityAt = DEMO_CELEBRITY_AT }: DemoNeeds,
   onProgress: (done: number, total: number, label: string) => void,
 ): Promise<void> {
   // The rows of users first: they mark the beginning and keep its instant.
@@ -102,13 +105,17 @@ async function storeStory(
   const pictures = [...story.avatars.values(), ...story.posts.flatMap((post) => post.pictures)]
   await storePhotos(objects, pictures, (done) => onProgress(done, pictures.length, 'photos'))
 
-  const statements = tables.flatMap(insertStatements)
+  const isElsewhere = (table: string) => engagementStore !== undefined && (table === 'likes' || table === 'comments')
+  const statements = tables.filter(({ table }) => !isElsewhere(table)).flatMap(insertStatements)
   const total = statements.reduce((sum, { rows }) => sum + rows, 0)
   let done = 0
   for (const { statement, rows } of statements) {
     await database.query(statement)
     done += rows
-    onProgress(done, total, 'follows, posts, likes and comments')
+    onProgress(done, total, engagementStore === undefined ? 'follows, posts, likes and comments' : 'follows and posts')
+  }
+  if (engagementStore !== undefined) {
+    await storeEngagement(story, engagementStore, (written, all) => onProgress(written, all, 'likes and comments'))
   }
   await search?.reindex()
 
@@ -131,8 +138,8 @@ async function countDemo(database: Database): Promise<Omit<DemoSummary, 'state'>
            (SELECT count(*)::int FROM author_modes WHERE mode <> 'push') AS celebrities,
            (SELECT count(*)::int FROM follows WHERE state = 'active') AS follows,
            (SELECT count(*)::int FROM posts WHERE deleted_at IS NULL) AS posts,
-           (SELECT count(*)::int FROM likes WHERE state = 'liked') AS likes,
-           (SELECT count(*)::int FROM comments WHERE deleted_at IS NULL) AS comments`)
+           (SELECT coalesce(sum(like_count), 0)::int FROM posts WHERE deleted_at IS NULL) AS likes,
+           (SELECT coalesce(sum(comment_count), 0)::int FROM posts WHERE deleted_at IS NULL) AS comments`)
   if (row === undefined) throw new Error('the database did not count')
   return row
 }
