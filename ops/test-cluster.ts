@@ -72,7 +72,7 @@ async function run(profile: Profile, objects: 'seaweedfs' | 'minio', files: read
     })
     return isInterrupted ? { ...tally, failed: tally.failed + 1 } : tally
   } catch (error) {
-    say(error instanceof Error ? error.message : String(error))
+    if (!isInterrupted) say(error instanceof Error ? error.message : String(error))
     return { passed: 0, failed: 1, skipped: [] }
   } finally {
     await servers.down()
