@@ -72,7 +72,6 @@ async function start(config: Config): Promise<Running> {
       seedDemo({
         ...engines,
         ...(config.cassandra === null ? {} : { engagementStore: engines.engagement }),
-        ...(config.cassandra === null ? {} : { engagementStore: engines.engagement }),
         search: tiers,
         celebrityAt: config.policy.celebrityAt,
         onProgress: sayProgress,
