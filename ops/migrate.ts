@@ -1,17 +1,18 @@
 /** `npm run migrate`: brings the databases of DATABASE_URLS to the current schema. */
 import pg from 'pg'
+import { parseShardDatabases } from '#core/shard-map.ts'
 import { migrate } from '#drizzle/migrate.ts'
 
-const urls = (process.env.DATABASE_URLS ?? '').split(',').filter(Boolean)
-if (urls.length === 0) {
+const databases = process.env.DATABASE_URLS ? parseShardDatabases(process.env.DATABASE_URLS) : []
+if (databases.length === 0) {
   console.error(
     'Set DATABASE_URLS to one or more postgres:// addresses, comma separated. The embedded engine migrates on start.',
   )
   process.exit(1)
 }
-for (const [i, connectionString] of urls.entries()) {
-  const pool = new pg.Pool({ connectionString, max: 1 })
+for (const [i, { url }] of databases.entries()) {
+  const pool = new pg.Pool({ connectionString: url, max: 1 })
   await migrate(pool)
   await pool.end()
-  console.log(`database ${i + 1} of ${urls.length} is up to date`)
+  console.log(`database ${i + 1} of ${databases.length} is up to date`)
 }

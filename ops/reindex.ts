@@ -8,7 +8,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
+import { LOGICAL_SHARDS } from '#core/ids.ts'
+import type { ShardDatabase } from '#core/shard-map.ts'
 import { type Database, nodeDatabase } from '#drizzle/database.ts'
+import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import { type Config, readConfig } from '../origin/config.ts'
 import { DataDirInUseError, startEmbeddedPostgres } from '../origin/embedded/postgres/index.ts'
 import { elasticsearchSearch } from '../origin/search/elasticsearch/index.ts'
@@ -19,18 +22,23 @@ import { say } from './terminal.ts'
 const SAY_EVERY_MS = 2_000
 
 interface Opened {
-  url: string
+  servers: readonly ShardDatabase[]
   close(): Promise<void>
 }
 
 /** The embedded Postgres is asked through the running Tideline where there is one: nobody else may open its files. */
-async function openRows({ databaseUrl, stateDir, embeddedPorts }: Config): Promise<Opened> {
-  if (databaseUrl !== null) return { url: databaseUrl, close: async () => {} }
+async function openRows({ databases, stateDir, embeddedPorts }: Config): Promise<Opened> {
+  if (databases !== null) return { servers: databases, close: async () => {} }
+  const only = (url: string) => [{ url, ranges: [{ first: 0, last: LOGICAL_SHARDS - 1 }] }]
   try {
-    return await startEmbeddedPostgres({ dataDir: join(stateDir, 'postgres') })
+    const engine = await startEmbeddedPostgres({ dataDir: join(stateDir, 'postgres') })
+    return { servers: only(engine.url), close: () => engine.close() }
   } catch (error) {
     if (!(error instanceof DataDirInUseError)) throw error
-    return { url: `postgres://postgres@127.0.0.1:${embeddedPorts.postgres}/postgres`, close: async () => {} }
+    return {
+      servers: only(`postgres://postgres@127.0.0.1:${embeddedPorts.postgres}/postgres`),
+      close: async () => {},
+    }
   }
 }
 
@@ -51,24 +59,38 @@ function reporter(people: number, posts: number) {
   }
 }
 
+async function countIn(pools: readonly pg.Pool[], table: 'users' | 'posts'): Promise<number> {
+  const counts = await Promise.all(
+    pools.map((pool) => pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)),
+  )
+  return counts.reduce((sum, { rows }) => sum + (rows[0]?.n ?? 0), 0)
+}
+
 async function reindex(config: Config, restart: boolean): Promise<void> {
   const rows = await openRows(config)
-  const pool = new pg.Pool({ connectionString: rows.url, max: 2 })
-  const database = nodeDatabase(drizzle(pool))
-  const { store, name, close } = openStore(config, database)
+  const opened = rows.servers.map(({ url, ranges }) => ({
+    ranges,
+    pool: new pg.Pool({ connectionString: url, max: 2 }),
+  }))
+  const pools = opened.map(({ pool }) => pool)
+  const [first, ...others] = opened.map(
+    ({ ranges, pool }): Shard => ({ ranges, database: nodeDatabase(drizzle(pool)) }),
+  )
+  if (first === undefined) throw new Error('there is no database')
+  const { store, name, close } = openStore(config, first.database)
   try {
-    const [total] = (
-      await pool.query('SELECT (SELECT count(*) FROM users)::int AS people, (SELECT count(*) FROM posts)::int AS posts')
-    ).rows as Rebuilt[]
-    const { people, posts } = total ?? { people: 0, posts: 0 }
+    const [people, posts] = [await countIn(pools, 'users'), await countIn(pools, 'posts')]
     say(`Indexing ${people} people and ${posts} posts into ${name}.`)
     const startedMs = Date.now()
-    const done = await createIndexer(database, store).reindex({ restart, report: reporter(people, posts) })
+    const done = await createIndexer(shardedDatabase([first, ...others]), store).reindex({
+      restart,
+      report: reporter(people, posts),
+    })
     const seconds = (Date.now() - startedMs) / 1_000
     say(`Done: ${done.people} people and ${done.posts} posts in ${seconds.toFixed(1)} s.`)
   } finally {
     await close()
-    await pool.end()
+    for (const pool of pools) await pool.end()
     await rows.close()
   }
 }

@@ -118,7 +118,7 @@ function portsInUse({
   port,
   gatewayPort,
   embeddedPorts,
-  databaseUrl,
+  databases,
   redisUrl,
   objects,
 }: Config): Record<string, number> {
@@ -126,7 +126,7 @@ function portsInUse({
   return {
     origin: port,
     gateway: gatewayPort,
-    ...(databaseUrl === null ? { postgres: embeddedPorts.postgres } : {}),
+    ...(databases === null ? { postgres: embeddedPorts.postgres } : {}),
     ...(isEmbeddedRedis ? { redis: embeddedPorts.redis } : {}),
     ...(objects.endpoint === null ? { objects: embeddedPorts.objects } : {}),
   }

@@ -6,8 +6,9 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { experimental_readRawConfig } from 'wrangler'
+import { formatRanges, type ShardRange } from '#core/shard-map.ts'
 import type { Config } from '../origin/config.ts'
-import { EDGE_DATABASE } from '../origin/gateways.ts'
+import { EDGE_DATABASE, edgeDatabaseName } from '../origin/gateways.ts'
 import { publicJwks, type Secrets } from '../origin/secrets.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -26,6 +27,8 @@ export interface OriginAddress {
   bucket: string
   region: string
   secrets: Secrets
+  /** Which shards each of several databases holds; one database holds them all. */
+  shards: readonly (readonly ShardRange[])[]
   /** Origin of the page and of image addresses, for example http://127.0.0.1:8787. */
   publicUrl: string
   /** Folder of the built page; web/dist when left out. */
@@ -44,20 +47,27 @@ export function localOrigin(
     bucket: config.objects.bucket,
     region: config.objects.region,
     secrets: config.secrets,
+    shards: (config.databases ?? []).map(({ ranges }) => ranges),
     publicUrl: '',
   }
+}
+
+/** One a database, as the gateway names them; which shards each holds is said only where there are several. */
+function edgeConnectionStrings({ secrets, shards }: OriginAddress): string {
+  const url = (index: number) =>
+    `postgres://${EDGE_DATABASE.user}:${secrets.DATABASE_PASSWORD}@db.localtest/${edgeDatabaseName(index)}`
+  return shards.length < 2 ? url(0) : shards.map((ranges, i) => `${url(i)}#${formatRanges(ranges)}`).join(',')
 }
 
 /** What the Workers read from their environment. */
 export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS, Record<string, string>> {
   const { secrets } = address
-  const { user, database } = EDGE_DATABASE
   return {
     api: {
       REDIS_REST_URL: address.gatewayUrl,
       REDIS_REST_TOKEN: secrets.REDIS_REST_TOKEN,
       DATABASE_HTTP_URL: `${address.gatewayUrl}/sql`,
-      DATABASE_URL: `postgres://${user}:${secrets.DATABASE_PASSWORD}@db.localtest/${database}`,
+      DATABASE_URL: edgeConnectionStrings(address),
       ORIGIN_URL: address.originUrl,
       SERVICE_TOKEN: secrets.SERVICE_TOKEN,
       JWT_PUBLIC_JWKS: JSON.stringify(publicJwks(secrets)),

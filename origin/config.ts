@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { FANOUT_POLICY, type FanoutPolicy } from '#core/fanout-policy.ts'
+import { parseShardDatabases, type ShardDatabase } from '#core/shard-map.ts'
 import { type CassandraSettings, cassandraEnvironment, cassandraSettings } from './engagement/index.ts'
 import { type KafkaSettings, kafkaEnvironment, kafkaSettings } from './log/kafka/settings.ts'
 import { parseRedisUrl } from './redis/address.ts'
@@ -40,6 +41,17 @@ const redisUrl = z.string().superRefine((text, context) => {
   }
 })
 
+const databases = z.string().transform((text, context) => {
+  try {
+    const parsed = parseShardDatabases(text)
+    for (const { url } of parsed) z.url({ protocol: /^postgres(ql)?$/ }).parse(url)
+    return parsed
+  } catch (error) {
+    context.addIssue(error instanceof RangeError ? error.message : 'must be postgres:// addresses, comma separated')
+    return z.NEVER
+  }
+})
+
 const settings = z.object({
   NODE_ENV: z.string().default('development'),
   STATE_DIR: z.string().default('.tideline'),
@@ -50,8 +62,8 @@ const settings = z.object({
   GATEWAY_PORT: port(8079),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   ROLES: list.pipe(z.array(z.enum(ROLES))).default([...ROLES]),
-  /** Absent: Postgres inside this process, on disk. */
-  DATABASE_URLS: list.pipe(z.array(z.url({ protocol: /^postgres(ql)?$/ })).min(1)).optional(),
+  /** Absent: Postgres inside this process, on disk. Several, separated by commas: each holds a range of the shards. */
+  DATABASE_URLS: databases.optional(),
   /**
    * Absent: a redis-server on the PATH, else the engine inside this process. `embedded` insists on the latter. Several,
    * separated by commas, or `redis+cluster://`: nodes of a cluster.
@@ -89,7 +101,8 @@ export interface Config {
   gatewayPort: number
   logLevel: z.output<typeof settings>['LOG_LEVEL']
   roles: ReadonlySet<Role>
-  databaseUrl: string | null
+  /** Null: Postgres inside this process. The first is the directory. */
+  databases: readonly ShardDatabase[] | null
   redisUrl: string | 'embedded' | null
   /** Null: engagement is in Postgres. */
   cassandra: CassandraSettings | null
@@ -133,7 +146,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     gatewayPort: s.GATEWAY_PORT,
     logLevel: s.LOG_LEVEL,
     roles: new Set(s.ROLES),
-    databaseUrl: s.DATABASE_URLS?.[0] ?? null,
+    databases: s.DATABASE_URLS ?? null,
     redisUrl: s.REDIS_URL ?? null,
     cassandra: cassandraSettings(s, production),
     kafka: kafkaSettings(s),

@@ -1,13 +1,10 @@
 /** The engine of each port: embedded by default, distributed by configuration (design §3). */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import pg from 'pg'
-import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
-import { migrate } from '#drizzle/migrate.ts'
+import type { Database } from '#drizzle/database.ts'
 import type { Config } from './config.ts'
+import { type Databases, openDatabases } from './databases.ts'
 import { startEmbeddedObjects } from './embedded/objects/index.ts'
-import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import { startEmbeddedRedis } from './embedded/redis/index.ts'
 import { findRedisServer, startRedisServer } from './embedded/redis-server.ts'
 import { cassandraEngagement, cassandraSession, type EngagementStore, postgresEngagement } from './engagement/index.ts'
@@ -27,9 +24,12 @@ import { repeatedly } from './repeatedly.ts'
 import { postgresSearch, type SearchStore } from './search/index.ts'
 
 export interface Engines {
+  /** Postgres, however many databases that is: statements of drizzle/queries find theirs. */
   database: Database
-  pool: pg.Pool
-  databaseUrl: string
+  /** The first of them. */
+  directory: Database
+  pools: Databases['pools']
+  databaseUrls: Databases['urls']
   redis: OriginRedis
   redisUrl: string
   /** Unix milliseconds from which on Redis misses writes since an earlier process was killed; null: from never. */
@@ -48,19 +48,6 @@ export interface Engines {
   close(): Promise<void>
 }
 
-/**
- * The origin's own pool. A Postgres that is silent must not hold its callers for ever.
- * - `max`: the embedded engine is one connection at heart; more only queue there.
- * - `connectionTimeoutMillis`: for a connection of the pool, new or free. Callers of the edge give up sooner.
- * - `statement_timeout`: above what any statement of ours takes. Postgres ends it and says so.
- * - `query_timeout`: a little later, for a server that says nothing. The embedded engine has no statement_timeout, and its
- *   statements wait for one another, VACUUM included.
- */
-const POOL = {
-  embedded: { max: 8, connectionTimeoutMillis: 10_000, query_timeout: 120_000 },
-  distributed: { max: 20, connectionTimeoutMillis: 10_000, statement_timeout: 30_000, query_timeout: 35_000 },
-}
-
 /** Starts what is embedded, connects to what is not, and brings the schema up to date. */
 export async function openEngines(config: Config, logger: Logger): Promise<Engines> {
   const closers: (() => Promise<void>)[] = []
@@ -69,11 +56,8 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
   }
   try {
     mkdirSync(config.stateDir, { recursive: true })
-    const postgres = await openPostgres(config, logger)
+    const postgres = await openDatabases(config, logger)
     closers.push(postgres.close)
-    await migrateAt(postgres.url)
-    const pool = openPool(postgres.url, config.databaseUrl ? POOL.distributed : POOL.embedded, logger)
-    closers.push(() => pool.end())
 
     const redisEngine = await openRedis(config, logger)
     closers.push(redisEngine.close)
@@ -82,19 +66,20 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     await redis.ready()
     await forgetAfterLoss(redis, redisEngine.lostSince, logger)
 
-    const database = pooledDatabase(pool)
-    const engagement = openEngagement(config, logger, database)
+    const { database, directory, pools, urls } = postgres
+    const engagement = openEngagement(config, logger, directory)
     closers.push(engagement.close)
-    const search = await openSearch(config, logger, database)
+    const search = await openSearch(config, logger, directory)
     closers.push(search.close)
 
     const store = await openObjects(config, logger)
     closers.push(store.close)
     return {
       database,
-      pool,
-      databaseUrl: postgres.url,
-      needsVacuum: config.databaseUrl === null,
+      directory,
+      pools,
+      databaseUrls: urls,
+      needsVacuum: config.databases === null,
       redis,
       redisUrl: redisEngine.url,
       redisLostSince: redisEngine.lostSince,
@@ -119,14 +104,6 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
   }
 }
 
-function openPool(connectionString: string, limits: pg.PoolConfig, logger: Logger): pg.Pool {
-  const pool = new pg.Pool({ connectionString, ...limits })
-  pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
-  // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
-  pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
-  return pool
-}
-
 async function forgetAfterLoss(redis: OriginRedis, lostSince: number | null, logger: Logger): Promise<void> {
   if (lostSince === null) return
   const keys = await forgetDerived(redis)
@@ -137,59 +114,10 @@ async function forgetAfterLoss(redis: OriginRedis, lostSince: number | null, log
 const describeLog = ({ kafka }: Config) =>
   kafka === null ? 'tables in Postgres' : `Kafka (KAFKA_BROKERS), through ${kafka.client}`
 
-/** On a connection of its own: building an index may take longer than any request waits. */
-async function migrateAt(connectionString: string): Promise<void> {
-  const pool = new pg.Pool({
-    connectionString,
-    max: 1,
-    connectionTimeoutMillis: POOL.distributed.connectionTimeoutMillis,
-  })
-  try {
-    await migrate(pool)
-  } finally {
-    await pool.end()
-  }
-}
-
-/**
- * Transactions bring their connection back themselves: drizzle returns one that hangs to the pool as if it were sound,
- * and none at all when its BEGIN fails.
- */
-function pooledDatabase(pool: pg.Pool): Database {
-  return {
-    query: nodeDatabase(drizzle({ client: pool })).query,
-    async batch(statements) {
-      const client = await pool.connect()
-      try {
-        const results = await nodeDatabase(drizzle({ client })).batch(statements)
-        client.release()
-        return results
-      } catch (error) {
-        // An error that Postgres told of leaves the connection sound; after any other nobody knows what comes next on it.
-        client.release(sqlState(error) === null)
-        throw error
-      }
-    },
-  }
-}
-
 interface Opened {
   url: string
   description: string
   close(): Promise<void>
-}
-
-async function openPostgres(config: Config, logger: Logger): Promise<Opened> {
-  if (config.databaseUrl !== null) {
-    return { url: config.databaseUrl, description: 'Postgres (DATABASE_URLS)', close: async () => {} }
-  }
-  const engine = await startEmbeddedPostgres({
-    dataDir: join(config.stateDir, 'postgres'),
-    host: '127.0.0.1',
-    port: config.embeddedPorts.postgres,
-    onCrash: (cause) => logger.error({ err: cause }, 'the embedded Postgres died and was started again'),
-  })
-  return { url: engine.url, description: 'PGlite, on disk in this process', close: () => engine.close() }
 }
 
 async function openRedis(config: Config, logger: Logger): Promise<Opened & { lostSince: number | null }> {

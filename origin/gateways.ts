@@ -10,6 +10,10 @@ import type { Logger } from './observe/logger.ts'
 /** The database's name and role, as the Workers' connection string says them; the gateway maps them to the target. */
 export const EDGE_DATABASE = Object.freeze({ user: 'tideline', database: 'tideline' })
 
+/** How the Workers' connection strings name the database at a place in DATABASE_URLS. */
+export const edgeDatabaseName = (index: number): string =>
+  index === 0 ? EDGE_DATABASE.database : `${EDGE_DATABASE.database}_${index}`
+
 export interface Gateways {
   port: number
   close(): Promise<void>
@@ -17,11 +21,13 @@ export interface Gateways {
 
 export async function serveGateways(
   config: Config,
-  targets: { redisUrl: string; databaseUrl: string },
+  targets: { redisUrl: string; databaseUrls: readonly [string, ...string[]] },
   logger: Logger,
 ): Promise<Gateways> {
+  const [first, ...further] = targets.databaseUrls
   const neon = createNeonGateway({
-    target: { url: targets.databaseUrl },
+    target: { url: first },
+    furtherTargets: Object.fromEntries(further.map((url, i) => [edgeDatabaseName(i + 1), { url }])),
     credentials: { ...EDGE_DATABASE, password: config.secrets.DATABASE_PASSWORD },
     logger: logger.child({ part: 'neon-gateway' }),
   })

@@ -69,7 +69,7 @@ function internalApi(config: Config, engines: Engines, tiers: Tiers, logger: Log
     methods: tiers.methods,
     endpoints: tiers.endpoints,
     health: {
-      postgres: () => engines.pool.query('select 1'),
+      postgres: () => Promise.all(engines.pools.map((pool) => pool.query('select 1'))),
       redis: () => Promise.all(engines.redis.masters().map((master) => master.pipeline([['PING']]))),
       ...engines.checks,
     },

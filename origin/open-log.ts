@@ -27,11 +27,11 @@ export async function openEventLog({ config, engines, logger, metrics }: LogNeed
   }
   const log = postgresLog({
     ...common,
-    database: engines.database,
-    listenUrl: engines.databaseUrl,
+    database: engines.directory,
+    listenUrl: engines.databaseUrls[0],
     vacuum: engines.needsVacuum,
   })
   // Its members die with the embedded engine.
-  if (config.databaseUrl === null) await log.buryMembers()
+  if (config.databases === null) await log.buryMembers()
   return log
 }

@@ -84,12 +84,12 @@ type WiredTiers = Awaited<ReturnType<typeof wireTiers>>
 
 /** Makes every tier and hands each what it needs of the others. Nothing runs yet. */
 async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
-  const { database, redis, objects } = engines
+  const { database, directory, redis, objects } = engines
   const common = { database, redis, log, logger, metrics, clock: Date.now, random: Math.random }
   /** Posts that fan-out had not handled when its lag was measured last. */
   const backlog = { posts: 0 }
 
-  const deadLetters = postgresDeadLetters(database)
+  const deadLetters = postgresDeadLetters(directory)
   const outbox = createOutbox({
     ...common,
     vacuum: engines.needsVacuum,
@@ -151,7 +151,7 @@ function startTiers(needs: TierNeeds, tiers: WiredTiers, { consumers, stops }: W
     stops.push(repeatedly(name, ms, logger, work))
 
   if (has('fanout')) every(HEARTBEAT_EVERY_MS, 'heartbeat of redis', redisLossGuard(needs, tiers))
-  if (engines.needsVacuum) every(VACUUM_EVERY_MS, 'vacuum', () => engines.pool.query('VACUUM ANALYZE'))
+  if (engines.needsVacuum) every(VACUUM_EVERY_MS, 'vacuum', () => engines.pools[0].query('VACUUM ANALYZE'))
   if (has('ingest')) {
     tiers.outbox.start()
     stops.push(() => tiers.outbox.stop())

@@ -8,7 +8,7 @@ export interface BenchPost {
 }
 
 export async function publish(origin: Origin, id: Id, author: Id): Promise<BenchPost> {
-  const { pool } = origin.engines
+  const [pool] = origin.engines.pools
   await pool.query('insert into users (user_id, username, email) values ($1, $2, $3)', [
     author,
     `bench${author}`,

@@ -4,5 +4,5 @@ import { serveGateways } from '../../origin/gateways.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 
 const config = readConfig(process.env)
-const targets = { redisUrl: process.env.REDIS_URL ?? '', databaseUrl: process.env.DATABASE_URLS ?? '' }
+const targets = { redisUrl: process.env.REDIS_URL ?? '', databaseUrls: [process.env.DATABASE_URLS ?? ''] as const }
 await serveGateways(config, targets, createLogger({ level: 'warn' }))

@@ -1,6 +1,7 @@
 /** Likes, comments and shares in Postgres: conditional writes, tombstones, keyset pages. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
+import { scattered } from '../placement.ts'
 
 const ids = (list: readonly Id[]) => sql`(SELECT jsonb_array_elements_text(${JSON.stringify(list)}::jsonb)::bigint)`
 
@@ -146,7 +147,9 @@ export function shareOf(postId: Id, userId: Id): SQL {
 
 /** Writes rolled-up counts into the posts, for readers who find nothing in Redis. */
 export function storeCounts(counts: readonly { postId: Id; likes: number; comments: number }[]): SQL {
-  return sql`UPDATE posts p SET like_count = c.likes, comment_count = c.comments
-    FROM jsonb_to_recordset(${JSON.stringify(counts)}::jsonb) AS c ("postId" bigint, likes int, comments int)
+  const of = new Map(counts.map((count) => [count.postId, count]))
+  const statement = (ids: readonly Id[]) => sql`UPDATE posts p SET like_count = c.likes, comment_count = c.comments
+    FROM jsonb_to_recordset(${JSON.stringify(ids.map((id) => of.get(id)))}::jsonb) AS c ("postId" bigint, likes int, comments int)
     WHERE p.post_id = c."postId" AND (p.like_count, p.comment_count) IS DISTINCT FROM (c.likes, c.comments)`
+  return scattered([...of.keys()], statement, { isRead: false })
 }

@@ -2,16 +2,22 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
 import type { AuthorMode } from '#core/timeline/index.ts'
+import { batchAcross, everywhere, reads, readsAcross, scattered, writes } from '../placement.ts'
 import { authorModes, followers, follows, outbox, posts, timelinePurges, users } from '../schema.ts'
+import { idList } from './feed.ts'
+import { copyFollow } from './relation-copies.ts'
 
 /** One keyset page of active followers: after < id ≤ through. Rows of `{ follower_id }`, ascending. */
 export function followersPage(author: Id, after: Id, limit: number, through: Id | null = null): SQL {
   const bound = through === null ? sql`` : sql`AND ${followers.followerId} <= ${through}::bigint`
-  return sql`
+  return reads(
+    author,
+    sql`
     SELECT follower_id FROM ${followers}
      WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
        AND ${followers.followerId} > ${after}::bigint ${bound}
-     ORDER BY follower_id LIMIT ${limit}::int`
+     ORDER BY follower_id LIMIT ${limit}::int`,
+  )
 }
 
 /**
@@ -19,14 +25,17 @@ export function followersPage(author: Id, after: Id, limit: number, through: Id 
  * `{ follower_id }`, ascending.
  */
 export function followerPageEnds(author: Id, size: number): SQL {
-  return sql`
+  return reads(
+    author,
+    sql`
     SELECT follower_id FROM (
       SELECT follower_id, row_number() OVER w AS n, count(*) OVER () AS total
         FROM ${followers}
        WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
       WINDOW w AS (ORDER BY follower_id)
     ) numbered
-    WHERE n % ${size}::int = 0 OR n = total ORDER BY follower_id`
+    WHERE n % ${size}::int = 0 OR n = total ORDER BY follower_id`,
+  )
 }
 
 /**
@@ -39,7 +48,7 @@ export function followerPageEnds(author: Id, size: number): SQL {
 export function applyFollow(follow: { followerId: Id; followeeId: Id; state: string; version: number }): SQL[] {
   const { followerId, followeeId, state, version } = follow
   const pair = sql`followee_id = ${followeeId}::bigint AND follower_id = ${followerId}::bigint`
-  return [
+  const statements = [
     sql`
     INSERT INTO ${followers} (followee_id, follower_id, state, version)
     VALUES (${followeeId}::bigint, ${followerId}::bigint, 'removed', -1)
@@ -63,6 +72,26 @@ export function applyFollow(follow: { followerId: Id; followeeId: Id; state: str
       JOIN ${users} u ON u.user_id = f.followee_id
      WHERE f.followee_id = ${followeeId}::bigint AND f.follower_id = ${followerId}::bigint`,
   ]
+  return batchAcross(statements, async (shards) => {
+    const [here, there] = [shards.of(followerId), shards.of(followeeId)]
+    if (here === there) return here.batch(statements)
+    const results = await there.batch([...copyFollow(follow), ...statements])
+    await here.batch(recountFollowing(followerId))
+    return results
+  })
+}
+
+/**
+ * Where a follower's rows are in another database than the inverse row, the count cannot move in that transaction: it is
+ * counted, which a repetition does not falsify. The lock comes first, so that each count sees what the one before it saw.
+ */
+function recountFollowing(user: Id): SQL[] {
+  return [
+    sql`SELECT 1 AS locked FROM ${users} WHERE user_id = ${user}::bigint FOR UPDATE`,
+    sql`UPDATE ${users} SET following_count =
+          (SELECT count(*) FROM ${follows} WHERE follower_id = ${user}::bigint AND state = 'active')
+        WHERE user_id = ${user}::bigint`,
+  ]
 }
 
 export interface AppliedFollow {
@@ -73,19 +102,25 @@ export interface AppliedFollow {
 
 /** What fan-out must know of a post when it consumes it. One row of `FanoutTarget`, none when the post is unknown. */
 export function fanoutTarget(post: Id): SQL {
-  return sql`
+  return reads(
+    post,
+    sql`
     SELECT p.post_id, p.user_id, p.caption, p.media_urls, p.hashtags, p.like_count, p.comment_count, p.version, p.state,
            p.deleted_at IS NOT NULL AS deleted, u.follower_count, coalesce(m.applied_mode, 'push') AS applied_mode,
            m.author_id IS NOT NULL AS has_crossed
       FROM ${posts} p
       JOIN ${users} u ON u.user_id = p.user_id
       LEFT JOIN ${authorModes} m ON m.author_id = p.user_id
-     WHERE p.post_id = ${post}::bigint`
+     WHERE p.post_id = ${post}::bigint`,
+  )
 }
 
 /** Which of these readers follow more accounts than `limit`. Rows of `{ user_id }`. */
-export function hotReaders(readers: SQL, limit: number): SQL {
-  return sql`SELECT user_id FROM ${users} WHERE user_id = ANY(${readers}) AND following_count > ${limit}::int`
+export function hotReaders(readers: readonly Id[], limit: number): SQL {
+  return scattered(
+    readers,
+    (own) => sql`SELECT user_id FROM ${users} WHERE user_id = ANY(${idList(own)}) AND following_count > ${limit}::int`,
+  )
 }
 
 export interface ModeRow {
@@ -96,7 +131,10 @@ export interface ModeRow {
 }
 
 export function authorMode(author: Id): SQL {
-  return sql`SELECT mode, applied_mode, version, applied_version FROM ${authorModes} WHERE author_id = ${author}::bigint`
+  return reads(
+    author,
+    sql`SELECT mode, applied_mode, version, applied_version FROM ${authorModes} WHERE author_id = ${author}::bigint`,
+  )
 }
 
 /**
@@ -104,7 +142,9 @@ export function authorMode(author: Id): SQL {
  * version. Answers one row `{ body }`, or none when somebody else was first.
  */
 export function changeMode(author: Id, from: AuthorMode, to: AuthorMode, event: { id: string; body: object }): SQL {
-  return sql`
+  return writes(
+    author,
+    sql`
     WITH changed AS (
       INSERT INTO ${authorModes} (author_id, mode, version)
       SELECT ${author}::bigint, ${to}::text, 1 WHERE ${from}::text = 'push'
@@ -118,35 +158,43 @@ export function changeMode(author: Id, from: AuthorMode, to: AuthorMode, event: 
     SELECT ${event.id}, 'celebrity.changed',
            jsonb_set(${JSON.stringify(event.body)}::jsonb, '{data,version}', to_jsonb(version))
       FROM changed
-    RETURNING body`
+    RETURNING body`,
+  )
 }
 
 /** Notes that fan-out has consumed a change of mode. Newer wins. */
 export function applyMode(author: Id, mode: AuthorMode, version: number): SQL {
-  return sql`
+  return writes(
+    author,
+    sql`
     UPDATE ${authorModes} SET applied_mode = ${mode}, applied_version = ${version}::int
-     WHERE author_id = ${author}::bigint AND applied_version < ${version}::int`
+     WHERE author_id = ${author}::bigint AND applied_version < ${version}::int`,
+  )
 }
 
 /** A second purge, minutes after an unfollow. A new unfollow of the same pair moves it on. */
 export function schedulePurge(followerId: Id, followeeId: Id, afterMs: number): SQL {
-  return sql`
+  return writes(
+    followerId,
+    sql`
     INSERT INTO ${timelinePurges} (follower_id, followee_id, due_at)
     VALUES (${followerId}::bigint, ${followeeId}::bigint, now() + ${afterMs}::int * interval '1 millisecond')
-    ON CONFLICT (follower_id, followee_id) DO UPDATE SET due_at = EXCLUDED.due_at`
+    ON CONFLICT (follower_id, followee_id) DO UPDATE SET due_at = EXCLUDED.due_at`,
+  )
 }
 
 /**
- * Takes the purges that are due, each one worker's until its lease is over: a worker that dies leaves them to the next.
- * Rows of `DuePurge`.
+ * Takes the purges that are due, so many of each database, each one worker's until its lease is over: a worker that dies
+ * leaves them to the next. Rows of `DuePurge`.
  */
 export function takeDuePurges(limit: number, leaseMs: number): SQL {
-  return sql`
+  const statement = sql`
     UPDATE ${timelinePurges} SET due_at = now() + ${leaseMs}::int * interval '1 millisecond'
      WHERE (follower_id, followee_id) IN (
       SELECT follower_id, followee_id FROM ${timelinePurges}
        WHERE due_at <= now() ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING follower_id, followee_id, due_at::text AS lease`
+  return everywhere(statement, { isRead: false })
 }
 
 export interface DuePurge {
@@ -158,43 +206,41 @@ export interface DuePurge {
 
 /** Removes a purge that is done, unless it was taken again or moved on by another unfollow. */
 export function finishPurge(followerId: Id, followeeId: Id, lease: string): SQL {
-  return sql`
+  return writes(
+    followerId,
+    sql`
     DELETE FROM ${timelinePurges} WHERE follower_id = ${followerId}::bigint AND followee_id = ${followeeId}::bigint
-       AND due_at = ${lease}::timestamptz`
+       AND due_at = ${lease}::timestamptz`,
+  )
 }
 
 /** Which of these posts are an author's, deleted ones too. Rows of `{ post_id }`. */
-export function postsBy(author: Id, among: SQL): SQL {
-  return sql`SELECT post_id FROM ${posts} WHERE post_id = ANY(${among}) AND user_id = ${author}::bigint`
+export function postsBy(author: Id, among: readonly Id[]): SQL {
+  return reads(
+    author,
+    sql`SELECT post_id FROM ${posts} WHERE post_id = ANY(${idList(among)}) AND user_id = ${author}::bigint`,
+  )
 }
 
 /** What stands between a reader and an author just now. One row of `Standing`. */
 export function standing(reader: Id, author: Id): SQL {
-  return sql`
-    SELECT EXISTS (SELECT 1 FROM ${follows} WHERE follower_id = ${reader}::bigint
-              AND followee_id = ${author}::bigint AND state = 'active') AS following,
+  const following = sql`EXISTS (SELECT 1 FROM ${follows} WHERE follower_id = ${reader}::bigint
+              AND followee_id = ${author}::bigint AND state = 'active') AS following`
+  const statement = sql`
+    SELECT ${following},
            NOT EXISTS (SELECT 1 FROM ${followers} WHERE follower_id = ${reader}::bigint
               AND followee_id = ${author}::bigint AND state = 'active') AS ended,
            coalesce((SELECT mode FROM ${authorModes} WHERE author_id = ${author}::bigint), 'push') AS mode`
+  // The follow is asked where it is the truth, and before the mode: whoever follows later looks at the mode later.
+  return readsAcross(statement, async (shards) => {
+    const [truth] = await shards.of(reader).query<Standing>(sql`SELECT ${following}`)
+    const rows = await shards.of(author).query<Standing>(statement)
+    return rows.map((row) => ({ ...row, following: truth?.following ?? false }))
+  })
 }
 
 export interface Standing {
   following: boolean
   ended: boolean
   mode: AuthorMode
-}
-
-/** Whether either of two people blocks the other, and whether the first mutes the second. One row of `Relations`. */
-export function relations(user: Id, target: Id): SQL {
-  return sql`
-    SELECT EXISTS (SELECT 1 FROM blocks WHERE state = 'active' AND (
-             (user_id = ${user}::bigint AND target_id = ${target}::bigint)
-          OR (user_id = ${target}::bigint AND target_id = ${user}::bigint))) AS blocked,
-           EXISTS (SELECT 1 FROM mutes WHERE state = 'active'
-              AND user_id = ${user}::bigint AND target_id = ${target}::bigint) AS muted`
-}
-
-export interface Relations {
-  blocked: boolean
-  muted: boolean
 }

@@ -1,12 +1,15 @@
 /**
- * Follows, follow requests, blocks and mutes, as the edge writes and reads them. A change raises the row's version and
+ * Follows and follow requests, as the edge writes and reads them; blocks and mutes are beside this, in relations.ts. A change raises the row's version and
  * lays its event into the outbox in the same statement; a repetition changes nothing and answers the same event.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
+import type { Row } from '../database.ts'
+import { writesAcross } from '../placement.ts'
 import { factEvent, outboxFrom } from './edge-events.ts'
-import { followedBy, notBlocked, profileVisible } from './visibility.ts'
+import { withCopy } from './relation-copies.ts'
+import { profileVisible } from './visibility.ts'
 
 const followEvent = (row: string, traceparent: string | null): SQL => {
   const r = sql.raw(row)
@@ -25,7 +28,7 @@ const followEvent = (row: string, traceparent: string | null): SQL => {
 
 export type FollowState = 'active' | 'requested' | 'removed'
 
-export interface FollowRow {
+export interface FollowRow extends Row {
   state: FollowState
   version: string | number
   event: TidelineEvent<'follow.changed'>
@@ -36,10 +39,24 @@ export interface FollowRow {
  * blocked, oneself), or when the very same follow was being made elsewhere at this instant: then ask again.
  */
 export function follow(follower: Id, followee: Id, traceparent: string | null): SQL {
+  const target = sql`SELECT u.user_id, u.is_private FROM users u
+       WHERE u.user_id = ${followee}::bigint AND u.user_id <> ${follower}::bigint AND ${profileVisible(follower)}`
+  return writesAcross(followOf(target, follower, traceparent), async (shards) => {
+    if (shards.of(follower) === shards.of(followee)) {
+      return shards.of(follower).query<FollowRow>(followOf(target, follower, traceparent))
+    }
+    const [person] = await shards.of(followee).query<{ is_private: boolean }>(target)
+    if (person === undefined) return []
+    const known = sql`SELECT ${followee}::bigint AS user_id, ${person.is_private}::boolean AS is_private`
+    return withCopy<FollowRow>(shards, follower, followee, followOf(known, follower, traceparent))
+  })
+}
+
+/** @param target statement that answers `{ user_id, is_private }` of whom may be followed */
+function followOf(target: SQL, follower: Id, traceparent: string | null): SQL {
   return sql`
     WITH target AS (
-      SELECT u.user_id, u.is_private FROM users u
-       WHERE u.user_id = ${followee}::bigint AND u.user_id <> ${follower}::bigint AND ${profileVisible(follower)}
+      ${target}
     ), changed AS (
       INSERT INTO follows (follower_id, followee_id, state)
       SELECT ${follower}::bigint, t.user_id, CASE WHEN t.is_private THEN 'requested' ELSE 'active' END FROM target t
@@ -65,7 +82,7 @@ export function follow(follower: Id, followee: Id, traceparent: string | null): 
 }
 
 /** Statement that ends follows chosen by a condition over `f`, with their requests. Rows of `FollowRow`. */
-function endFollows(which: SQL, repeated: SQL, traceparent: string | null): SQL {
+export function endFollows(which: SQL, repeated: SQL, traceparent: string | null): SQL {
   return sql`
     WITH ended AS (
       UPDATE follows f SET state = 'removed', version = f.version + 1, updated_at = now()
@@ -82,20 +99,31 @@ function endFollows(which: SQL, repeated: SQL, traceparent: string | null): SQL 
     SELECT state, version, event FROM answer`
 }
 
+export const isPair = (follower: Id, followee: Id) =>
+  sql`f.follower_id = ${follower}::bigint AND f.followee_id = ${followee}::bigint`
+
+/** A statement on one follow, where the follower's rows lie; then its copy where the followee's do. */
+const copied = (follower: Id, followee: Id, statement: SQL): SQL =>
+  writesAcross(statement, (shards) => withCopy<FollowRow>(shards, follower, followee, statement))
+
 /** Unfollows, or takes a request back. No row when there never was a follow. */
 export function unfollow(follower: Id, followee: Id, traceparent: string | null): SQL {
-  const pair = sql`f.follower_id = ${follower}::bigint AND f.followee_id = ${followee}::bigint`
-  return endFollows(pair, pair, traceparent)
+  const pair = isPair(follower, followee)
+  return copied(follower, followee, endFollows(pair, pair, traceparent))
 }
 
 /** Refuses somebody's request to follow. No row when there is none. */
 export function declineRequest(followee: Id, follower: Id, traceparent: string | null): SQL {
-  const pair = sql`f.follower_id = ${follower}::bigint AND f.followee_id = ${followee}::bigint AND f.state = 'requested'`
-  return endFollows(pair, sql`false`, traceparent)
+  const asked = sql`${isPair(follower, followee)} AND f.state = 'requested'`
+  return copied(follower, followee, endFollows(asked, sql`false`, traceparent))
 }
 
 /** Grants somebody's request to follow. No row when there is none. */
 export function acceptRequest(followee: Id, follower: Id, traceparent: string | null): SQL {
+  return copied(follower, followee, granted(followee, follower, traceparent))
+}
+
+function granted(followee: Id, follower: Id, traceparent: string | null): SQL {
   return sql`
     WITH granted AS (
       UPDATE follows f SET state = 'active', version = f.version + 1, created_at = now(), updated_at = now()
@@ -113,104 +141,10 @@ export function acceptRequest(followee: Id, follower: Id, traceparent: string | 
     SELECT state, version, event FROM answer`
 }
 
-/** A block ends the follows of both directions. Rows of `FollowRow`, only for follows that stood. */
-export function endFollowsBetween(a: Id, b: Id, traceparent: string | null): SQL {
-  const either = sql`((f.follower_id = ${a}::bigint AND f.followee_id = ${b}::bigint)
-      OR (f.follower_id = ${b}::bigint AND f.followee_id = ${a}::bigint))`
-  return endFollows(either, sql`false`, traceparent)
-}
-
-export interface RelationRow {
-  state: 'active' | 'removed'
-  version: string | number
-  event: TidelineEvent<'block.changed'>
-  /** The other person does the same to this one. */
-  returned: boolean
-}
-
-/** A block or a mute, set or lifted. One row of `RelationRow`; none when the person does not exist or nothing was set. */
-export function relate(kind: 'block' | 'mute', user: Id, target: Id, active: boolean, traceparent: string | null): SQL {
-  const table = sql.raw(kind === 'block' ? 'blocks' : 'mutes')
-  const changed = active
-    ? sql`INSERT INTO ${table} (user_id, target_id, state)
-        SELECT ${user}::bigint, u.user_id, 'active' FROM users u
-         WHERE u.user_id = ${target}::bigint AND u.user_id <> ${user}::bigint AND u.deleted_at IS NULL
-        ON CONFLICT (user_id, target_id) DO UPDATE
-          SET state = 'active', version = ${table}.version + 1, updated_at = now()
-          WHERE ${table}.state = 'removed' RETURNING *`
-    : sql`UPDATE ${table} SET state = 'removed', version = version + 1, updated_at = now()
-        WHERE user_id = ${user}::bigint AND target_id = ${target}::bigint AND state = 'active' RETURNING *`
-  const event = factEvent({
-    type: 'block.changed',
-    actor: sql`c.user_id::text`,
-    key: sql`c.user_id::text`,
-    fact: sql`${`${kind}:`}::text || c.user_id::text || ':' || c.target_id::text`,
-    version: sql`c.version`,
-    at: sql`c.updated_at`,
-    data: sql`jsonb_build_object('userId', c.user_id::text, 'targetId', c.target_id::text, 'kind', ${kind}::text,
-        'state', c.state, 'version', c.version)`,
-    traceparent,
-  })
-  return sql`
-    WITH changed AS (${changed}), current AS (
-      SELECT * FROM changed
-      UNION ALL
-      SELECT r.* FROM ${table} r WHERE r.user_id = ${user}::bigint AND r.target_id = ${target}::bigint
-         AND NOT EXISTS (SELECT 1 FROM changed)
-    ), answer AS (
-      SELECT c.state, c.version, ${event} AS event, EXISTS (SELECT 1 FROM ${table} o
-        WHERE o.user_id = c.target_id AND o.target_id = c.user_id AND o.state = 'active') AS returned FROM current c
-    ), published AS (${outboxFrom(sql`answer WHERE EXISTS (SELECT 1 FROM changed)`)})
-    SELECT state, version, event, returned FROM answer`
-}
-
 export interface PersonRow {
   user_id: string
   username: string
   display_name: string
   profile_image_url: string | null
   is_private: boolean
-}
-
-const person = sql.raw('u.user_id::text, u.username, u.display_name, u.profile_image_url, u.is_private')
-
-/** Who follows a person, newest account first below `before`. Rows of `PersonRow`. */
-export function followersOf(user: Id, viewer: Id, before: Id | null, limit: number): SQL {
-  return peopleThrough(
-    sql`followers l ON l.follower_id = u.user_id AND l.followee_id = ${user}::bigint`,
-    viewer,
-    before,
-    limit,
-  )
-}
-
-/** Whom a person follows. Rows of `PersonRow`. */
-export function followingOf(user: Id, viewer: Id, before: Id | null, limit: number): SQL {
-  return peopleThrough(
-    sql`follows l ON l.followee_id = u.user_id AND l.follower_id = ${user}::bigint`,
-    viewer,
-    before,
-    limit,
-  )
-}
-
-/** Whom the viewer follows among a person's followers: "followed by … whom you follow". Rows of `PersonRow`. */
-export function mutualsOf(user: Id, viewer: Id, before: Id | null, limit: number): SQL {
-  const link = sql`followers l ON l.follower_id = u.user_id AND l.followee_id = ${user}::bigint
-      AND ${followedBy(viewer, sql`u.user_id`)}`
-  return peopleThrough(link, viewer, before, limit)
-}
-
-function peopleThrough(link: SQL, viewer: Id, before: Id | null, limit: number): SQL {
-  const bound = before === null ? sql`` : sql`AND u.user_id < ${before}::bigint`
-  return sql`SELECT ${person} FROM users u JOIN ${link} AND l.state = 'active'
-     WHERE ${profileVisible(viewer)} ${bound} ORDER BY u.user_id DESC LIMIT ${limit}::int`
-}
-
-/** Who asks to follow a private person. Rows of `PersonRow`. */
-export function followRequestsOf(user: Id, before: Id | null, limit: number): SQL {
-  const bound = before === null ? sql`` : sql`AND u.user_id < ${before}::bigint`
-  return sql`SELECT ${person} FROM follow_requests r JOIN users u ON u.user_id = r.follower_id
-     WHERE r.followee_id = ${user}::bigint AND u.deleted_at IS NULL AND ${notBlocked(user, sql`u.user_id`)} ${bound}
-     ORDER BY u.user_id DESC LIMIT ${limit}::int`
 }

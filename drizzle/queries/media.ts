@@ -2,6 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
+import { batchIn, everywhere, reads, writes, writesAcross } from '../placement.ts'
 
 export const instant = (ms: number) => sql`to_timestamp(${ms}::double precision / 1000)`
 
@@ -39,17 +40,17 @@ export interface NewMedia {
 /** Answers the row that stands under the id, new or not: a repetition must find what it made. */
 export function insertMedia(media: NewMedia): SQL[] {
   const { mediaId, userId, key, contentType, bytes, sha256, alt, nowMs } = media
-  return [
+  return batchIn(mediaId, [
     sql`INSERT INTO media (media_id, user_id, key, content_type, bytes, sha256, alt, created_at)
       VALUES (${mediaId}::bigint, ${userId}::bigint, ${key}, ${contentType}, ${bytes}::bigint, ${sha256}, ${alt},
               ${instant(nowMs)})
       ON CONFLICT (media_id) DO NOTHING`,
     mediaById(mediaId),
-  ]
+  ])
 }
 
 export function mediaById(mediaId: Id): SQL {
-  return sql`SELECT ${MEDIA} FROM media WHERE media_id = ${mediaId}::bigint`
+  return reads(mediaId, sql`SELECT ${MEDIA} FROM media WHERE media_id = ${mediaId}::bigint`)
 }
 
 export interface CheckedUpload {
@@ -66,36 +67,49 @@ export interface CheckedUpload {
 /** Rows of the media: none when somebody else completed or refused it first. */
 export function acceptUpload(upload: CheckedUpload): SQL {
   const { mediaId, key, contentType, bytes, sha256, width, height, blur } = upload
-  return sql`UPDATE media SET state = 'uploaded', key = ${key}, content_type = ${contentType}, bytes = ${bytes}::bigint,
+  return writes(
+    mediaId,
+    sql`UPDATE media SET state = 'uploaded', key = ${key}, content_type = ${contentType}, bytes = ${bytes}::bigint,
       sha256 = ${sha256}, width = ${width}::int, height = ${height}::int, blur = ${blur},
       version = version + 1, updated_at = now()
-    WHERE media_id = ${mediaId}::bigint AND state = 'awaiting_upload' RETURNING ${MEDIA}`
+    WHERE media_id = ${mediaId}::bigint AND state = 'awaiting_upload' RETURNING ${MEDIA}`,
+  )
 }
 
 /** Lays the event into the outbox if the upload is accepted; second statement of its batch. */
 export function announceUpload(mediaId: Id, event: TidelineEvent): SQL {
-  return sql`INSERT INTO outbox (event_id, type, body)
+  return writes(
+    mediaId,
+    sql`INSERT INTO outbox (event_id, type, body)
     SELECT ${event.id}, ${event.type}, ${JSON.stringify(event)}::jsonb FROM media
-    WHERE media_id = ${mediaId}::bigint AND state = 'uploaded' ON CONFLICT (event_id) DO NOTHING`
+    WHERE media_id = ${mediaId}::bigint AND state = 'uploaded' ON CONFLICT (event_id) DO NOTHING`,
+  )
 }
 
 export function refuseUpload(mediaId: Id, failure: string): SQL {
-  return sql`UPDATE media SET state = 'failed', failure = ${failure}, version = version + 1, updated_at = now()
-    WHERE media_id = ${mediaId}::bigint AND state = 'awaiting_upload'`
+  return writes(
+    mediaId,
+    sql`UPDATE media SET state = 'failed', failure = ${failure}, version = version + 1, updated_at = now()
+    WHERE media_id = ${mediaId}::bigint AND state = 'awaiting_upload'`,
+  )
 }
 
-/** Fails up to `limit` uploads that nobody completed; rows of `{ media_id, key }`. */
+/** Fails up to `limit` uploads of each database that nobody completed; rows of `{ media_id, key }`. */
 export function expireUploads(beforeMs: number, limit: number): SQL {
-  return sql`UPDATE media SET state = 'failed', failure = 'never-completed', version = version + 1, updated_at = now()
+  const statement = sql`UPDATE media SET state = 'failed', failure = 'never-completed', version = version + 1, updated_at = now()
     WHERE media_id IN (SELECT media_id FROM media WHERE state = 'awaiting_upload' AND created_at < ${instant(beforeMs)}
       ORDER BY created_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING media_id, key`
+  return everywhere(statement, { isRead: false })
 }
 
 /** One job a media; a repetition leaves the first. */
 export function insertJob(mediaId: Id, nowMs: number): SQL {
-  return sql`INSERT INTO media_jobs (media_id, run_after) VALUES (${mediaId}::bigint, ${instant(nowMs)})
-    ON CONFLICT (media_id) DO NOTHING`
+  return writes(
+    mediaId,
+    sql`INSERT INTO media_jobs (media_id, run_after) VALUES (${mediaId}::bigint, ${instant(nowMs)})
+    ON CONFLICT (media_id) DO NOTHING`,
+  )
 }
 
 export interface Lease {
@@ -104,15 +118,26 @@ export interface Lease {
   untilMs: number
 }
 
-/** Takes the job that is due longest, or whose lease has run out. Rows of `{ media_id, attempts }`: one or none. */
+/**
+ * Takes the job that is due longest, or whose lease has run out. Rows of `{ media_id, attempts }`: one or none. Of several
+ * databases the first that has one gives it; which is asked first changes with the instant, so that none is always last.
+ */
 export function leaseJob({ owner, nowMs, untilMs }: Lease): SQL {
-  return sql`UPDATE media_jobs SET state = 'running', lease_owner = ${owner}, lease_until = ${instant(untilMs)},
+  const statement = sql`UPDATE media_jobs SET state = 'running', lease_owner = ${owner}, lease_until = ${instant(untilMs)},
       attempts = attempts + 1
     WHERE media_id = (SELECT media_id FROM media_jobs
       WHERE (state = 'waiting' AND run_after <= ${instant(nowMs)})
          OR (state = 'running' AND lease_until <= ${instant(nowMs)})
       ORDER BY run_after LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING media_id, attempts`
+  return writesAcross(statement, async ({ all }) => {
+    const from = nowMs % all.length
+    for (const database of [...all.slice(from), ...all.slice(0, from)]) {
+      const rows = await database.query(statement)
+      if (rows.length > 0) return rows
+    }
+    return []
+  })
 }
 
 export const held = (mediaId: Id, owner: string) =>
@@ -120,7 +145,10 @@ export const held = (mediaId: Id, owner: string) =>
 
 /** Rows of `{ media_id }`: none when the lease is lost. */
 export function renewLease(mediaId: Id, owner: string, untilMs: number): SQL {
-  return sql`UPDATE media_jobs SET lease_until = ${instant(untilMs)} WHERE ${held(mediaId, owner)} RETURNING media_id`
+  return writes(
+    mediaId,
+    sql`UPDATE media_jobs SET lease_until = ${instant(untilMs)} WHERE ${held(mediaId, owner)} RETURNING media_id`,
+  )
 }
 
 /** Puts a failed job back until later, or gives it up. */
@@ -129,9 +157,12 @@ export function releaseJob(
   owner: string,
   next: { state: 'waiting' | 'dead'; runAfterMs: number; failure: string },
 ): SQL {
-  return sql`UPDATE media_jobs SET state = ${next.state}, run_after = ${instant(next.runAfterMs)},
+  return writes(
+    mediaId,
+    sql`UPDATE media_jobs SET state = ${next.state}, run_after = ${instant(next.runAfterMs)},
       failure = ${next.failure}, lease_owner = NULL, lease_until = NULL
-    WHERE ${held(mediaId, owner)}`
+    WHERE ${held(mediaId, owner)}`,
+  )
 }
 
 export interface StoredVariant {
@@ -156,7 +187,7 @@ export interface FinishedMedia {
  */
 export function finishJob(mediaId: Id, owner: string, { key, variants }: FinishedMedia, event: TidelineEvent): SQL[] {
   const unmoved = sql`media_id = ${mediaId}::bigint AND key = ${key}`
-  return [
+  return batchIn(mediaId, [
     sql`UPDATE media SET state = 'ready', variants = ${JSON.stringify(variants)}::jsonb, version = version + 1,
         updated_at = now()
       WHERE ${unmoved} AND state = 'uploaded'
@@ -172,12 +203,14 @@ export function finishJob(mediaId: Id, owner: string, { key, variants }: Finishe
                   '{data,version}', to_jsonb(m.version))
       FROM media m JOIN done USING (media_id) WHERE m.state = 'ready'
       ON CONFLICT (event_id) DO UPDATE SET published_at = NULL RETURNING body`,
-  ]
+  ])
 }
 
 /** Brings key, width, height and blur of the media into its post's item; the post's version rises only if one differs. */
 export function writeBack(mediaId: Id): SQL {
-  return sql`WITH m AS (
+  return writes(
+    mediaId,
+    sql`WITH m AS (
       SELECT post_id, media_id, jsonb_build_object('key', key, 'width', width, 'height', height, 'blur', blur) AS facts
       FROM media WHERE media_id = ${mediaId}::bigint AND state IN ('uploaded', 'ready') AND post_id IS NOT NULL
     ), written AS (
@@ -187,7 +220,8 @@ export function writeBack(mediaId: Id): SQL {
       FROM m JOIN posts p ON p.post_id = m.post_id
     )
     UPDATE posts p SET media_urls = w.media_urls, version = p.version + 1 FROM written w
-    WHERE p.post_id = w.post_id AND p.media_urls IS DISTINCT FROM w.media_urls AND p.deleted_at IS NULL`
+    WHERE p.post_id = w.post_id AND p.media_urls IS DISTINCT FROM w.media_urls AND p.deleted_at IS NULL`,
+  )
 }
 
 export interface DeletedMediaRow {
@@ -197,8 +231,11 @@ export interface DeletedMediaRow {
 
 /** The media of a deleted post, with their owner's picture. Rows of `DeletedMediaRow`; none while the post stands. */
 export function mediaOfDeletedPost(postId: Id): SQL {
-  return sql`
+  return reads(
+    postId,
+    sql`
     SELECT m.media_id, u.profile_image_url AS avatar
       FROM media m JOIN posts p ON p.post_id = m.post_id LEFT JOIN users u ON u.user_id = m.user_id
-     WHERE m.post_id = ${postId}::bigint AND p.deleted_at IS NOT NULL`
+     WHERE m.post_id = ${postId}::bigint AND p.deleted_at IS NOT NULL`,
+  )
 }

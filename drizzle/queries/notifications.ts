@@ -1,6 +1,7 @@
 /** What people are told. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
+import { writes } from '../placement.ts'
 
 export interface NewNotification {
   notificationId: Id
@@ -21,12 +22,15 @@ export interface NewNotification {
  */
 export function insertNotification(notification: NewNotification): SQL {
   const { notificationId, userId, kind, actorId, subjectId, dedupeKey, createdMs } = notification
-  return sql`INSERT INTO notifications (notification_id, user_id, kind, actor_id, subject_id, dedupe_key, created_at)
+  return writes(
+    userId,
+    sql`INSERT INTO notifications (notification_id, user_id, kind, actor_id, subject_id, dedupe_key, created_at)
     SELECT ${notificationId}::bigint, ${userId}::bigint, ${kind}, ${actorId}::bigint, ${subjectId}::bigint, ${dedupeKey},
       to_timestamp(${createdMs}::double precision / 1000)
     WHERE NOT EXISTS (SELECT 1 FROM blocks
         WHERE user_id = ${userId}::bigint AND target_id = ${actorId}::bigint AND state = 'active')
       AND NOT EXISTS (SELECT 1 FROM mutes
         WHERE user_id = ${userId}::bigint AND target_id = ${actorId}::bigint AND state = 'active')
-    ON CONFLICT (dedupe_key) DO NOTHING RETURNING notification_id`
+    ON CONFLICT (dedupe_key) DO NOTHING RETURNING notification_id`,
+  )
 }

@@ -2,9 +2,11 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
+import { filled, inDirectory, reads, readsAcross, scatter, scattered, writes, writesAcross } from '../placement.ts'
+import { directoryEntry } from './directory.ts'
 import { factEvent, outboxFrom } from './edge-events.ts'
-import { idList } from './feed.ts'
 import type { PersonRow } from './graph.ts'
+import { peopleAmong } from './people-lists.ts'
 import { contentVisible, followedBy, profileVisible } from './visibility.ts'
 
 export interface ProfileRow extends PersonRow {
@@ -38,24 +40,36 @@ function profileWhere(which: SQL, viewer: Id): SQL {
 }
 
 /** The profile of a user name (folded), as a viewer may see it. One row of `ProfileRow`, none when blocked or gone. */
-export const profileByName = (username: string, viewer: Id): SQL => profileWhere(sql`u.username = ${username}`, viewer)
+export function profileByName(username: string, viewer: Id): SQL {
+  return readsAcross(profileWhere(sql`u.username = ${username}`, viewer), async (shards) => {
+    const [entry] = await shards.directory.query<{ user_id: string }>(directoryEntry('username', username))
+    if (entry === undefined) return []
+    const owner = String(entry.user_id)
+    return shards.of(owner).query<ProfileRow>(profileWhere(sql`u.user_id = ${owner}::bigint`, viewer))
+  })
+}
 
 /** One's own profile, with the address. One row of `ProfileRow`. */
 export function ownProfile(user: Id): SQL {
-  return sql`SELECT ${profile}, u.email, NULL AS follow_state, false AS follows_viewer, false AS muted, true AS open
-    FROM users u WHERE u.user_id = ${user}::bigint AND u.deleted_at IS NULL`
+  return reads(
+    user,
+    sql`SELECT ${profile}, u.email, NULL AS follow_state, false AS follows_viewer, false AS muted, true AS open
+    FROM users u WHERE u.user_id = ${user}::bigint AND u.deleted_at IS NULL`,
+  )
 }
 
 /** Whether the viewer may see a person's posts and lists. One row `{ open }`, none when blocked or gone. */
 export function openTo(user: Id, viewer: Id): SQL {
-  return sql`SELECT (${contentVisible(viewer)}) AS open FROM users u
-    WHERE u.user_id = ${user}::bigint AND ${profileVisible(viewer)}`
+  return reads(
+    user,
+    sql`SELECT (${contentVisible(viewer)}) AS open FROM users u
+    WHERE u.user_id = ${user}::bigint AND ${profileVisible(viewer)}`,
+  )
 }
 
 /** People by id as a viewer may see them, in no order. Rows of `PersonRow`. */
 export function peopleByIds(ids: readonly Id[], viewer: Id): SQL {
-  return sql`SELECT u.user_id::text, u.username, u.display_name, u.profile_image_url, u.is_private FROM users u
-    WHERE u.user_id = ANY(${idList(ids)}) AND ${profileVisible(viewer)}`
+  return scattered(ids, (own) => peopleAmong(own, viewer))
 }
 
 export interface ProfileChange {
@@ -95,7 +109,9 @@ export function updateProfile(user: Id, change: ProfileChange, traceparent: stri
     data: sql`jsonb_build_object('userId', u.user_id::text, 'version', u.version)`,
     traceparent,
   })
-  return sql`
+  return writes(
+    user,
+    sql`
     WITH changed AS (
       UPDATE users u SET ${sql.join(sets, sql`, `)}
        WHERE u.user_id = ${user}::bigint AND u.deleted_at IS NULL AND ${condition} RETURNING u.*
@@ -103,12 +119,14 @@ export function updateProfile(user: Id, change: ProfileChange, traceparent: stri
       SELECT ${profile}, u.email, NULL AS follow_state, false AS follows_viewer, false AS muted, true AS open,
              ${event} AS event FROM changed u
     ), published AS (${outboxFrom(sql`answer`)})
-    SELECT * FROM answer`
+    SELECT * FROM answer`,
+  )
 }
 
 /** One row `{ revoked }`; none when there is no such session. */
 export function sessionRevoked(sessionId: string): SQL {
-  return sql`SELECT revoked_at IS NOT NULL AS revoked FROM sessions WHERE session_id = ${sessionId}`
+  const statement = sql`SELECT revoked_at IS NOT NULL AS revoked FROM sessions WHERE session_id = ${sessionId}`
+  return inDirectory(statement, true)
 }
 
 export interface NotificationRow {
@@ -126,21 +144,41 @@ export interface NotificationRow {
 
 /** What a person was told, newest first, without people who are blocked or muted. Rows of `NotificationRow`. */
 export function notificationsOf(user: Id, before: Id | null, limit: number): SQL {
-  const bound = before === null ? sql`` : sql`AND n.notification_id < ${before}::bigint`
-  return sql`SELECT n.notification_id::text, n.kind, n.subject_id::text, n.read_at IS NOT NULL AS read,
-      floor(extract(epoch FROM n.created_at) * 1000)::bigint AS created_ms,
+  const told = (below: Id | null) => sql`n.user_id = ${user}::bigint
+      ${below === null ? sql`` : sql`AND n.notification_id < ${below}::bigint`}
+      AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.user_id = ${user}::bigint AND m.target_id = n.actor_id
+        AND m.state = 'active')`
+  const statement = sql`SELECT ${notification},
       u.user_id::text, u.username, u.display_name, u.profile_image_url, u.is_private
     FROM notifications n JOIN users u ON u.user_id = n.actor_id
-    WHERE n.user_id = ${user}::bigint AND ${profileVisible(user)} ${bound}
-      AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.user_id = ${user}::bigint AND m.target_id = n.actor_id
-        AND m.state = 'active')
+    WHERE ${profileVisible(user)} AND ${told(before)}
     ORDER BY n.notification_id DESC LIMIT ${limit}::int`
+  return readsAcross(statement, (shards) =>
+    filled<NotificationRow>(before, limit, 'notification_id', async (below, size) => {
+      const page = await shards.of(user).query<NotificationRow>(sql`SELECT ${notification}, n.actor_id::text AS user_id
+        FROM notifications n WHERE ${told(below)} ORDER BY n.notification_id DESC LIMIT ${size}::int`)
+      const actors = [...new Set(page.map((row) => row.user_id))]
+      const people = await scatter<PersonRow>(shards, actors, (own) => peopleAmong(own, user))
+      const byId = new Map(people.map((person) => [person.user_id, person]))
+      const kept = page.flatMap((row) => {
+        const person = byId.get(row.user_id)
+        return person === undefined ? [] : [{ ...row, ...person }]
+      })
+      return { page, kept }
+    }),
+  )
 }
+
+const notification = sql.raw(`n.notification_id::text, n.kind, n.subject_id::text, n.read_at IS NOT NULL AS read,
+      floor(extract(epoch FROM n.created_at) * 1000)::bigint AS created_ms`)
 
 /** Marks what a person has been shown. */
 export function markNotificationsRead(user: Id, through: Id): SQL {
-  return sql`UPDATE notifications SET read_at = now()
-    WHERE user_id = ${user}::bigint AND notification_id <= ${through}::bigint AND read_at IS NULL`
+  return writes(
+    user,
+    sql`UPDATE notifications SET read_at = now()
+    WHERE user_id = ${user}::bigint AND notification_id <= ${through}::bigint AND read_at IS NULL`,
+  )
 }
 
 export interface NewReport {
@@ -161,9 +199,15 @@ export function insertReport(report: NewReport): SQL {
     // Comments live with the engagement tier, which moderation asks.
     comment: sql`true`,
   }[subjectKind]
-  return sql`INSERT INTO reports (report_id, reporter_id, subject_kind, subject_id, reason, detail)
+  const insertIf = (
+    condition: SQL,
+  ) => sql`INSERT INTO reports (report_id, reporter_id, subject_kind, subject_id, reason, detail)
     SELECT ${reportId}::bigint, ${reporterId}::bigint, ${subjectKind}, ${subjectId}::bigint, ${reason}, ${detail}
-     WHERE ${exists}
+     WHERE ${condition}
     ON CONFLICT (report_id) DO UPDATE SET report_id = EXCLUDED.report_id WHERE reports.reporter_id = EXCLUDED.reporter_id
     RETURNING report_id::text`
+  return writesAcross(insertIf(exists), async (shards) => {
+    const [known] = await shards.of(subjectId).query<{ known: boolean }>(sql`SELECT ${exists} AS known`)
+    return known?.known ? shards.of(reporterId).query(insertIf(sql`true`)) : []
+  })
 }

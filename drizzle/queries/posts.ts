@@ -3,6 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import type { PostMedia } from '#core/timeline/index.ts'
+import { reads, scattered, writes } from '../placement.ts'
 import { factEvent, outboxFrom } from './edge-events.ts'
 import { idList, type PostRow } from './feed.ts'
 import type { PersonRow } from './graph.ts'
@@ -53,7 +54,9 @@ export function createPost({ postId, userId, caption, hashtags, mediaIds, tracep
         'awaitsMedia', p.state <> 'visible', 'hashtags', to_jsonb(p.hashtags))`,
     traceparent,
   })
-  return sql`
+  return writes(
+    userId,
+    sql`
     WITH wanted AS (
       SELECT media_id, position FROM unnest(${idList(mediaIds)}) WITH ORDINALITY AS w (media_id, position)
     ), own AS (
@@ -81,7 +84,8 @@ export function createPost({ postId, userId, caption, hashtags, mediaIds, tracep
     ), answer AS (SELECT ${storedPost} AS post, ${event} AS event
         FROM p JOIN users u ON u.user_id = p.user_id),
     published AS (${outboxFrom(sql`answer`)})
-    SELECT post, event FROM answer`
+    SELECT post, event FROM answer`,
+  )
 }
 
 /** Keeps a new post's answer under its key: second statement of the batch. */
@@ -97,12 +101,15 @@ export function rememberPost(request: KeyedRequest, postId: Id): SQL {
 
 /** Which of these media cannot go into a post of this person, with the reason. Rows `{ media_id, fault }`. */
 export function unusableMedia(mediaIds: readonly Id[], userId: Id): SQL {
-  return sql`
+  return reads(
+    userId,
+    sql`
     SELECT w.media_id::text, CASE WHEN m.media_id IS NULL OR m.user_id <> ${userId}::bigint THEN 'unknown'
         WHEN m.post_id IS NOT NULL THEN 'used' WHEN m.state = 'failed' THEN 'failed' ELSE 'not-uploaded' END AS fault
       FROM unnest(${idList(mediaIds)}) AS w (media_id) LEFT JOIN media m ON m.media_id = w.media_id
      WHERE m.media_id IS NULL OR m.user_id <> ${userId}::bigint OR m.post_id IS NOT NULL
-        OR m.state NOT IN ('uploaded', 'ready')`
+        OR m.state NOT IN ('uploaded', 'ready')`,
+  )
 }
 
 export interface PostViewRow extends PostRow, PersonRow {
@@ -122,6 +129,11 @@ const postView =
 
 /** Posts by id that a viewer may see, in no order. Rows of `VisiblePostRow`. */
 export function visiblePosts(ids: readonly Id[], viewer: Id): SQL {
+  return scattered(ids, (own) => postsAmong(own, viewer))
+}
+
+/** The same for one database. */
+export function postsAmong(ids: readonly Id[], viewer: Id): SQL {
   return sql`SELECT ${postView} FROM posts p JOIN users u ON u.user_id = p.user_id
     WHERE p.post_id = ANY(${idList(ids)}) AND ${postVisible(viewer)}`
 }
@@ -129,9 +141,12 @@ export function visiblePosts(ids: readonly Id[], viewer: Id): SQL {
 /** A person's posts that a viewer may see, newest first below `before`. Rows of `PostViewRow`. */
 export function postsOf(author: Id, viewer: Id, before: Id | null, limit: number): SQL {
   const bound = before === null ? sql`` : sql`AND p.post_id < ${before}::bigint`
-  return sql`SELECT ${postView} FROM posts p JOIN users u ON u.user_id = p.user_id
+  return reads(
+    author,
+    sql`SELECT ${postView} FROM posts p JOIN users u ON u.user_id = p.user_id
     WHERE p.user_id = ${author}::bigint ${bound} AND ${postVisible(viewer)}
-    ORDER BY p.post_id DESC LIMIT ${limit}::int`
+    ORDER BY p.post_id DESC LIMIT ${limit}::int`,
+  )
 }
 
 export interface PostStandingRow {
@@ -143,8 +158,11 @@ export interface PostStandingRow {
 
 /** Who wrote a post and whether a viewer may see it. One row of `PostStandingRow`, none when there never was such a post. */
 export function postStanding(postId: Id, viewer: Id): SQL {
-  return sql`SELECT p.user_id::text AS author_id, (${postVisible(viewer)}) AS visible, p.deleted_at IS NOT NULL AS deleted
-    FROM posts p JOIN users u ON u.user_id = p.user_id WHERE p.post_id = ${postId}::bigint`
+  return reads(
+    postId,
+    sql`SELECT p.user_id::text AS author_id, (${postVisible(viewer)}) AS visible, p.deleted_at IS NOT NULL AS deleted
+    FROM posts p JOIN users u ON u.user_id = p.user_id WHERE p.post_id = ${postId}::bigint`,
+  )
 }
 
 export interface DeletedPostRow {
@@ -166,7 +184,9 @@ export function deletePost(postId: Id, userId: Id, traceparent: string | null): 
     data: sql`jsonb_build_object('postId', p.post_id::text, 'userId', p.user_id::text, 'version', p.version)`,
     traceparent,
   })
-  return sql`
+  return writes(
+    userId,
+    sql`
     WITH deleted AS (
       UPDATE posts SET deleted_at = now(), version = version + 1
        WHERE post_id = ${postId}::bigint AND user_id = ${userId}::bigint AND deleted_at IS NULL RETURNING *
@@ -180,5 +200,6 @@ export function deletePost(postId: Id, userId: Id, traceparent: string | null): 
     ), answer AS (SELECT ${event} AS event, p.media_urls, u.profile_image_url AS avatar
         FROM current p JOIN users u ON u.user_id = p.user_id),
     published AS (${outboxFrom(sql`answer WHERE EXISTS (SELECT 1 FROM deleted)`)})
-    SELECT event, media_urls, avatar FROM answer`
+    SELECT event, media_urls, avatar FROM answer`,
+  )
 }

@@ -1,6 +1,7 @@
 /** Search documents in Postgres: words as text-search vectors, misspellings by trigrams. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
+import { everywhere, orderedBy, reads } from '../placement.ts'
 
 const texts = (list: readonly string[]) => sql`ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(list)}::jsonb))`
 
@@ -176,14 +177,18 @@ const POST = sql`SELECT post_id, user_id, caption, hashtags, (deleted_at IS NOT 
     FROM posts`
 
 /** One row `{ user_id, username, display_name, deleted, version }`. */
-export const personToIndex = (userId: Id): SQL => sql`${PERSON} WHERE user_id = ${userId}::bigint`
+export const personToIndex = (userId: Id): SQL => reads(userId, sql`${PERSON} WHERE user_id = ${userId}::bigint`)
 
 /** One row `{ post_id, user_id, caption, hashtags, deleted, version }`; a post that waits for its video counts as deleted. */
-export const postToIndex = (postId: Id): SQL => sql`${POST} WHERE post_id = ${postId}::bigint`
+export const postToIndex = (postId: Id): SQL => reads(postId, sql`${POST} WHERE post_id = ${postId}::bigint`)
 
 /** Rows as of `personToIndex`, in ascending order of ids, for indexing everything again. */
 export const peopleToIndex = (after: Id, limit: number): SQL =>
-  sql`${PERSON} WHERE user_id > ${after}::bigint ORDER BY user_id LIMIT ${limit}::int`
+  everywhere<{ user_id: Id }>(sql`${PERSON} WHERE user_id > ${after}::bigint ORDER BY user_id LIMIT ${limit}::int`, {
+    merge: orderedBy('user_id', 'asc', limit),
+  })
 
 export const postsToIndex = (after: Id, limit: number): SQL =>
-  sql`${POST} WHERE post_id > ${after}::bigint ORDER BY post_id LIMIT ${limit}::int`
+  everywhere<{ post_id: Id }>(sql`${POST} WHERE post_id > ${after}::bigint ORDER BY post_id LIMIT ${limit}::int`, {
+    merge: orderedBy('post_id', 'asc', limit),
+  })

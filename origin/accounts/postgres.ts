@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Database, sqlState, UNIQUE_VIOLATION, violatedConstraint } from '#drizzle/database.ts'
+import { inDirectory } from '#drizzle/placement.ts'
 import * as queries from '#drizzle/queries/accounts.ts'
 import {
   findIdempotent,
@@ -10,27 +11,29 @@ import {
   rememberFrom,
 } from '#drizzle/queries/idempotency.ts'
 import { insertOutbox } from '#drizzle/queries/outbox.ts'
+import { signUp } from '#drizzle/queries/sign-up.ts'
 import type { AccountStore, SignedUp } from './store.ts'
 
 export function postgresAccounts(database: Database): AccountStore {
   return {
     async create(account, session, events, keyed) {
-      const rows = [...queries.insertAccount(account), queries.insertSession(session), insertOutbox(events)]
       try {
-        await database.batch(keyed === null ? rows : [...rows, ...remember(keyed)])
+        await database.batch(
+          signUp(account, session, [insertOutbox(events), ...(keyed === null ? [] : remember(keyed))]),
+        )
         return 'created'
       } catch (error) {
         if (sqlState(error) !== UNIQUE_VIOLATION) throw error
         const constraint = violatedConstraint(error)
-        if (constraint === 'users_username_unique') return 'username-taken'
-        if (constraint === 'users_email_unique') return 'email-taken'
+        if (/^(users|directory)_username_unique$/.test(constraint ?? '')) return 'username-taken'
+        if (/^(users|directory)_email_unique$/.test(constraint ?? '')) return 'email-taken'
         if (constraint === IDEMPOTENCY_CONSTRAINT) return 'key-taken'
-        if (constraint === 'users_pkey' || constraint === 'credentials_pkey') return 'id-taken'
+        if (/^(users|directory|credentials)_pkey$/.test(constraint ?? '')) return 'id-taken'
         throw error
       }
     },
     async signedUp(request) {
-      const [row] = await database.query<IdempotencyRow>(findIdempotent(request))
+      const [row] = await database.query<IdempotencyRow>(inDirectory(findIdempotent(request), true))
       return row === undefined ? null : { ...(row.response as SignedUp), requestHash: row.request_hash }
     },
     async credentialOf(login) {

@@ -10,13 +10,14 @@ import { type Clock, idMs } from '#core/ids.ts'
 import { imageUrl } from '#core/image/index.ts'
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
+import { everywhere } from '#drizzle/placement.ts'
 import { ARGON2 } from '../accounts/index.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import { type DemoEngagement, storeEngagement } from './engagement-writes.ts'
 import { ANCHOR_AGE_MS, type DemoPerson } from './people.ts'
 import { readPhotos, storePhotos } from './photos.ts'
 import { recommend, writeRecommendations } from './recommendations.ts'
-import { insertStatements, storyRows } from './rows.ts'
+import { enterPeople, insertStatements, storyRows } from './rows.ts'
 import { type DemoSize, inventRoster, inventStory, type Story } from './story.ts'
 import { TOPICS } from './topics.ts'
 
@@ -83,14 +84,18 @@ type Begun = { state: 'already' | 'occupied' } | { state: 'open'; nowMs: number 
 async function findBegun(database: Database, size: DemoSize, nowMs: number): Promise<Begun> {
   const [first] = inventRoster({ ...size, people: 1 }, nowMs)
   if (first === undefined) return { state: 'open', nowMs }
-  const [row] = await database.query<{ user_id: string | null; complete: boolean; occupied: boolean }>(sql`
+  const statement = sql`
     SELECT (SELECT user_id FROM users WHERE username = ${first.username})::text AS user_id,
            EXISTS (SELECT 1 FROM users u JOIN credentials c ON c.user_id = u.user_id
                     WHERE u.username = ${first.username}) AS complete,
-           EXISTS (SELECT 1 FROM users) AS occupied`)
-  if (row?.complete) return { state: 'already' }
-  if (row?.user_id) return { state: 'open', nowMs: idMs(row.user_id) + ANCHOR_AGE_MS }
-  return row?.occupied ? { state: 'occupied' } : { state: 'open', nowMs }
+           EXISTS (SELECT 1 FROM users) AS occupied`
+  const rows = await database.query<{ user_id: string | null; complete: boolean; occupied: boolean }>(
+    everywhere(statement),
+  )
+  if (rows.some((row) => row.complete)) return { state: 'already' }
+  const begun = rows.find((row) => row.user_id !== null)?.user_id
+  if (begun) return { state: 'open', nowMs: idMs(begun) + ANCHOR_AGE_MS }
+  return rows.some((row) => row.occupied) ? { state: 'occupied' } : { state: 'open', nowMs }
 }
 
 async function storeStory(
@@ -100,7 +105,8 @@ async function storeStory(
 ): Promise<void> {
   // The rows of users first: they mark the beginning and keep its instant.
   const [users = { table: 'users', rows: [] }, ...tables] = storyRows(story, celebrityAt)
-  await database.batch(insertStatements(users).map(({ statement }) => statement))
+  for (const { statement } of insertStatements(users)) await database.query(statement)
+  await database.query(enterPeople(users))
 
   const pictures = [...story.avatars.values(), ...story.posts.flatMap((post) => post.pictures)]
   await storePhotos(objects, pictures, (done) => onProgress(done, pictures.length, 'photos'))
@@ -128,20 +134,29 @@ async function storeCredentials(database: Database, people: readonly DemoPerson[
   const salt = new TextEncoder().encode(`${seed}/demo-people`.padEnd(16, '.'))
   const passwordHash = await hash(DEMO_PASSWORD, { ...ARGON2, salt })
   const rows = people.map(({ userId }) => ({ user_id: userId, password_hash: passwordHash }))
-  const statements = insertStatements({ table: 'credentials', rows })
-  await database.batch(statements.map(({ statement }) => statement))
+  // The first person's mark the end.
+  for (const { statement } of insertStatements({ table: 'credentials', rows }).reverse())
+    await database.query(statement)
 }
 
 async function countDemo(database: Database): Promise<Omit<DemoSummary, 'state'>> {
-  const [row] = await database.query<Omit<DemoSummary, 'state'>>(sql`
+  const statement = sql`
     SELECT (SELECT count(*)::int FROM users) AS people,
            (SELECT count(*)::int FROM author_modes WHERE mode <> 'push') AS celebrities,
-           (SELECT count(*)::int FROM follows WHERE state = 'active') AS follows,
+           (SELECT count(*)::int FROM followers WHERE state = 'active') AS follows,
            (SELECT count(*)::int FROM posts WHERE deleted_at IS NULL) AS posts,
            (SELECT coalesce(sum(like_count), 0)::int FROM posts WHERE deleted_at IS NULL) AS likes,
-           (SELECT coalesce(sum(comment_count), 0)::int FROM posts WHERE deleted_at IS NULL) AS comments`)
-  if (row === undefined) throw new Error('the database did not count')
-  return row
+           (SELECT coalesce(sum(comment_count), 0)::int FROM posts WHERE deleted_at IS NULL) AS comments`
+  const rows = await database.query<Omit<DemoSummary, 'state'>>(everywhere(statement))
+  const sum = (key: keyof Omit<DemoSummary, 'state'>) => rows.reduce((total, row) => total + row[key], 0)
+  return {
+    people: sum('people'),
+    celebrities: sum('celebrities'),
+    follows: sum('follows'),
+    posts: sum('posts'),
+    likes: sum('likes'),
+    comments: sum('comments'),
+  }
 }
 
 /** Somebody to sign in as. */
@@ -154,24 +169,28 @@ export interface DemoCard {
   avatarUrl: string | null
 }
 
+interface CardRow {
+  username: string
+  display_name: string
+  bio: string
+  follower_count: number
+  profile_image_url: string | null
+}
+
 /** How many people the sign-in picker offers. */
 const CARDS = 12
 
 /** Demo people for the sign-in picker; the first four follow each other. None without the demo. */
 export async function demoPeople(database: Database, seed = DEMO_SIZE.seed): Promise<DemoCard[]> {
   const names = inventRoster({ ...DEMO_SIZE, seed, people: CARDS }, Date.now()).map((person) => person.username)
-  const rows = await database.query<{
-    username: string
-    display_name: string
-    bio: string
-    follower_count: number
-    profile_image_url: string | null
-  }>(sql`
+  const statement = sql`
     SELECT u.username, u.display_name, u.bio, u.follower_count, u.profile_image_url
       FROM jsonb_array_elements_text(${JSON.stringify(names)}::jsonb) WITH ORDINALITY AS n (username, place)
       JOIN users u ON u.username = n.username
      WHERE u.deleted_at IS NULL AND u.email = u.username || '@people.example'
-     ORDER BY n.place`)
+     ORDER BY n.place`
+  const merge = (rows: CardRow[]) => rows.sort((a, b) => names.indexOf(a.username) - names.indexOf(b.username))
+  const rows = await database.query<CardRow>(everywhere(statement, { merge }))
   return rows.map((row) => ({
     username: row.username,
     displayName: row.display_name,

@@ -1,5 +1,8 @@
 /** The story as rows, and the statements that insert them many at a time. */
 import { type SQL, sql } from 'drizzle-orm'
+import type { Id } from '#core/ids.ts'
+import type { Database } from '#drizzle/database.ts'
+import { type Shards, writesAcross } from '#drizzle/placement.ts'
 import { likeVersion } from '../engagement/index.ts'
 import type { DemoPicture } from './posts.ts'
 import { countBy, type Story } from './story.ts'
@@ -162,6 +165,39 @@ function graphRows({ people, follows, followers }: Story, celebrityAt: number): 
   ]
 }
 
+/** Whose rows they are, table by table; a follow is both people's. What is not here is the first database's. */
+const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  users: ['user_id'],
+  credentials: ['user_id'],
+  media: ['user_id'],
+  posts: ['user_id'],
+  follows: ['follower_id', 'followee_id'],
+  followers: ['followee_id'],
+  follow_requests: ['followee_id'],
+  author_modes: ['author_id'],
+  boards: ['user_id'],
+  saves: ['user_id'],
+}
+
+/** Rows by the database they belong to. The first row's comes last: what it marks is then done everywhere. */
+function byDatabase(shards: Shards, table: string, rows: readonly TableRow[]): [Database, TableRow[]][] {
+  const groups = new Map<Database, TableRow[]>()
+  for (const row of rows) {
+    const owners = OWNERS[table]?.map((column) => shards.of(String(row[column]) as Id)) ?? [shards.directory]
+    for (const database of new Set(owners)) groups.set(database, [...(groups.get(database) ?? []), row])
+  }
+  return [...groups].reverse()
+}
+
+/** Enters people into the directory of several databases; in one there is nothing to enter. */
+export function enterPeople({ rows }: TableRows): SQL {
+  return writesAcross(sql`SELECT 1 AS entered`, ({ directory }) =>
+    directory.query(sql`INSERT INTO directory (user_id, username, email, confirmed_at)
+      SELECT user_id, username, email, created_at
+        FROM jsonb_populate_recordset(NULL::users, ${JSON.stringify(rows)}::jsonb) ON CONFLICT DO NOTHING`),
+  )
+}
+
 /**
  * Statements that insert rows where none stand under the same key. Columns that rows do not name keep their defaults;
  * Postgres itself reads each value as its column's type.
@@ -173,9 +209,13 @@ export function insertStatements({ table, rows }: TableRows): { statement: SQL; 
   const name = sql.raw(table)
   return Array.from({ length: Math.ceil(rows.length / ROWS_PER_STATEMENT) }, (_, i) => {
     const chunk = rows.slice(i * ROWS_PER_STATEMENT, (i + 1) * ROWS_PER_STATEMENT)
-    const statement = sql`INSERT INTO ${name} (${columns})
-      SELECT ${columns} FROM jsonb_populate_recordset(NULL::${name}, ${JSON.stringify(chunk)}::jsonb)
+    const insert = (own: readonly TableRow[]) => sql`INSERT INTO ${name} (${columns})
+      SELECT ${columns} FROM jsonb_populate_recordset(NULL::${name}, ${JSON.stringify(own)}::jsonb)
       ON CONFLICT DO NOTHING`
+    const statement = writesAcross(insert(chunk), async (shards) => {
+      for (const [database, own] of byDatabase(shards, table, chunk)) await database.query(insert(own))
+      return []
+    })
     return { statement, rows: chunk.length }
   })
 }

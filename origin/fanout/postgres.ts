@@ -24,7 +24,7 @@ export function postgresFanout(database: Database): FanoutStore {
       idsOf(await database.query(queries.followersPage(author, after, limit, through ?? null))),
     pageEnds: async (author, size) => idsOf(await database.query(queries.followerPageEnds(author, size))),
     async hotReaders(readers, limit) {
-      const rows = await database.query<{ user_id: string }>(queries.hotReaders(feed.idList(readers), limit))
+      const rows = await database.query<{ user_id: string }>(queries.hotReaders(readers, limit))
       return new Set(rows.map((row) => String(row.user_id)))
     },
     async authorPosts(author, limit) {

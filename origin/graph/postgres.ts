@@ -1,6 +1,7 @@
 import type { Database } from '#drizzle/database.ts'
 import * as queries from '#drizzle/queries/fanout.ts'
 import * as feed from '#drizzle/queries/feed.ts'
+import { type Relations, relations } from '#drizzle/queries/relations.ts'
 import type { GraphStore } from './store.ts'
 
 /** The graph on Postgres. All of it reads the primary. */
@@ -18,7 +19,7 @@ export function postgresGraph(database: Database): GraphStore {
       return feed.followedPostsOf(rows, limit)
     },
     async relations(user, target) {
-      const [row] = await database.query<queries.Relations>(queries.relations(user, target))
+      const [row] = await database.query<Relations>(relations(user, target))
       return row ?? { blocked: false, muted: false }
     },
     async schedulePurge(followerId, followeeId, afterMs) {
@@ -36,7 +37,7 @@ export function postgresGraph(database: Database): GraphStore {
       await database.query(queries.finishPurge(followerId, followeeId, lease))
     },
     async postsBy(author, among) {
-      const rows = await database.query<{ post_id: string }>(queries.postsBy(author, feed.idList(among)))
+      const rows = await database.query<{ post_id: string }>(queries.postsBy(author, among))
       return rows.map((row) => String(row.post_id))
     },
     async standing(reader, author) {

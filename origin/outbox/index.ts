@@ -103,7 +103,7 @@ function sweepOn(sweep: () => Promise<number>, everyMs: number, logger: Logger) 
     if (stopped) return
     timer = setTimeout(() => {
       working = sweep()
-        .then((rows) => after(rows === ROWS_A_SWEEP ? 0 : everyMs))
+        .then((rows) => after(rows >= ROWS_A_SWEEP ? 0 : everyMs))
         .catch((error: unknown) => {
           logger.warn({ err: error }, 'the outbox could not be swept; trying again')
           after(everyMs)
@@ -188,7 +188,7 @@ async function cleanOnce(database: Database, vacuum: boolean, isStopped: () => b
     deleteIdempotencyKeys(IDEMPOTENCY_FOR_MS, ROWS_A_DELETE),
     deleteCommentAliases(IDEMPOTENCY_FOR_MS, ROWS_A_DELETE),
   ]) {
-    for (let deleted = ROWS_A_DELETE; deleted === ROWS_A_DELETE && !isStopped(); ) {
+    for (let deleted = ROWS_A_DELETE; deleted >= ROWS_A_DELETE && !isStopped(); ) {
       deleted = (await database.query(statement)).length
       total += deleted
     }

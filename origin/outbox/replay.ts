@@ -1,7 +1,7 @@
 /** Events that are committed, published once more: what follows from them is derived again. Every consumer bears it. */
 import { parseEvent } from '#core/events.ts'
 import type { Database } from '#drizzle/database.ts'
-import { committedSince } from '#drizzle/queries/outbox.ts'
+import { type CommittedRow, committedSince } from '#drizzle/queries/outbox.ts'
 import type { EventLog } from '../event-log.ts'
 
 /** Published rows stay this long (see the sweeper's cleaning): further back there is nothing to replay. */
@@ -13,7 +13,7 @@ export async function replayCommitted(database: Database, log: EventLog, sinceMs
   let after = ''
   let count = 0
   for (;;) {
-    const rows = await database.query<{ event_id: string; body: unknown }>(committedSince(sinceMs, after, ROWS_A_PAGE))
+    const rows = await database.query<CommittedRow>(committedSince(sinceMs, after, ROWS_A_PAGE))
     await log.publish(rows.map((row) => parseEvent(row.body)))
     count += rows.length
     const last = rows.at(-1)

@@ -59,7 +59,7 @@ export async function openSite(executablePath: string): Promise<Site> {
   const browser = await chromium.launch({ executablePath, chromiumSandbox: false })
   const complaints: string[] = []
   const one = async <T>(text: string, ...values: unknown[]) =>
-    (await system.origin.engines.pool.query(text, values)).rows[0] as T
+    (await system.origin.engines.pools[0].query(text, values)).rows[0] as T
   return {
     system,
     people,

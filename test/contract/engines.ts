@@ -44,6 +44,17 @@ export async function startDatabase(): Promise<TestDatabase> {
   return { database: nodeDatabase(drizzle(pool)), pool, close }
 }
 
+/** Empty databases for one system to share its shards among; in embedded Postgres, or at POSTGRES_TEST_URL. */
+export async function startShards(count: number): Promise<{ urls: string[]; close(): Promise<void> }> {
+  const { POSTGRES_TEST_URL } = process.env
+  const start = () => (POSTGRES_TEST_URL ? createDatabaseAt(POSTGRES_TEST_URL) : startEmbeddedPostgres({ port: 0 }))
+  const engines = await Promise.all(Array.from({ length: count }, start))
+  return {
+    urls: engines.map(({ url }) => url),
+    close: async () => void (await Promise.all(engines.map((engine) => engine.close()))),
+  }
+}
+
 /** An empty database of a server, and how to drop it. */
 export async function createDatabaseAt(server: string): Promise<{ url: string; close(): Promise<void> }> {
   const name = `test_${randomUUID().replaceAll('-', '')}`

@@ -6,16 +6,19 @@ const POSTS = 1_000
 
 /** A thousand posts of a year, made in the database at once: writing them one by one is not what is tested. */
 async function oldPosts(stage: Stage, authors: readonly { id: string }[]): Promise<string[]> {
-  const rows = await stage.sql<{ post_id: string }>(
-    `INSERT INTO posts (post_id, user_id, caption, media_urls, hashtags)
-     SELECT (((extract(epoch FROM now()) * 1000)::bigint - 1735689600000 - n * 60000) << 23) + n,
-       ($1::bigint[])[1 + n % $2], 'old ' || n, '[]', '{}'
-     FROM generate_series(1, $3::int) AS n RETURNING post_id`,
-    authors.map(({ id }) => id),
-    authors.length,
-    POSTS,
-  )
-  return rows.map((row) => String(row.post_id))
+  const ids: string[] = []
+  for (const [i, author] of authors.entries()) {
+    const rows = await stage.sqlOf<{ post_id: string }>(
+      author,
+      `INSERT INTO posts (post_id, user_id, caption, media_urls, hashtags)
+       SELECT (((extract(epoch FROM now()) * 1000)::bigint - 1735689600000 - n * 60000) << 23) | ($1::bigint & (8191 << 10)) | n % 1024,
+         $1::bigint, 'old ' || n, '[]', '{}'
+       FROM generate_series($2::int + 1, $3::int, $4::int) AS n RETURNING post_id`,
+      ...[author.id, i, POSTS, authors.length],
+    )
+    ids.push(...rows.map((row) => String(row.post_id)))
+  }
+  return ids
 }
 
 export function paging(on: () => Stage): void {

@@ -231,6 +231,6 @@ async function token(
 
 async function rows(stage: Stage): Promise<Record<string, number>> {
   const counts = TABLES.map((table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`)
-  const [row] = await stage.sql<Record<string, number>>(`SELECT ${counts.join(', ')}`)
-  return row ?? {}
+  const found = await stage.sql<Record<string, number>>(`SELECT ${counts.join(', ')}`)
+  return Object.fromEntries(TABLES.map((table) => [table, found.reduce((sum, row) => sum + (row[table] ?? 0), 0)]))
 }

@@ -1,4 +1,6 @@
 /** What a theme of the suite gets: the running system, and people of its own. */
+import { LOGICAL_SHARDS } from '#core/ids.ts'
+import { ownerOf, shardOwners } from '#core/shard-map.ts'
 import { makePeople, type Person } from './person.ts'
 import type { System } from './system.ts'
 import { until } from './until.ts'
@@ -11,7 +13,10 @@ export interface Stage {
   people<N extends number>(count: N): Promise<People<N>>
   /** Follows, and waits until the origin has them: the inverse row is what fan-out reads. */
   followed(author: Person, ...readers: Person[]): Promise<void>
+  /** Runs in every database; their rows one after the other. */
   sql<T>(text: string, ...values: unknown[]): Promise<T[]>
+  /** Runs where a person's rows are. */
+  sqlOf<T>(person: { id: string }, text: string, ...values: unknown[]): Promise<T[]>
   redis(...command: [string, ...(string | number)[]]): Promise<unknown>
 }
 
@@ -23,8 +28,10 @@ export function stageOf(system: System): Stage {
     url: `http://127.0.0.1:${origin.port}`,
     serviceToken: origin.config.secrets.SERVICE_TOKEN,
   }
+  const { pools } = origin.engines
+  const owners = shardOwners(origin.config.databases ?? [{ ranges: [{ first: 0, last: LOGICAL_SHARDS - 1 }] }])
   const sql = async <T>(text: string, ...values: unknown[]) =>
-    (await origin.engines.pool.query(text, values)).rows as T[]
+    (await Promise.all(pools.map((pool) => pool.query(text, values)))).flatMap(({ rows }) => rows as T[])
   return {
     system,
     people: async <N extends number>(count: N) =>
@@ -42,6 +49,8 @@ export function stageOf(system: System): Stage {
       })
     },
     sql,
+    sqlOf: async <T>({ id }: { id: string }, text: string, ...values: unknown[]) =>
+      (await (pools[ownerOf(owners, id)] ?? pools[0]).query(text, values)).rows as T[],
     async redis(...command) {
       const [reply] = await origin.engines.redis.pipeline([command])
       return reply

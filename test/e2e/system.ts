@@ -10,6 +10,7 @@ import { localOrigin, writeWorkerConfigs } from '../../ops/workers.ts'
 import { readConfig } from '../../origin/config.ts'
 import { type Origin, type OriginOptions, startOrigin } from '../../origin/main.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
+import { startShards } from '../contract/engines.ts'
 import { clusterEngines } from '../setup/cluster-engines.ts'
 
 export interface System {
@@ -30,6 +31,8 @@ export interface SystemOptions {
   prepare?: NonNullable<OriginOptions['prepare']>
   /** Folder of the built page. Absent: there is none. */
   page?: string
+  /** Postgres databases that share the shards; embedded ones, or at POSTGRES_TEST_URL. Default: the origin's own. */
+  shards?: number
 }
 
 /** Starts everything on free ports and in a folder of its own. */
@@ -37,10 +40,12 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const stateDir = mkdtempSync(join(tmpdir(), 'tideline-e2e-'))
   const free = { PORT: '0', GATEWAY_PORT: '0', POSTGRES_PORT: '0', REDIS_PORT: '0', S3_PORT: '0' }
   const cluster = await clusterEngines()
+  const databases = options.shards === undefined ? null : await startShards(options.shards)
   const config = readConfig({
     ...{ STATE_DIR: stateDir, REDIS_URL: 'embedded', LOG_LEVEL: 'error' },
     ...free,
     ...cluster?.env,
+    ...(databases === null ? {} : { DATABASE_URLS: databases.urls.join(',') }),
     ...options.env,
   })
   const { page, prepare } = options
@@ -70,6 +75,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       async close() {
         for (const harness of pops) await harness.close()
         await origin.close()
+        await databases?.close()
         await cluster?.remove()
         rmSync(stateDir, { recursive: true, force: true })
       },

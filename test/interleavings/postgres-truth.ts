@@ -3,8 +3,9 @@ import { sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
-import { endFollowsBetween, type FollowRow, follow, relate, unfollow } from '#drizzle/queries/graph.ts'
+import { type FollowRow, follow, unfollow } from '#drizzle/queries/graph.ts'
 import { createPost, deletePost } from '#drizzle/queries/posts.ts'
+import { block, lift } from '#drizzle/queries/relations.ts'
 import { postgresFanout } from '../../origin/fanout/postgres.ts'
 import { postgresGraph } from '../../origin/graph/postgres.ts'
 import type { PairChange, Truth } from './truth.ts'
@@ -43,8 +44,9 @@ export function postgresTruth(database: Database): Truth {
     commitUnfollow: async (reader, author) =>
       changed((await database.query<FollowRow>(unfollow(reader, author, null)))[0]),
     async commitBlock(user, target, active) {
-      const related = relate('block', user, target, active, null)
-      const [, ended = []] = await database.batch(active ? [related, endFollowsBetween(user, target, null)] : [related])
+      const [, ended = []] = await database.batch(
+        active ? block(user, target, null) : lift('block', user, target, null),
+      )
       return (ended as unknown as FollowRow[]).flatMap((row) => changed(row) ?? [])
     },
     async takeOutbox() {

@@ -44,10 +44,10 @@ process.stdin.once('end', () => void origin.close().then(() => process.exit(0)))
 
 /** The same methods and the media tier's, on a port of its own: while the origin's main does not wire that tier. */
 async function serveWithMedia(): Promise<number> {
-  const { database, databaseUrl, objects, redis } = origin.engines
+  const { database, databaseUrls, objects, redis } = origin.engines
   const [logger, metrics] = [createLogger({ level: 'silent' }), createMetrics()]
   const common = { database, logger, metrics, clock: Date.now, random: Math.random }
-  const media = createMedia({ ...common, objects, redis, log: postgresLog({ ...common, listenUrl: databaseUrl }) })
+  const media = createMedia({ ...common, objects, redis, log: postgresLog({ ...common, listenUrl: databaseUrls[0] }) })
   const app = createInternalApi({
     ...common,
     serviceTokens: [config.secrets.SERVICE_TOKEN],

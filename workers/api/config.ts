@@ -1,6 +1,7 @@
 /** The Worker's settings, checked once at the door: a wrong one stops the first request with its name, not the hundredth. */
 import { z } from 'zod'
 import { parseSigningKeys, type SigningKeys } from '#core/image/sign.ts'
+import { parseShardDatabases, type ShardDatabase } from '#core/shard-map.ts'
 
 const address = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, ''))
 
@@ -26,11 +27,27 @@ const signingKeys = z.string().transform((text, context) => {
   }
 })
 
+const databases = z.string().transform((text, context) => {
+  try {
+    const parsed = parseShardDatabases(text)
+    if (parsed.every(({ url }) => /^postgres(ql)?:\/\//.test(url))) return parsed
+    context.addIssue('must be a connection string')
+  } catch (fault) {
+    context.addIssue(fault instanceof RangeError ? fault.message : 'unreadable')
+  }
+  return z.NEVER
+})
+
 const settings = z.object({
   REDIS_REST_URL: address,
   REDIS_REST_TOKEN: z.string().min(1),
-  DATABASE_HTTP_URL: address,
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a connection string'),
+  /** Where SQL is posted: one address for all databases, or one for each, comma separated. */
+  DATABASE_HTTP_URL: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(address).min(1)),
+  /** Connection strings, comma separated, each with its shards where there are several (core/shard-map.ts). */
+  DATABASE_URL: databases,
   ORIGIN_URL: address,
   SERVICE_TOKEN: z.string().min(1),
   JWT_PUBLIC_JWKS: jwks.default([]),
@@ -61,9 +78,15 @@ export type PublicJwk = z.output<typeof jwks>[number]
 
 export const publicJwks = jwks
 
+export interface EdgeDatabase extends ShardDatabase {
+  readonly httpUrl: string
+  readonly timeoutMs: number
+}
+
 export interface Config {
   readonly redis: { readonly url: string; readonly token: string; readonly timeoutMs: number }
-  readonly database: { readonly httpUrl: string; readonly url: string; readonly timeoutMs: number }
+  /** The first is the directory. */
+  readonly databases: readonly EdgeDatabase[]
   readonly origin: { readonly url: string; readonly token: string; readonly timeoutMs: number }
   readonly jwks: readonly PublicJwk[]
   readonly corsOrigins: readonly string[]
@@ -98,7 +121,11 @@ export function readConfig(env: Record<string, unknown>): Config {
   const s = parsed.data
   return Object.freeze({
     redis: { url: s.REDIS_REST_URL, token: s.REDIS_REST_TOKEN, timeoutMs: s.REDIS_TIMEOUT_MS ?? BUDGETS.redis },
-    database: { httpUrl: s.DATABASE_HTTP_URL, url: s.DATABASE_URL, timeoutMs: BUDGETS.database },
+    databases: s.DATABASE_URL.map((database, i) => ({
+      ...database,
+      httpUrl: s.DATABASE_HTTP_URL[i] ?? s.DATABASE_HTTP_URL[0] ?? '',
+      timeoutMs: BUDGETS.database,
+    })),
     origin: { url: s.ORIGIN_URL, token: s.SERVICE_TOKEN, timeoutMs: BUDGETS.origin },
     jwks: s.JWT_PUBLIC_JWKS,
     corsOrigins: s.CORS_ORIGINS,

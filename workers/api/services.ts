@@ -3,10 +3,11 @@ import { createBreaker } from '#core/breaker.ts'
 import { type Clock, createIdFactory, type IdFactory, type Random } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
+import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import { createKeyring } from './auth/keyring.ts'
 import { createRevocations, type Revocations } from './auth/revocations.ts'
 import { createTokenVerifier, type TokenVerifier } from './auth/tokens.ts'
-import { type Config, readConfig } from './config.ts'
+import { type Config, type EdgeDatabase, readConfig } from './config.ts'
 import { type OriginClient, originClient } from './data/origin.ts'
 import { neonPostgres } from './data/postgres.ts'
 import { type EdgeQueues, edgeQueues } from './data/queue.ts'
@@ -43,7 +44,7 @@ const BREAKER = Object.freeze({ failures: 5, openMs: 1_000 })
 export function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
   const config = readConfig(env as unknown as Record<string, unknown>)
   const redis = upstashRedis(config.redis, createBreaker(BREAKER, clock))
-  const db = neonPostgres(config.database, createBreaker(BREAKER, clock))
+  const db = openDatabases(config, clock)
   const origin = originClient(config.origin, createBreaker(BREAKER, clock))
   const keyring = createKeyring({ configured: config.jwks, redis, origin, clock })
   const tokens = createTokenVerifier({ keyring, origin, db, redis, clock })
@@ -69,6 +70,17 @@ export function buildServices(env: ApiEnv, clock: Clock, random: Random): Servic
     signatures: createSignatures(config.imageSigningKeys, clock),
     images: env.IMAGES,
   })
+}
+
+/** Each with a breaker of its own: one that is away takes no other with it. */
+function openDatabases({ databases }: Config, clock: Clock): Database {
+  const open = (database: EdgeDatabase): Shard => ({
+    database: neonPostgres(database, createBreaker(BREAKER, clock)),
+    ranges: database.ranges,
+  })
+  const [first, ...others] = databases
+  if (first === undefined) throw new Error('there is no database')
+  return shardedDatabase([open(first), ...others.map(open)])
 }
 
 /** Services by their bindings: one entry in production, dropped with the bindings. */

@@ -2,13 +2,17 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { GatewayError } from './errors.ts'
 import type { Credentials } from './settings.ts'
 
-/** Whether a login is the configured one. Always compares all three parts in full, so that timing tells nothing. */
+/** Whether a login is the configured one. Always compares user and password in full, so that timing tells nothing of them. */
 export type CredentialCheck = (presented: Credentials) => boolean
 
-export function credentialCheck(accepted: Credentials): CredentialCheck {
+/** @param databases whose names are accepted; names are no secret */
+export function credentialCheck(
+  accepted: Pick<Credentials, 'user' | 'password'>,
+  databases: { has(name: string): boolean },
+): CredentialCheck {
   const expected = parts(accepted).map(digest)
   return function isAccepted(presented) {
-    let accepted = true
+    let accepted = databases.has(presented.database)
     for (const [index, part] of parts(presented).entries()) {
       if (!timingSafeEqual(digest(part), expected[index]!)) accepted = false
     }
@@ -40,8 +44,8 @@ export function wrongPassword(user: string): { severity: 'FATAL'; code: '28P01';
   return { severity: 'FATAL', code: '28P01', message: `password authentication failed for user '${user}'` }
 }
 
-function parts({ user, password, database }: Credentials): string[] {
-  return [user, password, database]
+function parts({ user, password }: Pick<Credentials, 'user' | 'password'>): string[] {
+  return [user, password]
 }
 
 function digest(text: string): Buffer {

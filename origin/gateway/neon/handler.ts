@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BodyAbortedError, BodyTooLargeError, readBody, sendJson, sendJsonText } from '../http.ts'
 import { formatAnswer } from './answer.ts'
 import { type CredentialCheck, parseConnectionString, wrongPassword } from './credentials.ts'
-import type { Database } from './database.ts'
+import type { Databases } from './databases.ts'
 import { errorAnswer, GatewayError } from './errors.ts'
 import type { GatewayHealth } from './health.ts'
 import type { GatewayMetrics, GatewayRoute } from './metrics.ts'
@@ -11,7 +11,7 @@ import { parseSqlRequest } from './request.ts'
 import type { GatewayLogger, NeonGatewayLimits } from './settings.ts'
 
 interface HandlerParts {
-  database: Database
+  databases: Databases
   isAccepted: CredentialCheck
   health(): Promise<GatewayHealth>
   /** Headers of every answer that a page may read. */
@@ -85,7 +85,7 @@ function answerPreflight(response: ServerResponse, cors: Record<string, string>)
 async function answerSql(
   request: IncomingMessage,
   response: ServerResponse,
-  { database, isAccepted, cors, limits }: HandlerParts,
+  { databases, isAccepted, cors, limits }: HandlerParts,
 ): Promise<GatewayRoute> {
   const login = parseConnectionString(header(request, 'neon-connection-string'))
   if (!isAccepted(login)) {
@@ -95,7 +95,7 @@ async function answerSql(
   }
   const body = await readBody(request, limits.bodyBytes)
   const sql = parseSqlRequest(request.headers, body, limits.batchQueries)
-  const results = await database.run(sql, abortSignal(response))
+  const results = await databases.of(login.database).run(sql, abortSignal(response))
   sendJsonText(response, 200, formatAnswer(sql, results), cors)
   return sql.begin === undefined ? 'query' : 'batch'
 }

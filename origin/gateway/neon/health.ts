@@ -1,4 +1,4 @@
-import type { Database } from './database.ts'
+import type { Databases } from './databases.ts'
 import type { Tunnels } from './tunnels.ts'
 
 /** How the gateway is doing. */
@@ -13,15 +13,15 @@ export interface GatewayHealth {
 const HEALTH_TTL_MS = 1_000
 
 /** Measures the gateway's health, at most once a second. */
-export function healthCheck(database: Database, tunnels: Tunnels, now: () => number): () => Promise<GatewayHealth> {
+export function healthCheck(databases: Databases, tunnels: Tunnels, now: () => number): () => Promise<GatewayHealth> {
   let last: { at: number; health: Promise<GatewayHealth> } | undefined
 
   async function measure(): Promise<GatewayHealth> {
-    const status = await database.ping().then(
+    const status = await databases.ping().then(
       () => 'ok' as const,
       () => 'unavailable' as const,
     )
-    return { status, connections: database.connections, queuedRequests: database.queued, tunnels: tunnels.open }
+    return { status, connections: databases.connections, queuedRequests: databases.queued, tunnels: tunnels.open }
   }
 
   return function health() {

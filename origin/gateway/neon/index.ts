@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { silentLogger } from '../logger.ts'
 import { credentialCheck } from './credentials.ts'
-import { connectDatabase } from './database.ts'
+import { connectDatabases } from './databases.ts'
 import { createHandler, pathOf } from './handler.ts'
 import { type GatewayHealth, healthCheck } from './health.ts'
 import { noMetrics } from './metrics.ts'
@@ -39,17 +39,17 @@ export interface NeonGateway {
  */
 export function createNeonGateway(options: NeonGatewayOptions): NeonGateway {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const { target, credentials, logger = silentLogger, metrics = noMetrics, now = () => performance.now() } = options
-  const database = connectDatabase(target, limits, logger)
-  const isAccepted = credentialCheck(credentials)
-  const tunnels = createTunnels({ target, credentials, isAccepted, limits, logger, metrics })
-  const health = healthCheck(database, tunnels, now)
+  const { credentials, logger = silentLogger, metrics = noMetrics, now = () => performance.now() } = options
+  const databases = connectDatabases(options, limits, logger)
+  const isAccepted = credentialCheck(credentials, databases)
+  const tunnels = createTunnels({ databases, credentials, isAccepted, limits, logger, metrics })
+  const health = healthCheck(databases, tunnels, now)
   const cors: Record<string, string> =
     options.allowOrigin === undefined ? {} : { 'access-control-allow-origin': options.allowOrigin }
-  const answer = createHandler({ database, isAccepted, health, cors, limits, logger, metrics, now })
+  const answer = createHandler({ databases, isAccepted, health, cors, limits, logger, metrics, now })
   metrics.levels({
-    connections: () => database.connections,
-    queued: () => database.queued,
+    connections: () => databases.connections,
+    queued: () => databases.queued,
     tunnels: () => tunnels.open,
   })
 
@@ -68,7 +68,7 @@ export function createNeonGateway(options: NeonGatewayOptions): NeonGateway {
     health,
     async close() {
       tunnels.close()
-      await database.close()
+      await databases.close()
     },
   }
 }

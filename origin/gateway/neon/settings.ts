@@ -69,6 +69,8 @@ export const DEFAULT_LIMITS: Readonly<NeonGatewayLimits> = Object.freeze({
 export interface NeonGatewayOptions {
   target: TargetSettings
   credentials: Credentials
+  /** More databases behind the same user and password, by the names that clients give. `target` is `credentials.database`. */
+  furtherTargets?: Readonly<Record<string, TargetSettings>>
   limits?: Partial<NeonGatewayLimits>
   /** Value of Access-Control-Allow-Origin; absent = no CORS headers. Neon itself answers `*`. */
   allowOrigin?: string

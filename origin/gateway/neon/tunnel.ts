@@ -2,13 +2,14 @@ import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import type { WebSocket } from 'ws'
 import { type CredentialCheck, wrongPassword } from './credentials.ts'
+import type { Databases } from './databases.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import type { Credentials, GatewayLogger, NeonGatewayLimits, TargetSettings } from './settings.ts'
+import type { Credentials, GatewayLogger, NeonGatewayLimits } from './settings.ts'
 import { ASK_CLEARTEXT_PASSWORD, encodeFatal, encodeWelcome, OpeningReader, ProtocolError } from './startup.ts'
 import { cancelAt, openTarget } from './target.ts'
 
 export interface TunnelOptions {
-  target: TargetSettings
+  databases: Databases
   credentials: Credentials
   isAccepted: CredentialCheck
   limits: NeonGatewayLimits
@@ -95,7 +96,8 @@ class WebSocketTunnel implements Tunnel {
       const opening = this.#reader.opening()
       if (opening === undefined) return
       if (opening.kind === 'cancel') {
-        cancelAt(this.#options.target.url, opening)
+        // A cancel does not say whose connection it means; its key does, to the one that gave it out.
+        for (const { url } of this.#options.databases.targets) cancelAt(url, opening)
         this.close()
         return
       }
@@ -126,9 +128,9 @@ class WebSocketTunnel implements Tunnel {
     })
   }
 
-  async #connect({ parameters }: Login): Promise<void> {
-    const { target, credentials, limits } = this.#options
-    const opened = await openTarget(target.url, parameters, limits)
+  async #connect({ database, parameters }: Login): Promise<void> {
+    const { databases, credentials, limits } = this.#options
+    const opened = await openTarget(databases.targetOf(database).url, parameters, limits)
     if (this.#state !== 'connecting') {
       opened.stream.destroy()
       return

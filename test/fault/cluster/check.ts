@@ -114,7 +114,8 @@ async function followRows({ platform, crowd, follows }: CheckOptions): Promise<s
   )
   return [
     ...differences(
-      (direct ?? []).map(({ pair }) => pair),
+      // One of two databases is in both of them.
+      [...new Set((direct ?? []).map(({ pair }) => pair))],
       follows,
       'follows',
     ),

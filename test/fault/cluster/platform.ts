@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { parseShardDatabases } from '#core/shard-map.ts'
 import { dockerWay, hasDocker } from '../../../ops/cluster/docker.ts'
 import { settingsFor } from '../../../ops/cluster/environment.ts'
 import { bringDown, bringUp } from '../../../ops/cluster/lifecycle.ts'
@@ -35,7 +36,7 @@ export interface Platform {
   readonly roles: Victim
   readonly gateway: Victim
   people(prefix: string, count: number): Promise<Person[]>
-  /** Rows of the database, past Tideline. */
+  /** Rows of each database, past Tideline, one after the other. */
   sql<T>(text: string, ...values: unknown[]): Promise<T[]>
   close(): Promise<void>
 }
@@ -51,17 +52,15 @@ export async function startPlatform(env: NodeJS.ProcessEnv): Promise<Platform> {
   const [rolePorts, gatewayPorts] = [await freePorts(), await freePorts()]
   const roles = revivable(() => startOriginProcess({ ...rolePorts, ...shared, ROLES }))
   const gateway = revivable(() => startOriginProcess({ ...gatewayPorts, ...shared, ROLES: 'gateway' }))
-  const pool = new pg.Pool({
-    connectionString: (shared as { DATABASE_URLS?: string }).DATABASE_URLS?.split(',')[0],
-    max: 2,
-  })
+  const { DATABASE_URLS = '' } = shared as { DATABASE_URLS?: string }
+  const pools = parseShardDatabases(DATABASE_URLS).map(({ url }) => new pg.Pool({ connectionString: url, max: 2 }))
   // A server that is killed ends idle connections, too.
-  pool.on('error', () => {})
+  for (const pool of pools) pool.on('error', () => {})
   let edge: Edge | null = null
   const close = async () => {
     await edge?.close()
     await Promise.all([roles.stop(), gateway.stop()])
-    await pool.end()
+    for (const pool of pools) await pool.end()
     await place.remove()
     rmSync(stateDir, { recursive: true, force: true })
   }
@@ -84,7 +83,8 @@ export async function startPlatform(env: NodeJS.ProcessEnv): Promise<Platform> {
       roles,
       gateway,
       people: (prefix, count) => makePeople(address, fetch, prefix, count),
-      sql: async <T>(text: string, ...values: unknown[]) => (await pool.query(text, values)).rows as T[],
+      sql: async <T>(text: string, ...values: unknown[]) =>
+        (await Promise.all(pools.map((pool) => pool.query(text, values)))).flatMap(({ rows }) => rows as T[]),
       close,
     }
   } catch (error) {

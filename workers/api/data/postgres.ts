@@ -14,7 +14,7 @@ export class DatabaseAwayError extends Error {
 
 /**
  * The driver takes its endpoint from a global setting; this table keeps it apart by the connection string's host. One
- * entry a configuration, so it stays at one in production.
+ * entry a host, of which production has one or, with several databases of their own, a few.
  */
 const endpointOfHost = new Map<string, string>()
 

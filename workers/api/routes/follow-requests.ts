@@ -2,13 +2,8 @@
 import { createRoute } from '@hono/zod-openapi'
 import { problems } from '#core/problem.ts'
 import { unhide } from '#core/timeline/index.ts'
-import {
-  acceptRequest,
-  declineRequest,
-  type FollowRow,
-  followRequestsOf,
-  type PersonRow,
-} from '#drizzle/queries/graph.ts'
+import { acceptRequest, declineRequest, type FollowRow, type PersonRow } from '#drizzle/queries/graph.ts'
+import { followRequestsOf } from '#drizzle/queries/people-lists.ts'
 import { type App, requireViewer } from '../context.ts'
 import { applyToRedis, enqueue } from '../data/after-commit.ts'
 import { presentPerson } from '../present/people.ts'

@@ -6,14 +6,8 @@ import type { Id } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import type { Command } from '#core/redis.ts'
 import { hide, raiseGraph, unhide } from '#core/timeline/index.ts'
-import {
-  endFollowsBetween,
-  type FollowRow,
-  follow,
-  type RelationRow,
-  relate,
-  unfollow,
-} from '#drizzle/queries/graph.ts'
+import { type FollowRow, follow, unfollow } from '#drizzle/queries/graph.ts'
+import { block, lift, mute, type RelationRow } from '#drizzle/queries/relations.ts'
 import { type App, type AppContext, requireViewer } from '../context.ts'
 import { applyToRedis, enqueue } from '../data/after-commit.ts'
 import { empty, idParams, json, refusals, signedIn } from './schemas.ts'
@@ -98,16 +92,14 @@ function registerMutes(app: App): void {
     const { userId } = requireViewer(c)
     const target = c.req.valid('param').id
     refuseSelf(userId, target, 'mute')
-    await change(c, [relate('mute', userId, target, true, c.get('trace').traceparent)], hide(userId, 'm', target), [
-      userId,
-    ])
+    await change(c, mute(userId, target, c.get('trace').traceparent), hide(userId, 'm', target), [userId])
     return c.body(null, 204)
   })
 
   app.openapi(lifters.mute, async (c) => {
     const { userId } = requireViewer(c)
     const target = c.req.valid('param').id
-    const statements = [relate('mute', userId, target, false, c.get('trace').traceparent)]
+    const statements = lift('mute', userId, target, c.get('trace').traceparent)
     await change(c, statements, unhide(userId, 'm', target), [userId], { lifted: true })
     return c.body(null, 204)
   })
@@ -118,11 +110,7 @@ function registerBlocks(app: App): void {
     const { userId } = requireViewer(c)
     const target = c.req.valid('param').id
     refuseSelf(userId, target, 'block')
-    const { traceparent } = c.get('trace')
-    const statements = [
-      relate('block', userId, target, true, traceparent),
-      endFollowsBetween(userId, target, traceparent),
-    ]
+    const statements = block(userId, target, c.get('trace').traceparent)
     // Both follows end with the block: hidden as unfollowed, too, so that an unblock shows nothing before the purge.
     const sides = [
       [userId, target],
@@ -136,7 +124,7 @@ function registerBlocks(app: App): void {
   app.openapi(lifters.block, async (c) => {
     const { userId } = requireViewer(c)
     const target = c.req.valid('param').id
-    const statements = [relate('block', userId, target, false, c.get('trace').traceparent)]
+    const statements = lift('block', userId, target, c.get('trace').traceparent)
     const both = [...unhide(userId, 'b', target), ...unhide(target, 'b', userId)]
     await change(c, statements, both, [userId, target], { lifted: true, unlessReturned: [raiseGraph(userId)] })
     return c.body(null, 204)

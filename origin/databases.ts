@@ -1,0 +1,145 @@
+/** Postgres: inside this process, or one or several servers that share the logical shards; brought to the current schema. */
+import { join } from 'node:path'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { LOGICAL_SHARDS } from '#core/ids.ts'
+import { formatRanges, type ShardDatabase } from '#core/shard-map.ts'
+import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
+import { migrate } from '#drizzle/migrate.ts'
+import { settleShards } from '#drizzle/settle-shards.ts'
+import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
+import type { Config } from './config.ts'
+import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
+import type { Logger } from './observe/logger.ts'
+
+export interface Databases {
+  /** All of them: each statement goes where it belongs. */
+  database: Database
+  /** The first: names and addresses, sessions, and what the embedded log, engagement and search keep. */
+  directory: Database
+  pools: readonly [pg.Pool, ...pg.Pool[]]
+  /** Their connection strings, in their order. */
+  urls: readonly [string, ...string[]]
+  description: string
+  close(): Promise<void>
+}
+
+/**
+ * The origin's own pools, one a database. A Postgres that is silent must not hold its callers for ever.
+ * - `max`: the embedded engine is one connection at heart; more only queue there.
+ * - `connectionTimeoutMillis`: for a connection of the pool, new or free. Callers of the edge give up sooner.
+ * - `statement_timeout`: above what any statement of ours takes. Postgres ends it and says so.
+ * - `query_timeout`: a little later, for a server that says nothing. The embedded engine has no statement_timeout, and its
+ *   statements wait for one another, VACUUM included.
+ */
+const POOL = {
+  embedded: { max: 8, connectionTimeoutMillis: 10_000, query_timeout: 120_000 },
+  distributed: { max: 20, connectionTimeoutMillis: 10_000, statement_timeout: 30_000, query_timeout: 35_000 },
+}
+
+/** @throws when one cannot be reached or brought to the schema, or when they hold other shards than the settings say */
+export async function openDatabases(config: Config, logger: Logger): Promise<Databases> {
+  const closers: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const one of closers.reverse()) await one()
+  }
+  try {
+    const { servers, description, end } = await findServers(config, logger)
+    closers.push(end)
+    for (const { url } of servers) await migrateAt(url)
+    const open = ({ url, ranges }: ShardDatabase) => {
+      const pool = openPool(url, config.databases === null ? POOL.embedded : POOL.distributed, logger)
+      closers.push(() => pool.end())
+      return { url, pool, shard: { database: pooledDatabase(pool), ranges } }
+    }
+    const [first, ...others] = servers
+    const opened = [open(first), ...others.map(open)] as const
+    const shards: [Shard, ...Shard[]] = [opened[0].shard, ...opened.slice(1).map(({ shard }) => shard)]
+    await settleShards(shards)
+    return {
+      database: shardedDatabase(shards),
+      directory: opened[0].shard.database,
+      pools: [opened[0].pool, ...opened.slice(1).map(({ pool }) => pool)],
+      urls: [opened[0].url, ...opened.slice(1).map(({ url }) => url)],
+      description,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+interface Servers {
+  servers: readonly [ShardDatabase, ...ShardDatabase[]]
+  description: string
+  end(): Promise<void>
+}
+
+async function findServers(config: Config, logger: Logger): Promise<Servers> {
+  const [first, ...others] = config.databases ?? []
+  if (first !== undefined) {
+    const servers: Servers['servers'] = [first, ...others]
+    const split = servers.map(({ ranges }) => formatRanges(ranges)).join(' | ')
+    const description =
+      others.length === 0
+        ? 'Postgres (DATABASE_URLS)'
+        : `Postgres, ${servers.length} databases (DATABASE_URLS), shards ${split}`
+    return { servers, description, end: async () => {} }
+  }
+  const engine = await startEmbeddedPostgres({
+    dataDir: join(config.stateDir, 'postgres'),
+    host: '127.0.0.1',
+    port: config.embeddedPorts.postgres,
+    onCrash: (cause) => logger.error({ err: cause }, 'the embedded Postgres died and was started again'),
+  })
+  return {
+    servers: [{ url: engine.url, ranges: [{ first: 0, last: LOGICAL_SHARDS - 1 }] }],
+    description: 'PGlite, on disk in this process',
+    end: () => engine.close(),
+  }
+}
+
+function openPool(connectionString: string, limits: pg.PoolConfig, logger: Logger): pg.Pool {
+  const pool = new pg.Pool({ connectionString, ...limits })
+  pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
+  // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
+  pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
+  return pool
+}
+
+/** On a connection of its own: building an index may take longer than any request waits. */
+async function migrateAt(connectionString: string): Promise<void> {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 1,
+    connectionTimeoutMillis: POOL.distributed.connectionTimeoutMillis,
+  })
+  try {
+    await migrate(pool)
+  } finally {
+    await pool.end()
+  }
+}
+
+/**
+ * Transactions bring their connection back themselves: drizzle returns one that hangs to the pool as if it were sound,
+ * and none at all when its BEGIN fails.
+ */
+function pooledDatabase(pool: pg.Pool): Database {
+  return {
+    query: nodeDatabase(drizzle({ client: pool })).query,
+    async batch(statements) {
+      const client = await pool.connect()
+      try {
+        const results = await nodeDatabase(drizzle({ client })).batch(statements)
+        client.release()
+        return results
+      } catch (error) {
+        // An error that Postgres told of leaves the connection sound; after any other nobody knows what comes next on it.
+        client.release(sqlState(error) === null)
+        throw error
+      }
+    },
+  }
+}
