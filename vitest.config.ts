@@ -39,7 +39,7 @@ export default defineConfig({
     projects: [
       // A hundred files that load the same modules: loading them once a worker saves a quarter of the time.
       node('node', ['{core,drizzle,origin,bench,ops,web}/**/*.test.ts'], { isolate: false }),
-      node('contract', ['test/contract/**/*.test.ts', 'test/interleavings/**/*.test.ts'], after(2)),
+      node('contract', ['test/contract/**/*.test.ts', 'test/interleavings/**/*.test.ts']),
       api,
       worker('image-resize', './workers/image-resize/wrangler.toml', {
         r2Buckets: ['ORIGINALS'],
@@ -52,7 +52,7 @@ export default defineConfig({
         // The origin's real ingest, in Node: what the Worker talks to in its tests.
         { globalSetup: './test/setup/ingest-origin.ts' },
       ),
-      node('e2e', ['test/e2e/**/*.test.ts', 'test/fault/*.test.ts'], { ...after(3), fileParallelism: false }),
+      node('e2e', ['test/e2e/**/*.test.ts', 'test/fault/*.test.ts'], after(3)),
       node('fault', ['test/fault/cluster/**/*.test.ts'], { ...after(5), fileParallelism: false }),
       node('browser', ['test/browser/**/*.test.ts'], after(4)),
     ],

@@ -80,6 +80,8 @@ async function startNode(command: string, folder: string): Promise<ClusterNode> 
     'cluster-replica-validity-factor': 0,
     'cluster-require-full-coverage': 'no',
     'repl-diskless-sync-delay': 0,
+    // A replica is listed once its offset has moved, which the first ping does: after ten seconds by default.
+    'repl-ping-replica-period': 1,
     save: '',
     appendonly: 'no',
     dir: folder,

@@ -74,7 +74,6 @@ describe('accounts and sessions', () => {
   })
 
   it.each([
-    ['name', { username: 'somebody.else' }],
     ['address', { email: 'somebody.else@example.com' }],
     ['password', { password: 'a long and wet winter' }],
     ['display name', { displayName: 'Somebody' }],
@@ -84,6 +83,14 @@ describe('accounts and sessions', () => {
     const reused = await call('POST /v1/accounts', { body: { ...body, ...other }, headers })
     expect(reused).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } })
     expect(JSON.stringify(reused.body)).not.toContain('Token')
+  })
+
+  it('take one Idempotency-Key from two people: it belongs to the user name', async () => {
+    const headers = { 'idempotency-key': `weak-${crypto.randomUUID()}` }
+    const first = await call('POST /v1/accounts', { body: account(), headers })
+    const second = await call('POST /v1/accounts', { body: account(), headers })
+    expect([first.status, second.status]).toEqual([201, 201])
+    expect(JSON.stringify(second.body)).not.toEqual(JSON.stringify(first.body))
   })
 
   it('leave an Idempotency-Key free when the account was refused, and refuse one that is none', async () => {
