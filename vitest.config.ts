@@ -39,7 +39,7 @@ export default defineConfig({
     projects: [
       // A hundred files that load the same modules: loading them once a worker saves a quarter of the time.
       node('node', ['{core,drizzle,origin,bench,ops,web}/**/*.test.ts'], { isolate: false }),
-      node('contract', ['test/contract/**/*.test.ts', 'test/interleavings/**/*.test.ts']),
+      node('contract', ['test/{contract,interleavings}/**/*.test.ts'], { isolate: false }),
       api,
       worker('image-resize', './workers/image-resize/wrangler.toml', {
         r2Buckets: ['ORIGINALS'],
