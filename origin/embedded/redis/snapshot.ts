@@ -100,17 +100,17 @@ export async function writeSnapshot(
   surroundings: Surroundings,
 ): Promise<void> {
   const temporary = `${file}.tmp`
-  const handle = await open(temporary, 'w')
+  // Before the file is open: the moment is that of the call, whatever the disk takes.
   const moment = new Date(surroundings.now)
   const walk = new Walk(databases, surroundings)
   try {
+    await using handle = await open(temporary, 'w')
     await handle.write(MAGIC)
     for (let batch = walk.next(); batch; batch = walk.next()) await handle.write(batch)
     await handle.write(END)
     await handle.sync()
   } finally {
     walk.end()
-    await handle.close()
   }
   await utimes(temporary, moment, moment)
   await rename(temporary, file)
