@@ -104,11 +104,15 @@ export async function writeSnapshot(
   const moment = new Date(surroundings.now)
   const walk = new Walk(databases, surroundings)
   try {
-    await using handle = await open(temporary, 'w')
-    await handle.write(MAGIC)
-    for (let batch = walk.next(); batch; batch = walk.next()) await handle.write(batch)
-    await handle.write(END)
-    await handle.sync()
+    const handle = await open(temporary, 'w')
+    try {
+      await handle.write(MAGIC)
+      for (let batch = walk.next(); batch; batch = walk.next()) await handle.write(batch)
+      await handle.write(END)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
   } finally {
     walk.end()
   }
