@@ -25,6 +25,8 @@ const { values, positionals } = parseArgs({
     documents: { type: 'string' },
   },
 })
+// Wrangler's harness tells of every batch of a queue on stdout, where only the figures belong.
+process.env.WRANGLER_LOG ??= 'error'
 const [name = ''] = positionals
 const bench = BENCHES[name]
 if (bench === undefined) {
