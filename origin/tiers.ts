@@ -115,7 +115,8 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const search = createSearch({ ...common, store: engines.search, rows: database })
   const notify = createNotify({ ...common, store: postgresNotifications(database) })
   const methods = methodsOf(config.roles, { accounts, engagement, media, search })
-  const deferred = deferredFromMethods(methods)
+  // A queue's message is applied wherever it arrives: the roles of a process say whose calls it answers.
+  const deferred = deferredFromMethods(engagement.handlers)
   const comment = deferred['engagement.comment']
   const ingest = createIngest({
     ...common,
