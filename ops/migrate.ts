@@ -2,17 +2,18 @@
 import pg from 'pg'
 import { parseShardDatabases } from '#core/shard-map.ts'
 import { migrate } from '#drizzle/migrate.ts'
+import { sentenceOf } from '../origin/observe/sentence.ts'
 
-const databases = process.env.DATABASE_URLS ? parseShardDatabases(process.env.DATABASE_URLS) : []
-if (databases.length === 0) {
-  console.error(
-    'Set DATABASE_URLS to one or more postgres:// addresses, comma separated. The embedded engine migrates on start.',
-  )
+try {
+  const databases = parseShardDatabases(process.env.DATABASE_URLS ?? '')
+  if (databases.length === 0) throw new Error('It is to name one or more postgres:// addresses, comma separated.')
+  for (const [i, { url }] of databases.entries()) {
+    const pool = new pg.Pool({ connectionString: url, max: 1 })
+    await migrate(pool)
+    await pool.end()
+    console.log(`database ${i + 1} of ${databases.length} is up to date`)
+  }
+} catch (error) {
+  console.error(`Not migrated. DATABASE_URLS: ${sentenceOf(error)}`)
   process.exit(1)
-}
-for (const [i, { url }] of databases.entries()) {
-  const pool = new pg.Pool({ connectionString: url, max: 1 })
-  await migrate(pool)
-  await pool.end()
-  console.log(`database ${i + 1} of ${databases.length} is up to date`)
 }

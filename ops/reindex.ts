@@ -14,6 +14,7 @@ import { type Database, nodeDatabase } from '#drizzle/database.ts'
 import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import { type Config, readConfig } from '../origin/config.ts'
 import { DataDirInUseError, startEmbeddedPostgres } from '../origin/embedded/postgres/index.ts'
+import { sentenceOf } from '../origin/observe/sentence.ts'
 import { elasticsearchSearch } from '../origin/search/elasticsearch/index.ts'
 import { createIndexer, postgresSearch, type Rebuilt } from '../origin/search/index.ts'
 import { placeFrom, readEnvironment } from './cluster/state.ts'
@@ -102,6 +103,6 @@ try {
   const cluster = values.cluster ? readEnvironment(placeFrom(process.env).folder) : {}
   await reindex(readConfig({ ...cluster, ...process.env }), values.restart)
 } catch (error) {
-  say(`Not indexed: ${error instanceof Error ? error.message : String(error)}`)
+  say(`Not indexed: ${sentenceOf(error)}`)
   process.exitCode = 1
 }

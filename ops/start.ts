@@ -14,6 +14,7 @@ import { type Config, readConfig } from '../origin/config.ts'
 import { DEMO_PASSWORD, demoPeople, seedDemo } from '../origin/demo/index.ts'
 import { type Origin, startOrigin } from '../origin/main.ts'
 import { createLogger } from '../origin/observe/logger.ts'
+import { sentenceOf } from '../origin/observe/sentence.ts'
 import { buildWeb } from '../web/build.ts'
 import { placeFrom, readEnvironment } from './cluster/state.ts'
 import { claim, endLeftBehind, untilGone } from './left-behind.ts'
@@ -37,24 +38,31 @@ interface Running {
 }
 
 /** The settings and a state folder that is ours alone, or one sentence and the end. */
-function prepare(): { config: Config; release: () => void } {
+function prepare(): { config: Config; apiPort: number; release: () => void } {
   try {
     const { values } = parseArgs({ options: { cluster: { type: 'boolean', default: false } } })
     const cluster = values.cluster ? readEnvironment(placeFrom(process.env).folder) : {}
     const config = readConfig({ ...DEMO_THRESHOLDS, ...cluster, ...process.env })
+    const apiPort = pagePort(process.env.API_PORT)
     for (const folder of PRIVATE_FOLDERS) {
       mkdirSync(join(config.stateDir, folder), { recursive: true })
       chmodSync(join(config.stateDir, folder), 0o700)
     }
-    return { config, release: claim(config.stateDir) }
+    return { config, apiPort, release: claim(config.stateDir) }
   } catch (error) {
-    say(`Tideline did not start. ${error instanceof Error ? error.message : String(error)}`)
+    say(`Tideline did not start. ${sentenceOf(error)}`)
     return process.exit(1)
   }
 }
 
-async function start(config: Config): Promise<Running> {
-  const apiPort = Number(process.env.API_PORT ?? 8787)
+/** Where the page and the API are. Not 0: their address stands in what they answer. */
+function pagePort(text: string | undefined): number {
+  const port = Number(text || 8787)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error('API_PORT: a port is 1 to 65535.')
+  return port
+}
+
+async function start(config: Config, apiPort: number): Promise<Running> {
   await untilGone(endLeftBehind(config.stateDir))
   await refuseBusyPorts({ ...portsInUse(config), page: apiPort })
   const url = `http://127.0.0.1:${apiPort}`
@@ -84,7 +92,7 @@ async function start(config: Config): Promise<Running> {
     demo: { people: await demoPeople(origin.engines.database), password: DEMO_PASSWORD },
   })
   const workers = startWorkers(config, origin, url, apiPort, join(logs, 'workers.log'))
-  await untilUp(url, workers)
+  await untilUp(url, workers, join(logs, 'workers.log'))
   return { origin, workers, url }
 }
 
@@ -104,7 +112,8 @@ function startWorkers(config: Config, origin: Origin, publicUrl: string, port: n
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', FORCE_COLOR: '0' },
+    // Nothing is asked of the network: neither counts nor where a request would come from.
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', FORCE_COLOR: '0' },
   })
   if (workers.pid !== undefined) writeFileSync(join(config.stateDir, 'workers', 'pid'), String(workers.pid))
   const file = createWriteStream(log, { flags: 'a' })
@@ -146,19 +155,17 @@ async function refuseBusyPorts(ports: Record<string, number>): Promise<void> {
   }
 }
 
-async function untilUp(url: string, workers: ChildProcess): Promise<void> {
+async function untilUp(url: string, workers: ChildProcess, log: string): Promise<void> {
   const until = Date.now() + WORKERS_UP_MS
   while (Date.now() < until) {
-    if (hasEnded(workers)) throw new Error('The Workers ended while starting; .tideline/logs/workers.log says why.')
+    if (hasEnded(workers)) throw new Error(`The Workers ended while starting; ${log} says why.`)
     const up = await fetch(`${url}/health`)
       .then((answer) => answer.ok)
       .catch(() => false)
     if (up) return
     await delay(100)
   }
-  throw new Error(
-    `The Workers did not answer on ${url} within ${WORKERS_UP_MS / 1000} s; see .tideline/logs/workers.log.`,
-  )
+  throw new Error(`The Workers did not answer on ${url} within ${WORKERS_UP_MS / 1000} s; see ${log}.`)
 }
 
 /** Signs a demo person in and prints what to try: the page, and a feed by curl. */
@@ -196,7 +203,7 @@ async function stop({ origin, workers }: Running): Promise<void> {
   await origin.close()
 }
 
-const { config, release } = prepare()
+const { config, apiPort, release } = prepare()
 process.on('exit', release)
 let running: Running | null = null
 let stoppingSince: number | null = null
@@ -219,7 +226,7 @@ function end(code: number): void {
 process.on('SIGINT', () => end(0))
 process.on('SIGTERM', () => end(0))
 try {
-  running = await start(config)
+  running = await start(config, apiPort)
   running.workers.on('exit', () => {
     if (stoppingSince !== null) return
     say(`The Workers ended; ${join(config.stateDir, 'logs/workers.log')} says why.`)
@@ -227,7 +234,7 @@ try {
   })
   await introduce(running)
 } catch (error) {
-  say(`\nTideline did not start. ${error instanceof Error ? error.message : String(error)}`)
+  say(`\nTideline did not start. ${sentenceOf(error)}`)
   endLeftBehind(config.stateDir)
   process.exit(1)
 }

@@ -9,6 +9,7 @@ import { type Gateways, serveGateways } from './gateways.ts'
 import { createInternalApi, type InternalApi, type RunningServer, serveApi } from './http.ts'
 import { createLogger, type Logger } from './observe/logger.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
+import { sentenceOf } from './observe/sentence.ts'
 import { openEventLog } from './open-log.ts'
 import { publicJwks } from './secrets.ts'
 import { createTiers, type Tiers } from './tiers.ts'
@@ -112,4 +113,9 @@ async function run(): Promise<void> {
   }
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await run().catch((error: unknown) => {
+    process.stderr.write(`The origin did not start. ${sentenceOf(error)}\n`)
+    process.exit(1)
+  })
+}

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Problem } from '#core/problem.ts'
 import { sqlState } from '#drizzle/database.ts'
 import { Unprocessable } from '../event-log.ts'
+import { sentenceOf } from '../observe/sentence.ts'
 
 export type Outcome = { outcome: 'done' } | { outcome: 'retry' | 'dead'; reason: string }
 
@@ -24,5 +25,5 @@ function reasonOf(error: unknown): string {
     return `not a message we know: ${issues.join('; ')}`.slice(0, 500)
   }
   if (error instanceof Problem) return `${error.code}: ${error.message}`.slice(0, 500)
-  return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 500)
+  return (error instanceof Error ? `${error.name}: ${sentenceOf(error)}` : String(error)).slice(0, 500)
 }

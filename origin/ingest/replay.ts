@@ -5,6 +5,7 @@
  *
  * Needs ORIGIN_URL and SERVICE_TOKEN in the environment.
  */
+import { sentenceOf } from '../observe/sentence.ts'
 import { replayRequest } from './replay-service.ts'
 
 const [target = '', group] = process.argv.slice(2)
@@ -21,10 +22,15 @@ if (!request.success || !token) {
   process.exit(2)
 }
 
-const answer = await fetch(`${url}/internal/dead-letters/replay`, {
-  method: 'POST',
-  headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-  body: JSON.stringify(request.data),
-})
-process.stdout.write(`${await answer.text()}\n`)
-process.exitCode = answer.ok ? 0 : 1
+try {
+  const answer = await fetch(`${url}/internal/dead-letters/replay`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(request.data),
+  })
+  process.stdout.write(`${await answer.text()}\n`)
+  process.exitCode = answer.ok ? 0 : 1
+} catch (error) {
+  process.stderr.write(`The origin at ORIGIN_URL (${url}) was not reached: ${sentenceOf(error)}\n`)
+  process.exitCode = 1
+}

@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { describe, expect, it } from 'vitest'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
@@ -24,6 +25,20 @@ describe('logger', () => {
     logger.info({ password: 'p1', request: { headers: { authorization: 'p2', accept: '*/*' }, token: 'p3' } })
     expect(lines[0]).not.toMatch(/p[123]/)
     expect(lines[0]).toContain('*/*')
+  })
+
+  it('tells of a failed statement without what it was given', () => {
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+    const failed = new DrizzleQueryError('INSERT INTO users', ['p1@example.com', 'two\nlines p2'], new Error('0x00'))
+    logger.error({ err: failed }, 'it failed')
+    logger.error({ err: new Error('outer', { cause: failed }) })
+    for (const line of lines) {
+      expect(line).not.toMatch(/p[12]/)
+      expect(line).toContain('Failed query: INSERT INTO users')
+      expect(line).toContain('logger.test.ts')
+    }
+    expect(JSON.parse(lines[0]!).err.cause.message).toBe('0x00')
   })
 })
 

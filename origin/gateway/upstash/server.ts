@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import pino from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { z } from 'zod'
+import { sentenceOf } from '../../observe/sentence.ts'
 import { createUpstashGateway, type GatewayLogger, promMetrics, type UpstashGatewayOptions } from './index.ts'
 
 const list = z
@@ -92,9 +93,16 @@ export async function startUpstashGateway(options: GatewayServerOptions): Promis
   }
 }
 
-/** Reads the settings from environment variables. @throws {z.ZodError} naming each variable that is wrong */
+/** Reads the settings from environment variables. @throws Error naming each variable that is wrong */
 function optionsFromEnvironment(variables: NodeJS.ProcessEnv, logger: GatewayLogger): GatewayServerOptions {
-  const env = environment.parse(variables)
+  const parsed = environment.safeParse(variables)
+  if (!parsed.success) {
+    throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
+  }
+  const env = parsed.data
+  if (env.UPSTASH_GATEWAY_TOKENS.length + env.UPSTASH_GATEWAY_READ_TOKENS.length === 0) {
+    throw new Error('Set UPSTASH_GATEWAY_TOKENS: without a token nobody can use the gateway.')
+  }
   const limits = {
     bodyBytes: env.UPSTASH_GATEWAY_BODY_BYTES,
     replyBytes: env.UPSTASH_GATEWAY_REPLY_BYTES,
@@ -115,12 +123,9 @@ function optionsFromEnvironment(variables: NodeJS.ProcessEnv, logger: GatewayLog
   }
 }
 
-if (import.meta.main) {
+async function run(): Promise<void> {
   const logger = pino()
-  const options = optionsFromEnvironment(process.env, logger)
-  if (options.tokens.readWrite.length + options.tokens.readOnly.length === 0)
-    throw new Error('set UPSTASH_GATEWAY_TOKENS: without a token nobody can use the gateway')
-  const server = await startUpstashGateway(options)
+  const server = await startUpstashGateway(optionsFromEnvironment(process.env, logger))
   logger.info({ url: server.url }, 'gateway: listening')
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
@@ -129,4 +134,11 @@ if (import.meta.main) {
         () => process.exit(1),
       )
     })
+}
+
+if (import.meta.main) {
+  await run().catch((error: unknown) => {
+    process.stderr.write(`The gateway did not start. ${sentenceOf(error)}\n`)
+    process.exit(1)
+  })
 }

@@ -1,0 +1,50 @@
+/** What a person at a terminal sees who got a setting wrong. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, it } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const STATE_DIR = mkdtempSync(join(tmpdir(), 'entry-'))
+afterAll(() => rmSync(STATE_DIR, { recursive: true, force: true }))
+
+/** Nothing listens there: the port is for nobody. */
+const NOWHERE = '127.0.0.1:9'
+
+interface Ended {
+  code: number
+  said: string
+}
+
+function run(entry: string, settings: Record<string, string>): Promise<Ended> {
+  const { PATH = '' } = process.env
+  const args = entry.endsWith('replay.ts') ? [entry, 'events'] : [entry]
+  const options = { cwd: ROOT, env: { PATH, STATE_DIR, ...settings } }
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, args, options, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, said: `${stdout}${stderr}`.trim() }),
+    )
+  })
+}
+
+describe.concurrent('a process with a wrong setting says which it is, in one line without a stack, and ends', () => {
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['origin/main.ts', { PORT: 'http', ROLES: 'all' }, /^The origin did not start\. .*\bPORT: .*\bROLES/],
+    ['origin/main.ts', { NODE_ENV: 'production' }, /SERVICE_TOKEN/],
+    ['ops/start.ts', { API_PORT: 'web' }, /^Tideline did not start\. API_PORT: /],
+    ['ops/migrate.ts', {}, /^Not migrated\. DATABASE_URLS: /],
+    ['ops/migrate.ts', { DATABASE_URLS: `postgres://${NOWHERE}/app` }, /DATABASE_URLS: .*ECONNREFUSED/],
+    ['ops/reindex.ts', { ELASTICSEARCH_URL: 'search' }, /^Not indexed: .*ELASTICSEARCH_URL/],
+    ['origin/ingest/replay.ts', {}, /^SERVICE_TOKEN is not set/],
+    ['origin/ingest/replay.ts', { SERVICE_TOKEN: 'x', ORIGIN_URL: `http://${NOWHERE}` }, /ORIGIN_URL .*not reached/],
+    ['origin/gateway/upstash/server.ts', { UPSTASH_GATEWAY_PORT: '-1' }, /UPSTASH_GATEWAY_PORT: /],
+    ['origin/gateway/upstash/server.ts', {}, /UPSTASH_GATEWAY_TOKENS/],
+  ])('%s with %j', async (entry, settings, sentence, { expect }) => {
+    const { code, said } = await run(entry, settings)
+    expect(said).toMatch(sentence)
+    expect(said.split('\n')).toEqual([said])
+    expect([1, 2]).toContain(code)
+  })
+})
