@@ -61,17 +61,53 @@ export function pulledSkeleton(posts: { entries: readonly Entry[]; complete: boo
 function mergeSources(sources: readonly Source[], size: number, below: Id | null): Skeleton {
   let bottom: Id = '0'
   for (const source of sources) if (compareIds(source.bottom, bottom) > 0) bottom = source.bottom
-  const [only] = sources
-  const merged =
-    sources.length === 1 && only !== undefined
-      ? only.entries.map((entry) => candidate(entry.id, only.reason))
-      : sources.flatMap((source) => source.entries.map((entry) => candidate(entry.id, source.reason)))
-  const inside = merged.filter(({ id }) => compareIds(id, bottom) >= 0 && (below === null || compareIds(id, below) < 0))
-  // One source is in order and names no post twice.
-  const candidates = sources.length === 1 ? inside : distinct(inside.sort((a, b) => compareIds(b.id, a.id)))
-  const last = candidates[size - 1]
-  if (last === undefined || candidates.length === size) return { candidates, bottom }
-  return { candidates: candidates.slice(0, size), bottom: last.id }
+  const heads = sources.map((source) => ({ ...source, at: firstBelow(source.entries, below) })).sort(newerHead)
+  const candidates: Candidate[] = []
+  let last: Id | null = null
+  for (;;) {
+    const head = heads[0]
+    const id = head?.entries[head.at]?.id
+    if (head === undefined || id === undefined || compareIds(id, bottom) < 0) return { candidates, bottom }
+    // In *both*, a celebrity's post comes pushed and pulled: one after the other.
+    if (last !== id) {
+      if (last !== null && candidates.length === size) return { candidates, bottom: last }
+      candidates.push(candidate(id, head.reason))
+      last = id
+    }
+    head.at++
+    sinkFirst(heads)
+  }
+}
+
+/** A source and how far it has been read. */
+interface Head extends Source {
+  at: number
+}
+
+const firstBelow = (entries: readonly Entry[], below: Id | null): number => {
+  const at = below === null ? 0 : entries.findIndex(({ id }) => compareIds(id, below) < 0)
+  return at === -1 ? entries.length : at
+}
+
+/** The source whose next post is newer first; those that are over last. */
+function newerHead(a: Head, b: Head): number {
+  const [idOfA, idOfB] = [a.entries[a.at]?.id, b.entries[b.at]?.id]
+  if (idOfA === undefined || idOfB === undefined) return Number(idOfA === undefined) - Number(idOfB === undefined)
+  return compareIds(idOfB, idOfA)
+}
+
+/** The first has moved on: it goes behind those whose next post is newer. Few are: neighbours in time are few sources. */
+function sinkFirst(heads: Head[]): void {
+  const first = heads[0]
+  let at = 0
+  for (
+    let next = heads[1];
+    first !== undefined && next !== undefined && newerHead(first, next) > 0;
+    next = heads[at + 1]
+  ) {
+    heads[at++] = next
+    heads[at] = first
+  }
 }
 
 const candidate = (id: Id, reason: Candidate['reason']): Candidate => ({ id, reason, relevance: 0 })
