@@ -5,8 +5,10 @@ import { migrate } from '#drizzle/migrate.ts'
 import { sentenceOf } from '../origin/observe/sentence.ts'
 
 try {
-  const databases = parseShardDatabases(process.env.DATABASE_URLS ?? '')
-  if (databases.length === 0) throw new Error('It is to name one or more postgres:// addresses, comma separated.')
+  const { DATABASE_URLS: given = '' } = process.env
+  if (given === '')
+    throw new Error('one or more postgres:// addresses, comma separated. An embedded one migrates itself.')
+  const databases = parseShardDatabases(given)
   for (const [i, { url }] of databases.entries()) {
     const pool = new pg.Pool({ connectionString: url, max: 1 })
     await migrate(pool)
