@@ -88,3 +88,33 @@ export function shardOwners(databases: readonly { ranges: readonly ShardRange[] 
 
 /** The index of the database that owns an id. */
 export const ownerOf = (owners: Uint16Array, id: Id): number => owners[idShard(id)] ?? 0
+
+/** A range as the map of all databases knows it. */
+export interface OwnedRange extends ShardRange {
+  /** The place of its database in the settings. */
+  readonly database: number
+  /** Raised each time that the range changes hands. Null: by the settings alone, before the map was read. */
+  readonly epoch: number | null
+  /** A move of it is announced. */
+  readonly moving: boolean
+}
+
+/** Logical shards to ranges to databases. */
+export interface ShardMap {
+  readonly ranges: readonly OwnedRange[]
+  rangeOf(shard: number): OwnedRange
+}
+
+/** @throws RangeError when a shard has no owner, or two */
+export function shardMap(ranges: readonly OwnedRange[]): ShardMap {
+  const places = shardOwners(ranges.map((range) => ({ ranges: [range] })))
+  return { ranges, rangeOf: (shard) => ranges[places[shard] ?? 0] as OwnedRange }
+}
+
+/** The map that the settings say. */
+export const settingsMap = (databases: readonly { ranges: readonly ShardRange[] }[]): ShardMap =>
+  shardMap(
+    databases.flatMap(({ ranges }, database) =>
+      ranges.map((range) => ({ ...range, database, epoch: null, moving: false })),
+    ),
+  )

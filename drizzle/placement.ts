@@ -3,7 +3,7 @@
  * they make; a Database over one connection string never looks, and the one over several (sharded.ts) refuses a statement
  * that does not say it. So every caller keeps speaking to one Database, however many there are.
  */
-import type { SQL } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { compareIds, type Id } from '#core/ids.ts'
 import type { Database, Row } from './database.ts'
 
@@ -13,8 +13,10 @@ export interface Shards {
   of(owner: Id): Database
   /** The first: user names and addresses, sessions, and what the embedded engines keep. */
   readonly directory: Database
-  /** Each once, the directory first. */
+  /** Each once, the directory first, whatever it owns. */
   readonly all: readonly Database[]
+  /** Those that own shards, each asserting that it still owns the same while a move is under way: for reads of everything. */
+  readonly owning: readonly Database[]
   /** Ids by the database that holds them, each database once. */
   group(ids: readonly Id[]): Map<Database, Id[]>
 }
@@ -50,16 +52,34 @@ export const readsAcross = <T>(statement: SQL, rows: (shards: Shards) => Promise
 export const writesAcross = <T>(statement: SQL, rows: (shards: Shards) => Promise<T[]>): SQL =>
   placed(statement, { kind: 'plan', isRead: false, rows: rows as (shards: Shards) => Promise<Row[]> })
 
-/** The same statement in every database, side by side. `merge` puts their rows together: one after the other by default. */
+/** Of a column with ids: whether this database owns them. Rows that are moving stand in two databases for a while. */
+export type Owned = (column: string) => SQL
+
+const ownedHere: Owned = (column) => sql`EXISTS (SELECT 1 FROM shard_owner o WHERE o.state IN ('open', 'closing')
+  AND ((${sql.raw(column)} >> 10) & 8191) BETWEEN o.first_shard AND o.last_shard)`
+
+/** A statement over rows that each database picks by itself: as one database runs it, and as each of several does. */
+export const ownRows = (statement: (owned: Owned) => SQL): { alone: SQL; among: SQL } => ({
+  alone: statement(() => sql`true`),
+  among: statement(ownedHere),
+})
+
+/**
+ * The same statement in every database, side by side. `merge` puts their rows together: one after the other by default.
+ * Where it picks owners' rows it has to say `owned` of them, else what is moving is picked twice.
+ */
 export function everywhere<T = Row>(
-  statement: SQL,
+  statement: SQL | ((owned: Owned) => SQL),
   { isRead = true, merge = (rows) => rows }: { isRead?: boolean; merge?: (rows: T[]) => T[] } = {},
 ): SQL {
-  const rows = async ({ all }: Shards) => {
-    const results = await Promise.all(all.map((database) => database.query<T>(statement)))
+  const isOwners = typeof statement === 'function'
+  const { alone, among } = isOwners ? ownRows(statement) : { alone: statement, among: statement }
+  const rows = async ({ all, owning }: Shards) => {
+    const databases = isOwners && isRead ? owning : all
+    const results = await Promise.all(databases.map((database) => database.query<T>(among)))
     return merge(results.flat()) as Row[]
   }
-  return placed(statement, { kind: 'plan', isRead, rows })
+  return placed(alone, { kind: 'plan', isRead, rows })
 }
 
 /** A statement over ids, in each database over those that it holds, side by side. */

@@ -1,47 +1,47 @@
 /** What has to hold before several databases are used as one. */
 import { sql } from 'drizzle-orm'
-import { formatRanges, type ShardRange } from '#core/shard-map.ts'
+import { formatRanges, type OwnedRange, type ShardRange } from '#core/shard-map.ts'
 import type { Database } from './database.ts'
+import { recordedRanges } from './ownership.ts'
 import { directoryFilled, enterEverybody } from './queries/directory.ts'
 import type { Shard } from './sharded.ts'
 
+/** How a database is called, by its place in the settings when it first took part. */
+export const databaseName = (index: number): string => `db${index + 1}`
+
 /**
- * Keeps the ranges of the first start in the first database and holds later ones to them: with other ranges, rows that
- * exist would not be found. Then enters the people that a single database knew into the directory. Repeats harmlessly.
- * @throws Error with a sentence, which names ranges only, when rows lie elsewhere than the settings say
+ * The first start founds the map of all databases with the ranges of the settings; from then on the map says who owns what,
+ * and moves change it. Each database knows its name and what it owns itself. Then enters the people that a single database
+ * knew into the directory. Repeats harmlessly, also while a move is under way. Answers the map; none for a single database.
+ * @throws Error with a sentence when the first database holds people of others, when the settings name too few databases, or
+ *   in another order than before
  */
-export async function settleShards(shards: readonly [Shard, ...Shard[]]): Promise<void> {
+export async function settleShards(shards: readonly [Shard, ...Shard[]]): Promise<readonly OwnedRange[]> {
   const directory = shards[0].database
   const known = await recordedRanges(directory)
-  const asked = shards.map(({ ranges }) => ranges)
   if (known.length === 0) {
-    if (shards.length === 1) return
+    if (shards.length === 1) return []
     if (await holdsOthersPeople(directory, shards[0].ranges)) {
       throw new Error(
         'The first of DATABASE_URLS holds people of shards that the settings give to other databases. ' +
           'It keeps what it has: name its ranges (…#0-8191) and give the others none (…#none).',
       )
     }
-    await record(directory, asked)
-  } else if (!isSame(known, asked)) {
-    const written = known.map(formatRanges).join(', ')
-    throw new Error(`The databases hold other shards than DATABASE_URLS says. They hold, in their order: ${written}.`)
+    await record(
+      directory,
+      shards.map(({ ranges }) => ranges),
+    )
   }
+  const map = await recordedRanges(directory)
+  const lacking = map.find(({ database }) => database >= shards.length)
+  if (lacking !== undefined) {
+    const name = databaseName(lacking.database)
+    throw new Error(`Shards ${formatRanges([lacking])} are in ${name}, which DATABASE_URLS does not name.`)
+  }
+  for (const [index, { database }] of shards.entries()) await introduce(database, index, map)
   const [filled] = await directory.query<{ filled: boolean }>(directoryFilled())
   if (!filled?.filled) await directory.query(enterEverybody())
-}
-
-/** The ranges of each database, in their order. */
-async function recordedRanges(directory: Database): Promise<ShardRange[][]> {
-  const rows = await directory.query<{ first_shard: number; last_shard: number; database: number }>(
-    sql`SELECT first_shard, last_shard, database FROM shard_ranges ORDER BY first_shard`,
-  )
-  const known: ShardRange[][] = []
-  for (const { first_shard: first, last_shard: last, database } of rows) {
-    while (known.length <= database) known.push([])
-    known[database]?.push({ first, last })
-  }
-  return known
+  return map
 }
 
 /** One statement, so that starts at the same time agree. */
@@ -51,14 +51,28 @@ async function record(directory: Database, ranges: readonly (readonly ShardRange
     SELECT r.first, r.last, r.database
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS r (first int, last int, database int)
     ON CONFLICT (first_shard) DO NOTHING`)
-  if (!isSame(await recordedRanges(directory), ranges)) throw new Error('Another start has settled other ranges.')
+  const written = (list: readonly (ShardRange & { database: number })[]) =>
+    list.map(({ first, last, database }) => `${first}-${last}:${database}`).sort()
+  if (written(await recordedRanges(directory)).join() !== written(rows).join()) {
+    throw new Error('Another start has settled other ranges.')
+  }
 }
 
-/** Databases at the end that own nothing yet are no difference. */
-function isSame(known: readonly (readonly ShardRange[])[], asked: readonly (readonly ShardRange[])[]): boolean {
-  const written = (ranges: readonly (readonly ShardRange[])[]) =>
-    ranges.map((own) => formatRanges([...own].sort((a, b) => a.first - b.first))).join(',')
-  return written(known).replace(/(,none)+$/, '') === written(asked).replace(/(,none)+$/, '')
+/**
+ * Tells a database who it is and, when it is new to it, what it owns by the map. Only what never moved: what a move brings
+ * it, the move opens.
+ */
+async function introduce(database: Database, index: number, map: readonly OwnedRange[]): Promise<void> {
+  await database.query(sql`INSERT INTO shard_database (name)
+    SELECT ${databaseName(index)} WHERE NOT EXISTS (SELECT 1 FROM shard_database) ON CONFLICT DO NOTHING`)
+  const [named] = await database.query<{ name: string }>(sql`SELECT name FROM shard_database`)
+  if (named?.name !== databaseName(index)) {
+    throw new Error(`DATABASE_URLS names ${named?.name} at the place of ${databaseName(index)}. Keep their order.`)
+  }
+  const own = map.filter((range) => range.database === index && range.epoch === 1)
+  await database.query(sql`INSERT INTO shard_owner (first_shard, last_shard)
+    SELECT r.first, r.last FROM jsonb_to_recordset(${JSON.stringify(own)}::jsonb) AS r (first int, last int)
+     WHERE NOT EXISTS (SELECT 1 FROM shard_owner) ON CONFLICT DO NOTHING`)
 }
 
 async function holdsOthersPeople(directory: Database, own: readonly ShardRange[]): Promise<boolean> {

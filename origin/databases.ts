@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { LOGICAL_SHARDS } from '#core/ids.ts'
-import { formatRanges, type ShardDatabase } from '#core/shard-map.ts'
+import { formatRanges, type OwnedRange, type ShardDatabase } from '#core/shard-map.ts'
 import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import { settleShards } from '#drizzle/settle-shards.ts'
@@ -55,13 +55,13 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
     const [first, ...others] = servers
     const opened = [open(first), ...others.map(open)] as const
     const shards: [Shard, ...Shard[]] = [opened[0].shard, ...opened.slice(1).map(({ shard }) => shard)]
-    await settleShards(shards)
+    const map = await settleShards(shards)
     return {
       database: shardedDatabase(shards),
       directory: opened[0].shard.database,
       pools: [opened[0].pool, ...opened.slice(1).map(({ pool }) => pool)],
       urls: [opened[0].url, ...opened.slice(1).map(({ url }) => url)],
-      description,
+      description: map.length === 0 ? description : `${description}, shards ${owned(map, shards.length)}`,
       close,
     }
   } catch (error) {
@@ -69,6 +69,10 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
     throw error
   }
 }
+
+/** Who owns what, in the order of the settings. */
+const owned = (map: readonly OwnedRange[], count: number): string =>
+  Array.from({ length: count }, (_, i) => formatRanges(map.filter(({ database }) => database === i))).join(' | ')
 
 interface Servers {
   servers: readonly [ShardDatabase, ...ShardDatabase[]]
@@ -80,11 +84,8 @@ async function findServers(config: Config, logger: Logger): Promise<Servers> {
   const [first, ...others] = config.databases ?? []
   if (first !== undefined) {
     const servers: Servers['servers'] = [first, ...others]
-    const split = servers.map(({ ranges }) => formatRanges(ranges)).join(' | ')
     const description =
-      others.length === 0
-        ? 'Postgres (DATABASE_URLS)'
-        : `Postgres, ${servers.length} databases (DATABASE_URLS), shards ${split}`
+      others.length === 0 ? 'Postgres (DATABASE_URLS)' : `Postgres, ${servers.length} databases (DATABASE_URLS)`
     return { servers, description, end: async () => {} }
   }
   const engine = await startEmbeddedPostgres({

@@ -2,7 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
 import type { AuthorMode } from '#core/timeline/index.ts'
-import { batchAcross, everywhere, reads, readsAcross, scattered, writes } from '../placement.ts'
+import { batchAcross, everywhere, type Owned, reads, readsAcross, scattered, writes } from '../placement.ts'
 import { authorModes, followers, follows, outbox, posts, timelinePurges, users } from '../schema.ts'
 import { idList } from './feed.ts'
 import { copyFollow } from './relation-copies.ts'
@@ -74,7 +74,7 @@ export function applyFollow(follow: { followerId: Id; followeeId: Id; state: str
   ]
   return batchAcross(statements, async (shards) => {
     const [here, there] = [shards.of(followerId), shards.of(followeeId)]
-    if (here === there) return here.batch(statements)
+    if (here === there) return (await here.batch([...statements, ...recountFollowing(followerId)])).slice(0, 3)
     const results = await there.batch([...copyFollow(follow), ...statements])
     await here.batch(recountFollowing(followerId))
     return results
@@ -83,7 +83,8 @@ export function applyFollow(follow: { followerId: Id; followeeId: Id; state: str
 
 /**
  * Where a follower's rows are in another database than the inverse row, the count cannot move in that transaction: it is
- * counted, which a repetition does not falsify. The lock comes first, so that each count sees what the one before it saw.
+ * counted, which a repetition does not falsify. With several databases always: a count sees follows whose events are still
+ * to come, and to add those up would count them twice. The lock comes first, so that each count sees what the one before it saw.
  */
 function recountFollowing(user: Id): SQL[] {
   return [
@@ -188,11 +189,11 @@ export function schedulePurge(followerId: Id, followeeId: Id, afterMs: number): 
  * leaves them to the next. Rows of `DuePurge`.
  */
 export function takeDuePurges(limit: number, leaseMs: number): SQL {
-  const statement = sql`
+  const statement = (owned: Owned) => sql`
     UPDATE ${timelinePurges} SET due_at = now() + ${leaseMs}::int * interval '1 millisecond'
      WHERE (follower_id, followee_id) IN (
       SELECT follower_id, followee_id FROM ${timelinePurges}
-       WHERE due_at <= now() ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
+       WHERE due_at <= now() AND ${owned('follower_id')} ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING follower_id, followee_id, due_at::text AS lease`
   return everywhere(statement, { isRead: false })
 }

@@ -149,12 +149,14 @@ export interface HiddenRow {
  */
 export function followedCelebrities(user: Id): SQL {
   // A follow stands in the followee's database too, beside the mode: each database answers for its own authors.
-  return everywhere(sql`
+  return everywhere(
+    (owned) => sql`
     SELECT ${authorModes.authorId} AS author
       FROM ${authorModes}
       JOIN ${follows} ON ${follows.followeeId} = ${authorModes.authorId}
-     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'active'
-       AND (${authorModes.mode} <> 'push' OR ${authorModes.updatedAt} > now() - interval '1 hour')`)
+     WHERE ${follows.followerId} = ${user}::bigint AND ${follows.state} = 'active' AND ${owned('author_modes.author_id')}
+       AND (${authorModes.mode} <> 'push' OR ${authorModes.updatedAt} > now() - interval '1 hour')`,
+  )
 }
 
 /** Which of these authors a reader follows. Rows of `{ followee_id }`. */

@@ -1,7 +1,7 @@
 /** Where pictures lie, for everyone or signed, and what caches shall forget of them. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
-import { batchIn, everywhere, inDirectory, reads, writes } from '../placement.ts'
+import { batchIn, everywhere, inDirectory, type Owned, reads, writes } from '../placement.ts'
 import { idList } from './feed.ts'
 import { held, instant, writeBack } from './media.ts'
 import { textList } from './posts.ts'
@@ -69,7 +69,9 @@ export function queueMoves(userId: Id, nowMs: number): SQL {
 
 /** Queues the public media of all private accounts: what was uploaded before there was a private place, or whose event was lost. */
 export function queueExposed(nowMs: number): SQL {
-  return everywhere(queueWhere(sql`u.is_private AND NOT starts_with(m.key, 'private/')`, nowMs), { isRead: false })
+  const exposed = (owned: Owned) =>
+    queueWhere(sql`u.is_private AND NOT starts_with(m.key, 'private/') AND ${owned('m.media_id')}`, nowMs)
+  return everywhere(exposed, { isRead: false })
 }
 
 function queueWhere(condition: SQL, nowMs: number): SQL {

@@ -2,7 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
-import { batchIn, everywhere, reads, writes, writesAcross } from '../placement.ts'
+import { batchIn, everywhere, type Owned, ownRows, reads, writes, writesAcross } from '../placement.ts'
 
 export const instant = (ms: number) => sql`to_timestamp(${ms}::double precision / 1000)`
 
@@ -96,9 +96,11 @@ export function refuseUpload(mediaId: Id, failure: string): SQL {
 
 /** Fails up to `limit` uploads of each database that nobody completed; rows of `{ media_id, key }`. */
 export function expireUploads(beforeMs: number, limit: number): SQL {
-  const statement = sql`UPDATE media SET state = 'failed', failure = 'never-completed', version = version + 1, updated_at = now()
+  const statement = (
+    owned: Owned,
+  ) => sql`UPDATE media SET state = 'failed', failure = 'never-completed', version = version + 1, updated_at = now()
     WHERE media_id IN (SELECT media_id FROM media WHERE state = 'awaiting_upload' AND created_at < ${instant(beforeMs)}
-      ORDER BY created_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
+        AND ${owned('media_id')} ORDER BY created_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING media_id, key`
   return everywhere(statement, { isRead: false })
 }
@@ -123,17 +125,19 @@ export interface Lease {
  * databases the first that has one gives it; which is asked first changes with the instant, so that none is always last.
  */
 export function leaseJob({ owner, nowMs, untilMs }: Lease): SQL {
-  const statement = sql`UPDATE media_jobs SET state = 'running', lease_owner = ${owner}, lease_until = ${instant(untilMs)},
+  const { alone, among } = ownRows(
+    (owned) => sql`UPDATE media_jobs SET state = 'running', lease_owner = ${owner}, lease_until = ${instant(untilMs)},
       attempts = attempts + 1
     WHERE media_id = (SELECT media_id FROM media_jobs
-      WHERE (state = 'waiting' AND run_after <= ${instant(nowMs)})
-         OR (state = 'running' AND lease_until <= ${instant(nowMs)})
+      WHERE ((state = 'waiting' AND run_after <= ${instant(nowMs)})
+         OR (state = 'running' AND lease_until <= ${instant(nowMs)})) AND ${owned('media_id')}
       ORDER BY run_after LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING media_id, attempts`
-  return writesAcross(statement, async ({ all }) => {
+    RETURNING media_id, attempts`,
+  )
+  return writesAcross(alone, async ({ all }) => {
     const from = nowMs % all.length
     for (const database of [...all.slice(from), ...all.slice(0, from)]) {
-      const rows = await database.query(statement)
+      const rows = await database.query(among)
       if (rows.length > 0) return rows
     }
     return []

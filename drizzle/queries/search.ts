@@ -184,11 +184,19 @@ export const postToIndex = (postId: Id): SQL => reads(postId, sql`${POST} WHERE 
 
 /** Rows as of `personToIndex`, in ascending order of ids, for indexing everything again. */
 export const peopleToIndex = (after: Id, limit: number): SQL =>
-  everywhere<{ user_id: Id }>(sql`${PERSON} WHERE user_id > ${after}::bigint ORDER BY user_id LIMIT ${limit}::int`, {
-    merge: orderedBy('user_id', 'asc', limit),
-  })
+  everywhere<{ user_id: Id }>(
+    (owned) =>
+      sql`${PERSON} WHERE user_id > ${after}::bigint AND ${owned('user_id')} ORDER BY user_id LIMIT ${limit}::int`,
+    {
+      merge: orderedBy('user_id', 'asc', limit),
+    },
+  )
 
 export const postsToIndex = (after: Id, limit: number): SQL =>
-  everywhere<{ post_id: Id }>(sql`${POST} WHERE post_id > ${after}::bigint ORDER BY post_id LIMIT ${limit}::int`, {
-    merge: orderedBy('post_id', 'asc', limit),
-  })
+  everywhere<{ post_id: Id }>(
+    (owned) =>
+      sql`${POST} WHERE post_id > ${after}::bigint AND ${owned('post_id')} ORDER BY post_id LIMIT ${limit}::int`,
+    {
+      merge: orderedBy('post_id', 'asc', limit),
+    },
+  )

@@ -1,5 +1,5 @@
 /** What is unique among all people, whichever database their rows lie in. In the first database, used when there are several. */
-import { integer, pgTable, timestamp, unique, varchar } from 'drizzle-orm/pg-core'
+import { pgTable, timestamp, unique, varchar } from 'drizzle-orm/pg-core'
 import { id } from './columns.ts'
 
 /**
@@ -17,11 +17,3 @@ export const directory = pgTable(
   },
   (t) => [unique('directory_username_unique').on(t.username), unique('directory_email_unique').on(t.email)],
 )
-
-/** Which database holds which logical shards, as the first start with several of them found it: later ones must agree. */
-export const shardRanges = pgTable('shard_ranges', {
-  firstShard: integer('first_shard').primaryKey(),
-  lastShard: integer('last_shard').notNull(),
-  /** Its place in DATABASE_URLS, from 0. */
-  database: integer('database').notNull(),
-})

@@ -173,24 +173,30 @@ describe('a start', () => {
       parseShardDatabases(text).map(({ ranges }, i) => ({ ranges, database: relational.shards[i]!.database })) as never,
     )
 
-  it('goes on with the ranges of the first one, and with no others', async () => {
-    await settle(`${first},${second}`)
-    await settle(`${first}#0-4095,${second}#4096-8191`)
-    await expect(settle(`${first}#0-4999,${second}#5000-8191`)).rejects.toThrow(
-      'They hold, in their order: 0-4095, 4096-8191',
-    )
-    await expect(settle(first)).rejects.toThrow('other shards')
+  it('goes on with the map of the first one, whatever ranges the settings say by then', async () => {
+    const founded = await settle(`${first},${second}`)
+    expect(founded).toMatchObject([
+      { first: 0, last: 4095, database: 0, epoch: 1 },
+      { first: 4096, last: 8191, database: 1, epoch: 1 },
+    ])
+    expect(await settle(`${first}#0-4999,${second}#5000-8191`)).toEqual(founded)
+  })
+
+  it('refuses settings that name too few databases, or name them in another order', async () => {
+    await expect(settle(first)).rejects.toThrow('Shards 4096-8191 are in db2')
+    const [one, other] = relational.shards
+    await expect(settleShards([other!, one])).rejects.toThrow(/names db\d at the place of db\d|holds people/)
   })
 
   it('does not give away what a single database holds, and enters its people into the directory', async () => {
-    const single = await openRelational(1)
+    const [single, added] = [await openRelational(1), await openRelational(1)]
     try {
       const ann = await single.person({ shard: THERE, name: 'ann' })
       await single.shards[0].database.query(sql`TRUNCATE directory`)
       const shardsOf = (text: string) =>
         parseShardDatabases(text).map(({ ranges }, i) => ({
           ranges,
-          database: (i === 0 ? single : relational).shards[0].database,
+          database: (i === 0 ? single : added).shards[0].database,
         })) as never
       await expect(settleShards(shardsOf(`${first},${second}`))).rejects.toThrow('It keeps what it has')
       await settleShards(shardsOf(`${first}#0-8191,${second}#none`))
@@ -198,6 +204,7 @@ describe('a start', () => {
       expect(entered).toEqual([{ user_id: ann, username: 'ann' }])
     } finally {
       await single.close()
+      await added.close()
     }
   })
 })

@@ -33,8 +33,11 @@ export const [HERE, THERE] = [11, 8_000]
 
 class Died extends Error {}
 
-export async function openRelational(count: number): Promise<Relational> {
-  const engines = await startShards(count)
+type Engines = Awaited<ReturnType<typeof startShards>>
+
+/** @param engines empty databases; of its own when left out */
+export async function openRelational(count: number, engines?: Engines): Promise<Relational> {
+  engines ??= await startShards(count)
   const pools = engines.urls.map((connectionString) => new pg.Pool({ connectionString, max: 4 }))
   for (const pool of pools) {
     pool.on('error', () => {})
@@ -60,7 +63,7 @@ export async function openRelational(count: number): Promise<Relational> {
     },
     async close() {
       for (const pool of pools) await pool.end()
-      await engines.close()
+      await engines?.close()
     },
   }
 }

@@ -9,7 +9,7 @@ import { createRevocations, type Revocations } from './auth/revocations.ts'
 import { createTokenVerifier, type TokenVerifier } from './auth/tokens.ts'
 import { type Config, type EdgeDatabase, readConfig } from './config.ts'
 import { type OriginClient, originClient } from './data/origin.ts'
-import { neonPostgres } from './data/postgres.ts'
+import { DatabaseAwayError, neonPostgres } from './data/postgres.ts'
 import { type EdgeQueues, edgeQueues } from './data/queue.ts'
 import { upstashRedis } from './data/redis.ts'
 import { FeedIsolate } from './feed/isolate.ts'
@@ -41,7 +41,7 @@ export interface Services {
 /** Five failures in a row are an outage, not bad luck; a second later one request may look again. */
 const BREAKER = Object.freeze({ failures: 5, openMs: 1_000 })
 
-export function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
+function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
   const config = readConfig(env as unknown as Record<string, unknown>)
   const redis = upstashRedis(config.redis, createBreaker(BREAKER, clock))
   const db = openDatabases(config, clock)
@@ -72,6 +72,9 @@ export function buildServices(env: ApiEnv, clock: Clock, random: Random): Servic
   })
 }
 
+/** For rows that change hands: a switch takes some tens of milliseconds. After this, posts are queued as when Postgres is away. */
+const MOVE_PATIENCE_MS = 2_000
+
 /** Each with a breaker of its own: one that is away takes no other with it. */
 function openDatabases({ databases }: Config, clock: Clock): Database {
   const open = (database: EdgeDatabase): Shard => ({
@@ -80,7 +83,11 @@ function openDatabases({ databases }: Config, clock: Clock): Database {
   })
   const [first, ...others] = databases
   if (first === undefined) throw new Error('there is no database')
-  return shardedDatabase([open(first), ...others.map(open)])
+  return shardedDatabase([open(first), ...others.map(open)], {
+    clock,
+    patienceMs: MOVE_PATIENCE_MS,
+    unavailable: (cause) => new DatabaseAwayError(cause),
+  })
 }
 
 /** Services by their bindings: one entry in production, dropped with the bindings. */
