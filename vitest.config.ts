@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { IMAGE_WORKER } from './test/setup/image-worker.ts'
@@ -9,10 +10,21 @@ import { IMAGE_WORKER } from './test/setup/image-worker.ts'
 const patient = { testTimeout: 60_000, hookTimeout: 120_000 }
 const after = (groupOrder: number) => ({ ...patient, sequence: { groupOrder } })
 
+/** Loading the same modules for each file, and a workerd to go with it, would take longer than most of the tests. */
+const together = { isolate: false }
+/** Stores that tests take away on purpose are no news. */
+const verbose = false
+
+/**
+ * Much of the time goes in waiting: two cores, of which vitest would leave one to itself, carry two files at once. On servers
+ * that the files share, one after the other: a Redis Cluster has one keyspace, and one registry of celebrities in it.
+ */
+const maxWorkers = process.env.E2E_ENGINES ? 1 : Math.max(2, availableParallelism() - 1)
+
 /** One project per Worker, each inside workerd with the Worker's own wrangler configuration. */
 const worker = (name: string, configPath: string, miniflare = {}, options = {}) => ({
-  plugins: [cloudflareTest({ wrangler: { configPath }, miniflare })],
-  test: { name, include: [`workers/${name}/**/*.test.ts`], ...after(1), ...options },
+  plugins: [cloudflareTest({ wrangler: { configPath }, miniflare, verbose })],
+  test: { name, include: [`workers/${name}/**/*.test.ts`], ...after(1), ...together, ...options },
 })
 
 const node = (name: string, include: string[], options = {}) => ({
@@ -25,21 +37,28 @@ const api = {
   plugins: [
     cloudflareTest(({ inject }) => ({
       wrangler: { configPath: './wrangler.toml' },
+      verbose,
       miniflare: {
         bindings: inject<Record<string, string>>('backing'),
         workers: [{ name: 'tideline-image-resize', modules: true, script: IMAGE_WORKER }],
       },
     })),
   ],
-  test: { name: 'api', include: ['workers/api/**/*.test.ts'], globalSetup: './test/setup/backing.ts', ...after(1) },
+  test: {
+    name: 'api',
+    include: ['workers/api/**/*.test.ts'],
+    globalSetup: './test/setup/backing.ts',
+    ...after(1),
+    ...together,
+  },
 }
 
 export default defineConfig({
   test: {
+    maxWorkers,
     projects: [
-      // A hundred files that load the same modules: loading them once a worker saves a quarter of the time.
-      node('node', ['{core,drizzle,origin,bench,ops,web}/**/*.test.ts'], { isolate: false }),
-      node('contract', ['test/{contract,interleavings}/**/*.test.ts'], { isolate: false }),
+      node('node', ['{core,drizzle,origin,bench,ops,web}/**/*.test.ts'], together),
+      node('contract', ['test/{contract,interleavings}/**/*.test.ts'], together),
       api,
       worker('image-resize', './workers/image-resize/wrangler.toml', {
         r2Buckets: ['ORIGINALS'],

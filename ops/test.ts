@@ -1,8 +1,8 @@
 /**
- * `npm test`: everything that needs no server, in the order in which it fails fastest. Each check counts as one test;
- * the last line adds up all runners: `N passed, N failed`.
+ * `npm test`: everything that needs no server, what fails fastest first. Each check counts as one test; at the end stands what
+ * failed, and the last line adds up all runners: `N passed, N failed`.
  */
-import { runThrough, runVitest } from './vitest-run.ts'
+import { runKept, runVitest, sayFailures } from './vitest-run.ts'
 
 const CHECKS: [name: string, command: string, ...args: string[]][] = [
   ['format and lint', 'biome', 'ci', '.'],
@@ -25,17 +25,26 @@ const CHECKS: [name: string, command: string, ...args: string[]][] = [
   ],
 ]
 
-const total = { passed: 0, failed: 0 }
-for (const [name, command, ...args] of CHECKS) {
-  const started = Date.now()
-  const passed = await runThrough(command, args)
-  total[passed ? 'passed' : 'failed']++
-  console.log(`${passed ? '✓' : '✗'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+interface Outcome {
+  passed: boolean
+  name: string
 }
+
+/** Its output in one piece, when it is done. */
+async function check([name, command, ...args]: (typeof CHECKS)[number]): Promise<Outcome> {
+  const started = Date.now()
+  const { passed, output } = await runKept(command, args)
+  const seconds = ((Date.now() - started) / 1000).toFixed(1)
+  console.log(`${output === '' ? '' : `${output}\n`}${passed ? '✓' : '✗'} ${name} (${seconds} s)`)
+  return { passed, name }
+}
+
+const checks = await Promise.all(CHECKS.map(check))
 // The browser (npm run test:browser) and the faults of servers (npm run test:fault) have runs of their own.
 const vitest = await runVitest(['--project=!browser', '--project=!fault'])
-total.passed += vitest.passed
-total.failed += vitest.failed
+const broken = checks.filter(({ passed }) => !passed)
+const failed = broken.length + vitest.failed
 if (vitest.skipped.length > 0) console.log(`${vitest.skipped.length} skipped, each with its reason above`)
-console.log(`${total.passed} passed, ${total.failed} failed`)
-process.exit(total.failed === 0 ? 0 : 1)
+sayFailures([...broken.map(({ name }) => name), ...vitest.failures])
+console.log(`${checks.length - broken.length + vitest.passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)
