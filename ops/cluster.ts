@@ -1,5 +1,5 @@
 /**
- * `npm run cluster -- up|down|status|logs`: the servers that carry Tideline when the embedded engines no longer do, on this
+ * `npm run cluster -- up|down|status|logs|promote`: the servers that carry Tideline when the embedded engines no longer do, on this
  * machine, by Docker Compose where Docker is, else as native processes. `npm start -- --cluster` runs Tideline on them.
  */
 import { parseArgs } from 'node:util'
@@ -7,6 +7,7 @@ import { dockerWay, hasDocker } from './cluster/docker.ts'
 import { settingsFor } from './cluster/environment.ts'
 import { bringDown, bringUp, runningOf, type StatusLine, statusOf } from './cluster/lifecycle.ts'
 import { chosen, PORT_OFFSET, PROFILES, type Server } from './cluster/profiles.ts'
+import { promote } from './cluster/promote.ts'
 import {
   type Choice,
   type Cluster,
@@ -29,9 +30,10 @@ const USAGE = `npm run cluster -- up [NAME …] [--profile small|cluster] [--s3 
 npm run cluster -- down [NAME …] [--kill] [--wipe]
 npm run cluster -- status [--json]
 npm run cluster -- logs NAME [--lines 100] [--follow]
+npm run cluster -- promote NAME
 
 NAME is a server or a kind of servers, as status shows them. Without one, all of the profile are meant.
---kill ends them as a crash would; --wipe removes their data, too.`
+--kill ends them as a crash would; --wipe removes their data, too. promote puts the standby of a Postgres primary in its place.`
 
 const OBJECT_SERVERS = ['seaweedfs', 'minio'] as const
 
@@ -190,7 +192,21 @@ async function logs(line: CommandLine): Promise<void> {
   await way.showLog(server, { lines, follow: line.follow })
 }
 
-const VERBS: Readonly<Record<string, (line: CommandLine) => Promise<void>>> = { up, down, status, logs }
+async function takeOver(line: CommandLine): Promise<void> {
+  const { cluster, way } = await open(line)
+  const [server, ...more] = chosen(cluster.servers, line.names.length === 0 ? [''] : line.names)
+  if (server === undefined || more.length > 0) throw new Error('promote takes one primary: postgres-1, for example.')
+  await promote(cluster, way, server, teller(cluster))
+  say(`\n${server.name} serves again, at its address, with what its standby had. Clients connect anew by themselves.`)
+}
+
+const VERBS: Readonly<Record<string, (line: CommandLine) => Promise<void>>> = {
+  up,
+  down,
+  status,
+  logs,
+  promote: takeOver,
+}
 
 try {
   const line = commandLine()

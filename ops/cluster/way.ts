@@ -25,6 +25,11 @@ export interface Way {
   showLog(server: Server, options: { lines: number; follow: boolean }): Promise<void>
   /** The end of its log, for a message about a start that failed. */
   lastLines(server: Server, count: number): Promise<string>
+  /**
+   * Gives a stopped server of Postgres the data of another, which has none afterwards. What it had before is put aside.
+   * Absent: this way cannot.
+   */
+  moveData?(from: Server, to: Server): Promise<void>
   /** Removes the data of these servers, which are stopped. */
   wipe(servers: readonly Server[]): Promise<void>
 }

@@ -13,7 +13,7 @@ import { elasticsearch } from './elasticsearch.ts'
 import type { NativeEngine } from './engine.ts'
 import { kafka } from './kafka.ts'
 import { minio } from './minio.ts'
-import { postgres, shelter } from './postgres.ts'
+import { movePostgres, postgres, shelter } from './postgres.ts'
 import { seaweedfs } from './seaweedfs.ts'
 import { valkey } from './valkey.ts'
 
@@ -66,6 +66,7 @@ export function nativeWay(cluster: Cluster): Way {
       const tail = spawn('tail', ['-n', String(lines), ...(follow ? ['-F'] : []), file], { stdio: 'inherit' })
       await new Promise((resolve) => tail.once('close', resolve))
     },
+    moveData: async (from, to) => movePostgres(home(from), home(to)),
     async wipe(servers) {
       for (const server of servers) {
         for (const folder of [home(server), shelter(home(server))]) rmSync(folder, { recursive: true, force: true })

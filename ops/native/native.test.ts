@@ -1,3 +1,6 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { serversOf } from '../cluster/profiles.ts'
 import { KINDS, VERSIONS } from '../cluster/versions.ts'
@@ -6,7 +9,7 @@ import { elasticsearchYaml } from './elasticsearch.ts'
 import { ENGINES } from './index.ts'
 import { kafkaProperties } from './kafka.ts'
 import { execution, pomOf } from './maven.ts'
-import { postgresSettings, shelter, unprivileged } from './postgres.ts'
+import { movePostgres, postgresSettings, shelter, unprivileged } from './postgres.ts'
 import { seaweedArgs } from './seaweedfs.ts'
 import { valkeySettings } from './valkey.ts'
 
@@ -85,6 +88,35 @@ describe('Postgres does not run as root', () => {
   })
   it('and a folder that it may not enter has a place elsewhere, always the same', () => {
     expect(shelter('/root/tideline/.tideline/cluster/small/postgres')).toMatch(/^\/var\/tmp\/tideline-postgres-\w{12}$/)
+  })
+})
+
+describe('the data of a promoted standby', () => {
+  const dataIn = (home: string, text: string) => {
+    mkdirSync(join(home, 'data'), { recursive: true })
+    writeFileSync(join(home, 'data', 'who'), text)
+  }
+  const whoIn = (folder: string) => readFileSync(join(folder, 'who'), 'utf8')
+
+  it('lie where its primary had its own, which are put aside once', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tideline-move-'))
+    const [primary, standby] = [join(folder, 'primary'), join(folder, 'standby')]
+    try {
+      dataIn(primary, 'first')
+      for (const [newer, former] of [
+        ['second', 'first'],
+        ['third', 'second'],
+      ] as const) {
+        dataIn(standby, newer)
+        movePostgres(standby, primary)
+        expect([whoIn(join(primary, 'data')), whoIn(join(primary, 'data.former'))]).toEqual([newer, former])
+        expect(existsSync(join(standby, 'data'))).toBe(false)
+      }
+      expect(() => movePostgres(standby, primary)).toThrow('There is no data')
+      expect(whoIn(join(primary, 'data'))).toBe('third')
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })
 

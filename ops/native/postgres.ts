@@ -104,6 +104,23 @@ function reachable(site: Site, user: User | null): { home: string; bin: string }
 export const shelter = (home: string) =>
   join('/var/tmp', `tideline-postgres-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`)
 
+/**
+ * Gives one server, which is stopped, the data of another. What it had is kept as `data.former`, in the place of what was
+ * kept so before.
+ * @param from the server's folder, as `to`; their data may lie elsewhere
+ */
+export function movePostgres(from: string, to: string): void {
+  const dataOf = (home: string) => [home, shelter(home)].map((folder) => join(folder, 'data')).find(existsSync)
+  const [theirs, own] = [dataOf(from), dataOf(to)]
+  if (theirs === undefined) throw new Error(`There is no data in ${from}.`)
+  const place = own ?? join(theirs.startsWith(from) ? to : shelter(to), 'data')
+  if (own !== undefined) {
+    rmSync(`${own}.former`, { recursive: true, force: true })
+    renameSync(own, `${own}.former`)
+  }
+  renameSync(theirs, place)
+}
+
 const canEnter = (folder: string, user: User) => spawnSync('test', ['-x', folder], { ...user, cwd: '/' }).status === 0
 
 async function initialise(site: Site, bin: string, into: string, user: User | null): Promise<void> {
