@@ -17,9 +17,10 @@ import { runVitest, type Tally } from './vitest-run.ts'
 /** Beside a cluster that is up, and beside that of npm run test:cluster. */
 const FAULT_PORT_OFFSET = 20_000
 
-const USAGE = `npm run test:fault -- [--full | --profile small|cluster] [--only WORD]
+const USAGE = `npm run test:fault -- [--full | --profile small|cluster] [--only WORD] [--rounds N]
 
---full is --profile cluster. --only: the faults of servers alone, of these those whose title has the word.`
+--full is --profile cluster. --only: the faults of servers alone, of these those whose title has the word. --rounds: each
+of them so often.`
 
 function commandLine() {
   const { values } = parseArgs({
@@ -27,17 +28,18 @@ function commandLine() {
       full: { type: 'boolean', default: false },
       profile: { type: 'string' },
       only: { type: 'string' },
+      rounds: { type: 'string', default: '1' },
     },
   })
   const name = values.profile ?? (values.full ? 'cluster' : 'small')
   const profile = PROFILES.find((each) => each === name)
-  if (profile === undefined) throw new Error(USAGE)
-  return { profile, only: values.only }
+  if (profile === undefined || !/^[1-9]\d?$/.test(values.rounds)) throw new Error(USAGE)
+  return { profile, only: values.only, rounds: values.rounds }
 }
 
 const NOTHING: Tally = { passed: 0, failed: 0, skipped: [] }
 
-async function run({ profile, only }: ReturnType<typeof commandLine>): Promise<Tally> {
+async function run({ profile, only, rounds }: ReturnType<typeof commandLine>): Promise<Tally> {
   const isDocker = hasDocker()
   const place = testPlace(isDocker, 'test-fault', FAULT_PORT_OFFSET)
   const cluster = openCluster(place, profile, 'seaweedfs')
@@ -74,6 +76,7 @@ async function run({ profile, only }: ReturnType<typeof commandLine>): Promise<T
       CLUSTER_DOWNLOADS: place.downloads,
       CLUSTER_PORT_OFFSET: String(place.portOffset),
       FAULT_PROFILE: profile,
+      FAULT_ROUNDS: rounds,
       // A line for each batch of a queue hides what is told of a fault.
       WRANGLER_LOG: 'error',
     }

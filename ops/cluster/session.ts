@@ -46,8 +46,9 @@ export function testSession(cluster: Cluster, way: Way, isOwn: boolean): Session
       return isStarted
     },
   }
+  // What nobody will read again need not be written: SeaweedFS takes its time over it.
   const stopOurs = async () => {
-    await bringDown(way, ours.splice(0), tell)
+    await bringDown(way, ours.splice(0), tell, isOwn ? 'SIGKILL' : undefined)
   }
   return {
     async up() {

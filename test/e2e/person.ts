@@ -51,10 +51,13 @@ export interface Person {
   feedIds(query?: string): Promise<string[]>
   /** The same person at another point of presence. */
   at(fetch: Fetch): Person
+  /** Takes a new token: one lasts a quarter of an hour. */
+  renew(): Promise<void>
 }
 
 export function personOf(fetch: Fetch, session: Session): Person {
-  const { userId: id, username, accessToken: token } = session
+  const { userId: id, username } = session
+  let { accessToken: token, refreshToken } = session
   const call = async <T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const json = body === undefined ? {} : { 'content-type': 'application/json' }
     const response = await fetch(path, {
@@ -73,14 +76,21 @@ export function personOf(fetch: Fetch, session: Session): Person {
   return {
     id,
     username,
-    token,
+    get token() {
+      return token
+    },
     call,
     ask,
     post: (caption) => ask<PostAnswer>('POST', '/v1/posts', { caption }),
     follow: (target) => ask('PUT', `/v1/users/${target.id}/follow`),
     feed,
     feedIds: async (query) => (await feed(query)).items.map((item) => item.id),
-    at: (other) => personOf(other, session),
+    at: (other) => personOf(other, { ...session, accessToken: token, refreshToken }),
+    async renew() {
+      const renewed = await ask<Session>('POST', '/v1/sessions/refresh', { refreshToken })
+      token = renewed.accessToken
+      refreshToken = renewed.refreshToken
+    },
   }
 }
 

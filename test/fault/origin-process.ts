@@ -2,10 +2,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../e2e/until.ts'
 
 const MAIN = fileURLToPath(new URL('../../origin/main.ts', import.meta.url))
+/** Ten of them may start at once, on two cores that start other servers, too. */
+const UP_MS = 120_000
+const COMPILED = join(tmpdir(), 'tideline-test-compiled')
 const PORTS = ['PORT', 'GATEWAY_PORT', 'POSTGRES_PORT', 'REDIS_PORT', 'S3_PORT'] as const
 
 export type Ports = Record<(typeof PORTS)[number], string>
@@ -20,14 +25,18 @@ export interface OriginProcess {
   stop(): Promise<void>
 }
 
-/** Ports that nobody listens on now, below those that the system gives to outgoing connections. */
-export async function freePorts(): Promise<Ports> {
+/** As many ports that nobody listens on now, below those that the system gives to outgoing connections. */
+export async function someFreePorts(count: number): Promise<number[]> {
   const found = new Set<number>()
-  while (found.size < PORTS.length) {
+  while (found.size < count) {
     const port = 20_000 + Math.floor(Math.random() * 12_000)
     if (await isFree(port)) found.add(port)
   }
-  const free = [...found]
+  return [...found]
+}
+
+export async function freePorts(): Promise<Ports> {
+  const free = await someFreePorts(PORTS.length)
   return Object.fromEntries(PORTS.map((name, i) => [name, String(free[i])])) as Ports
 }
 
@@ -39,24 +48,34 @@ function isFree(port: number): Promise<boolean> {
   })
 }
 
+/** Ctrl-C, or a run that is ended from outside, reaches no afterAll. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Starts it and waits until it answers. @param env its whole configuration beside PATH */
 export async function startOriginProcess(env: Ports & Record<string, string>): Promise<OriginProcess> {
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env.PATH, LOG_LEVEL: process.env.ORIGIN_LOG_LEVEL ?? 'error', ...env },
+    // Types that are stripped once need not be stripped at each start.
+    env: {
+      NODE_COMPILE_CACHE: COMPILED,
+      PATH: process.env.PATH,
+      LOG_LEVEL: process.env.ORIGIN_LOG_LEVEL ?? 'error',
+      ...env,
+    },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  // Ctrl-C, or a run that is ended from outside, reaches no afterAll.
-  const endWithUs = () => child.kill('SIGKILL')
-  process.once('exit', endWithUs)
+  running.add(child)
   const gone = once(child, 'exit').then(() => {
-    process.off('exit', endWithUs)
+    running.delete(child)
   })
   const end = (signal: NodeJS.Signals) => {
     child.kill(signal)
     return gone
   }
   try {
-    await until('the origin is up', () => isUp(child, env.PORT), { withinMs: 60_000 })
+    await until('the origin is up', () => isUp(child, env.PORT), { withinMs: UP_MS })
   } catch (error) {
     await end('SIGKILL')
     throw error

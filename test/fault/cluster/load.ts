@@ -4,46 +4,9 @@
  * what must be there afterwards.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { photo, upload } from '../../e2e/media.ts'
-import type { Answer, Person } from '../../e2e/person.ts'
 import { until } from '../../e2e/until.ts'
-
-export interface LoggedPost {
-  id: string
-  author: Person
-  caption: string
-  status: number
-  /** An upload of its author's that it shows. */
-  mediaId?: string
-}
-
-export interface LoggedComment {
-  id: string
-  post: string
-  author: string
-  body: string
-}
-
-/** What was acknowledged. */
-export interface WriteLog {
-  posts: LoggedPost[]
-  /** Post → who likes it. */
-  likes: Map<string, Set<string>>
-  comments: LoggedComment[]
-  /** `follower>followee` */
-  follows: Set<string>
-}
-
-export interface LoadOptions {
-  /** Begins captions and comments, as a word of its own: searched for. */
-  word: string
-  authors: readonly Person[]
-  /** Like and comment. */
-  readers: readonly Person[]
-  /** Follow one another; each pair once. */
-  pairs: Iterator<readonly [Person, Person]>
-  random(): number
-}
+import { emptyLog, type WriteLog } from './log.ts'
+import { type Insist, type LoadOptions, writersOf } from './writers.ts'
 
 export interface Load {
   readonly log: WriteLog
@@ -53,31 +16,43 @@ export interface Load {
   stop(): Promise<void>
 }
 
-/** Writes begun in a second, by kind. */
-const EVERY_MS = { post: 250, picture: 1_000, like: 100, comment: 250, follow: 500 } as const
+type Kind = keyof ReturnType<typeof writersOf>
+
+/** Milliseconds from one begun write of a kind to the next. */
+const EVERY_MS: Readonly<Record<Kind, number>> = {
+  post: 250,
+  picture: 1_000,
+  deletion: 1_000,
+  like: 100,
+  unlike: 400,
+  comment: 250,
+  uncomment: 1_000,
+  follow: 500,
+}
+/** After a refusal by a machine that was too busy to judge by. */
+export const BUSY = ' busy'
 /** At most so many at once of a kind: what is away makes them wait, not pile up. */
 const AT_ONCE = 8
 const AGAIN_MS = 250
 const ACKNOWLEDGED_MS = 60_000
 
 export function startLoad(options: LoadOptions): Load {
-  const { word, authors, readers, pairs, random } = options
-  const log: WriteLog = { posts: [], likes: new Map(), comments: [], follows: new Set() }
+  const log = emptyLog()
   const answers = new Map<string, number>()
   const open = new Set<string>()
-  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
-  let numbers = 0
   let isEnding = false
   let isOver = false
 
-  /** Repeats until a 2xx. @throws Error once nobody waits for it any more */
-  async function acknowledged<T>(what: string, ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
+  const insist: Insist = async (what, ask, isDone = () => false) => {
     open.add(what)
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const answer = await ask().catch(() => null)
-      const label = `${what.split(' ')[0]} ${answer?.status ?? 0}`
+      const status = answer?.status ?? 0
+      const done = status >= 200 && (status < 300 || isDone(status, tries))
+      const busy = !done && options.isBusy() ? BUSY : ''
+      const label = `${what.split(' ')[0]} ${done && status >= 300 ? 204 : status}${busy}`
       answers.set(label, (answers.get(label) ?? 0) + 1)
-      if (answer !== null && answer.status < 300) {
+      if (answer !== null && done) {
         open.delete(what)
         return answer
       }
@@ -86,67 +61,16 @@ export function startLoad(options: LoadOptions): Load {
     }
   }
 
-  async function publish(author = pick(authors), mediaId?: string): Promise<void> {
-    if (author === undefined) return
-    const caption = `${word} post${numbers++}`
-    const key = { 'idempotency-key': caption.replace(' ', '-') }
-    const post = { caption, mediaIds: mediaId === undefined ? [] : [mediaId] }
-    const { status, body } = await acknowledged(`post ${caption}`, () =>
-      author.call<{ id: string }>('POST', '/v1/posts', post, key),
-    )
-    log.posts.push({ id: body.id, author, caption, status, ...(mediaId === undefined ? {} : { mediaId }) })
-  }
-
-  const makers = {
-    post: () => publish(),
-    /** A direct upload, and a post that shows it. What fails half-way is uploaded anew. */
-    async picture() {
-      const [author, bytes] = [pick(authors), await photo(200 + (numbers++ % 400), 150)]
-      if (author === undefined) return
-      const { body } = await acknowledged(`picture ${numbers}`, async () => {
-        const { id } = await upload(author, bytes)
-        return author.call<{ id: string }>('POST', `/v1/media/${id}/complete`, {})
-      })
-      await publish(author, body.id)
-    },
-    async like() {
-      const [reader, post] = [pick(readers), pick(written())]
-      if (reader === undefined || post === undefined) return
-      const likers = log.likes.get(post.id) ?? new Set()
-      if (likers.has(reader.id) || open.has(`like ${post.id} ${reader.id}`)) return
-      await acknowledged(`like ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/like`))
-      log.likes.set(post.id, (log.likes.get(post.id) ?? new Set()).add(reader.id))
-    },
-    async comment() {
-      const [reader, post, text] = [pick(readers), pick(written()), `${word} comment${numbers++}`]
-      if (reader === undefined || post === undefined) return
-      const key = { 'idempotency-key': text.replace(' ', '-') }
-      const { body } = await acknowledged(`comment ${text}`, () =>
-        reader.call<{ id: string }>('POST', `/v1/posts/${post.id}/comments`, { body: text }, key),
-      )
-      log.comments.push({ id: body.id, post: post.id, author: reader.id, body: text })
-    },
-    async follow() {
-      const next = pairs.next()
-      if (next.done) return
-      const [follower, followee] = next.value
-      const pair = `${follower.id}>${followee.id}`
-      await acknowledged(`follow ${pair}`, () => follower.call('PUT', `/v1/users/${followee.id}/follow`))
-      log.follows.add(pair)
-    },
-  }
-  /** Only these are there already: an accepted one comes later. */
-  const written = () => log.posts.filter(({ status }) => status === 201)
-
+  const writers = writersOf(options, log, insist)
   const atOnce = new Map<string, number>()
-  const timers = (Object.keys(makers) as (keyof typeof makers)[]).map((kind) =>
+  const timers = (Object.keys(EVERY_MS) as Kind[]).map((kind) =>
     setInterval(() => {
       const busy = atOnce.get(kind) ?? 0
       if (isEnding || busy >= AT_ONCE) return
       atOnce.set(kind, busy + 1)
       const isDone = () => atOnce.set(kind, (atOnce.get(kind) ?? 1) - 1)
       // One that fails is named by stop().
-      makers[kind]().then(isDone, isDone)
+      writers[kind]().then(isDone, isDone)
     }, EVERY_MS[kind]),
   )
   return {
@@ -155,7 +79,7 @@ export function startLoad(options: LoadOptions): Load {
     async stop() {
       isEnding = true
       for (const timer of timers) clearInterval(timer)
-      await until('every write is acknowledged', async () => open.size === 0, {
+      await until('every write is acknowledged', async () => open.size === 0 && isIdle(atOnce), {
         withinMs: ACKNOWLEDGED_MS,
         explain: () => ({ open: [...open].slice(0, 5), answers: Object.fromEntries(answers) }),
       }).finally(() => {
@@ -164,3 +88,6 @@ export function startLoad(options: LoadOptions): Load {
     },
   }
 }
+
+/** A picture is two writes, one after the other. */
+const isIdle = (atOnce: ReadonlyMap<string, number>) => [...atOnce.values()].every((busy) => busy === 0)

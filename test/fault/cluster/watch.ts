@@ -3,6 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { FeedItem, Page, Person } from '../../e2e/person.ts'
 
 const EVERY_MS = 200
+/** One after the other. */
+const MODES = ['following', 'ranked']
+/** Posts that a page is asked for. */
+export const PAGE = 20
 
 /** Answers alike, one after another. */
 export interface Stretch {
@@ -24,16 +28,19 @@ export interface Watch {
   told(): string
 }
 
-/** @param fewest items that a page must have: it was whole before */
-export function watchFeed(reader: Person, fewest: number): Watch {
+/**
+ * @param fewest items that a page must have: as many as it could have before
+ * @param isBusy whether the machine is too busy for a word about where a whole page comes from
+ */
+export function watchFeed(reader: Person, fewest: number, isBusy: () => boolean): Watch {
   const began = performance.now()
   const now = () => Math.round(performance.now() - began)
   const stretches: Stretch[] = []
   const marks: { atMs: number; text: string }[] = []
   let isEnding = false
 
-  const read = async () => {
-    const answer = await reader.call<Page<FeedItem>>('GET', '/v1/feed?mode=following&limit=20').catch(() => null)
+  const read = async (mode: string) => {
+    const answer = await reader.call<Page<FeedItem>>('GET', `/v1/feed?mode=${mode}&limit=${PAGE}`).catch(() => null)
     if (answer === null) return '0'
     const degraded = answer.headers.get('tideline-degraded')
     const items = answer.status === 200 ? answer.body.items : []
@@ -41,12 +48,14 @@ export function watchFeed(reader: Person, fewest: number): Watch {
       answer.status === 200 && items.length < fewest ? `${items.length} posts only` : null,
       new Set(items.map(({ id }) => id)).size < items.length ? 'a post twice' : null,
     ]
+    const isWhole = answer.status === 200 && faults.every((fault) => fault === null)
+    if (isWhole && degraded !== null && isBusy()) return `200 ${degraded}, busy`
     return [String(answer.status), degraded, ...faults].filter((word) => word !== null).join(' ')
   }
   const done = (async () => {
-    while (!isEnding) {
+    for (let n = 0; !isEnding; n++) {
       const fromMs = now()
-      const answer = await read()
+      const answer = await read(MODES[n % MODES.length] ?? 'following')
       const toMs = now()
       const last = stretches.at(-1)
       if (last?.answer === answer) {

@@ -1,0 +1,95 @@
+/** What is killed, and what each outage allows (docs/correctness.md, 27; README, "What happens when"). */
+import { ROLES } from '../../../origin/config.ts'
+import type { Fault } from './round.ts'
+import { together } from './victim.ts'
+
+/**
+ * Pictures may be refused at any time: the origin opens each within the edge's two seconds, or not, on cores that start
+ * servers. `picture 0` is an upload that failed before its end.
+ */
+const PICTURES = /^picture (0|503)$/
+/** The client tries again. */
+const WITHOUT_POSTGRES = /^((like|unlike|comment|uncomment|deletion|follow|picture) 503|picture 0)$/
+
+/** Whole, as always. */
+const SERVED = /^200$/
+const FROM_POSTGRES = /^200( redis)?$/
+const WITHOUT_WRITES = /^200( postgres)?$/
+const FROM_CACHES = /^200( (postgres|stale|redis|redis, postgres|postgres, redis))?$/
+
+const fault = (name: string, victims: Fault['victims'], more: Partial<Fault> = {}): Fault => ({
+  name,
+  victims,
+  served: SERVED,
+  refused: PICTURES,
+  ...more,
+})
+
+/** On every profile. */
+export const commonFaults: Readonly<Record<string, Fault>> = {
+  'Cassandra killed: likes and comments wait in the queue': fault('cassandra', ({ servers }) => [
+    servers.first('cassandra'),
+  ]),
+  'Elasticsearch killed: the index catches up': fault('elasticsearch', ({ servers }) => [
+    servers.first('elasticsearch'),
+  ]),
+  'the S3 server killed: uploads are refused, all else goes on': fault('seaweedfs', ({ servers }) => [
+    servers.first('seaweedfs'),
+  ]),
+  'Postgres killed: warm readers read on, posts wait in the queue': fault(
+    'postgres',
+    ({ servers }) => [servers.first('postgres')],
+    { served: WITHOUT_WRITES, refused: WITHOUT_POSTGRES },
+  ),
+  'each role of the origin killed by itself, but the gateway: feeds are served': fault(
+    'roles',
+    ({ origin }) => ROLES.filter((role) => role !== 'gateway').map((role) => origin.role(role)),
+    { awayMs: 1_500 },
+  ),
+  'the gateway killed: the last page is shown, posts wait in the queue': fault(
+    'gateway',
+    ({ origin }) => [origin.role('gateway')],
+    { served: FROM_CACHES, shows: /stale/, refused: WITHOUT_POSTGRES },
+  ),
+  'the whole origin killed: the last page is shown, posts wait in the queue': fault(
+    'origin',
+    ({ origin }) => [together('the origin', [origin.role('gateway'), origin.roles])],
+    { served: FROM_CACHES, shows: /stale/, refused: WITHOUT_POSTGRES },
+  ),
+}
+
+/** Of one each. */
+export const smallFaults: Readonly<Record<string, Fault>> = {
+  'Kafka killed: the outbox holds what the log cannot take': fault('kafka', ({ servers }) => [servers.first('kafka')]),
+  'Valkey killed: feeds come from Postgres': fault('valkey', ({ servers }) => [servers.masterOfFirstSlot()], {
+    served: FROM_POSTGRES,
+    shows: /redis/,
+  }),
+}
+
+/** Where others stand in for the one that dies. */
+export const clusterFaults: Readonly<Record<string, Fault>> = {
+  'the leader of a partition killed, one of three brokers': fault('broker', ({ servers, topicPrefix }) => [
+    servers.leaderOf(`${topicPrefix}post.created`),
+  ]),
+  'the second database killed: what lies in the first goes on': fault(
+    'second',
+    ({ servers }) => [servers.named('postgres-2')],
+    { served: WITHOUT_WRITES, refused: WITHOUT_POSTGRES },
+  ),
+  'a primary killed, its synchronous standby promoted in its place': fault(
+    'promoted',
+    ({ servers }) => [servers.succeeded('postgres-1')],
+    { served: WITHOUT_WRITES, refused: WITHOUT_POSTGRES },
+  ),
+  'a standby killed: its primary acknowledges nothing until it is back': fault(
+    'standby',
+    ({ servers }) => [servers.named('postgres-2-replica')],
+    { served: WITHOUT_WRITES, refused: WITHOUT_POSTGRES },
+  ),
+  'a master of Valkey Cluster killed, then the replica that took over': fault(
+    'valkey',
+    ({ servers }) => [servers.masterOfFirstSlot(), servers.masterOfFirstSlot()],
+    { served: FROM_POSTGRES },
+  ),
+}

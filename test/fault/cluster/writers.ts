@@ -1,0 +1,151 @@
+/** One write of each kind, repeated until it is acknowledged and then noted. */
+import { photo, upload } from '../../e2e/media.ts'
+import type { Answer, Person } from '../../e2e/person.ts'
+import type { LoggedPost, WriteLog } from './log.ts'
+
+export interface LoadOptions {
+  /** Begins captions and comments, as a word of its own: searched for. */
+  word: string
+  authors: readonly Person[]
+  /** Like and comment. */
+  readers: readonly Person[]
+  /** Follow one another; each pair once. */
+  pairs: Iterator<readonly [Person, Person]>
+  random(): number
+  /** Whether refusals are the machine's fault just now. */
+  isBusy(): boolean
+}
+
+/** Repeats until a 2xx. @throws Error once nobody waits for it any more */
+export type Insist = <T>(what: string, ask: () => Promise<Answer<T>>, isDone?: IsDone) => Promise<Answer<T>>
+/** Whether an answer that is no 2xx says that an earlier try, which was not answered, has done it. */
+type IsDone = (status: number, tries: number) => boolean
+
+/** A deletion that is repeated because its answer was lost finds nothing to delete. */
+const isGone = (status: number, tries: number) => status === 404 && tries > 1
+
+export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
+  const { word, authors, readers, pairs, random } = options
+  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
+  const busy = busyThings()
+  let numbers = 0
+
+  /** Only these are there already: an accepted one comes later. */
+  const written = () => pick(log.posts.filter(({ status }) => status === 201))
+
+  async function publish(author = pick(authors), mediaId?: string): Promise<void> {
+    if (author === undefined) return
+    const caption = `${word} post${numbers++}`
+    const key = { 'idempotency-key': caption.replace(' ', '-') }
+    const post = { caption, mediaIds: mediaId === undefined ? [] : [mediaId] }
+    const { status, body } = await insist(`post ${caption}`, () =>
+      author.call<{ id: string }>('POST', '/v1/posts', post, key),
+    )
+    log.posts.push({ id: body.id, author, caption, status, ...(mediaId === undefined ? {} : { mediaId }) })
+  }
+
+  return {
+    post: () => publish(),
+    /** A direct upload, and a post that shows it. What fails half-way is uploaded anew. */
+    async picture() {
+      const [author, bytes] = [pick(authors), await photo(200 + (numbers++ % 400), 150)]
+      if (author === undefined) return
+      const { body } = await insist(`picture ${numbers}`, async () => {
+        const { id } = await upload(author, bytes)
+        return author.call<{ id: string }>('POST', `/v1/media/${id}/complete`, {})
+      })
+      await publish(author, body.id)
+    },
+    /** Of a post that nobody likes or comments just now: theirs would be refused. */
+    async deletion() {
+      const post = written()
+      if (post === undefined || post.mediaId !== undefined || busy.isAny(post.id)) return
+      take(log.posts, post)
+      await insist(`deletion ${post.id}`, () => post.author.call('DELETE', `/v1/posts/${post.id}`), isGone)
+      forgetEngagement(log, post)
+      log.deleted.push(post)
+    },
+    async like() {
+      const [reader, post] = [pick(readers), written()]
+      if (reader === undefined || post === undefined || log.likes.get(post.id)?.has(reader.id)) return
+      await busy.during(post.id, reader.id, async () => {
+        await insist(`like ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/like`))
+        log.likes.set(post.id, (log.likes.get(post.id) ?? new Set()).add(reader.id))
+      })
+    },
+    async unlike() {
+      const post = pick([...log.likes].filter(([id, likers]) => likers.size > 0 && isThere(log, id)))
+      const [postId, likers] = post ?? ['', new Set<string>()]
+      const reader = pick(readers.filter(({ id }) => likers.has(id)))
+      if (reader === undefined) return
+      await busy.during(postId, reader.id, async () => {
+        await insist(`unlike ${postId} ${reader.id}`, () => reader.call('DELETE', `/v1/posts/${postId}/like`))
+        log.likes.get(postId)?.delete(reader.id)
+        log.unlikes++
+      })
+    },
+    async comment() {
+      const [reader, post, text] = [pick(readers), written(), `${word} comment${numbers++}`]
+      if (reader === undefined || post === undefined) return
+      const key = { 'idempotency-key': text.replace(' ', '-') }
+      await busy.during(post.id, text, async () => {
+        const { status, body } = await insist(`comment ${text}`, () =>
+          reader.call<{ id: string }>('POST', `/v1/posts/${post.id}/comments`, { body: text }, key),
+        )
+        log.comments.push({ id: body.id, post: post.id, author: reader.id, body: text, status })
+      })
+    },
+    async uncomment() {
+      const comment = pick(log.comments.filter(({ post, status }) => status === 201 && isThere(log, post)))
+      const author = readers.find(({ id }) => id === comment?.author)
+      if (comment === undefined || author === undefined) return
+      await busy.during(comment.post, comment.id, async () => {
+        const path = `/v1/posts/${comment.post}/comments/${comment.id}`
+        await insist(`uncomment ${comment.id}`, () => author.call('DELETE', path), isGone)
+        take(log.comments, comment)
+        log.deletedComments.push(comment)
+      })
+    },
+    async follow() {
+      const next = pairs.next()
+      if (next.done) return
+      const [follower, followee] = next.value
+      const pair = `${follower.id}>${followee.id}`
+      await insist(`follow ${pair}`, () => follower.call('PUT', `/v1/users/${followee.id}/follow`))
+      log.follows.add(pair)
+    },
+  }
+}
+
+const isThere = ({ posts }: WriteLog, id: string) => posts.some((post) => post.id === id)
+
+function take<T>(list: T[], item: T): void {
+  const index = list.indexOf(item)
+  if (index >= 0) list.splice(index, 1)
+}
+
+/** What belongs to a deleted post is shown to nobody. */
+function forgetEngagement(log: WriteLog, { id }: LoggedPost): void {
+  log.likes.delete(id)
+  for (const list of [log.comments, log.deletedComments]) {
+    for (const comment of list.filter(({ post }) => post === id)) take(list, comment)
+  }
+}
+
+/** Who is at work on a post: the same person does one thing at a time, and a deletion waits for none. */
+function busyThings() {
+  const open = new Map<string, Set<string>>()
+  return {
+    isAny: (post: string) => (open.get(post)?.size ?? 0) > 0,
+    async during(post: string, who: string, work: () => Promise<void>): Promise<void> {
+      const at = open.get(post) ?? new Set()
+      if (at.has(who)) return
+      open.set(post, at.add(who))
+      try {
+        await work()
+      } finally {
+        at.delete(who)
+      }
+    },
+  }
+}
