@@ -98,7 +98,11 @@ export const originApi = {
   },
   'engagement.comments': {
     input: z.object({ postId: idSchema, parentId: idSchema.nullable(), ...page }),
-    output: z.object({ items: z.array(comment), cursor: z.string().nullable() }),
+    /** `hasReplies` on comments at the top. */
+    output: z.object({
+      items: z.array(comment.extend({ hasReplies: z.boolean().optional() })),
+      cursor: z.string().nullable(),
+    }),
   },
   'engagement.editComment': {
     input: z.object({

@@ -74,6 +74,10 @@ export interface CommentRow {
   deleted: boolean
 }
 
+export interface TopCommentRow extends CommentRow {
+  has_replies: boolean
+}
+
 const COMMENT = sql.raw(`post_id, comment_id, parent_id, user_id, body, version,
   (extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
   (extract(epoch FROM edited_at) * 1000)::bigint AS edited_ms, deleted_at IS NOT NULL AS deleted`)
@@ -98,14 +102,13 @@ export function commentById(postId: Id, commentId: Id): SQL {
   return sql`SELECT ${COMMENT} FROM comments WHERE post_id = ${postId}::bigint AND comment_id = ${commentId}::bigint`
 }
 
-/** Newest first. A deleted comment stands as long as a reply to it does. */
+/** Rows with `has_replies`, newest first. A deleted comment stands as long as a reply to it does. */
 export function topComments(postId: Id, limit: number, before: Id | null): SQL {
   const below = before === null ? sql`` : sql`AND comment_id < ${before}::bigint`
-  return sql`SELECT ${COMMENT} FROM comments c
-    WHERE post_id = ${postId}::bigint AND parent_id IS NULL ${below}
-      AND (deleted_at IS NULL OR EXISTS (SELECT 1 FROM comments r
-        WHERE r.post_id = c.post_id AND r.parent_id = c.comment_id AND r.deleted_at IS NULL))
-    ORDER BY comment_id DESC LIMIT ${limit}::int`
+  return sql`SELECT * FROM (SELECT ${COMMENT}, EXISTS (SELECT 1 FROM comments r
+        WHERE r.post_id = c.post_id AND r.parent_id = c.comment_id AND r.deleted_at IS NULL) AS has_replies
+      FROM comments c WHERE post_id = ${postId}::bigint AND parent_id IS NULL ${below}) t
+    WHERE NOT deleted OR has_replies ORDER BY comment_id DESC LIMIT ${limit}::int`
 }
 
 /** Oldest first, as a conversation is read. */

@@ -3,10 +3,11 @@ import type { Id } from '#core/ids.ts'
 import { keys, TTL } from '#core/keys.ts'
 import { Problem } from '#core/problem.ts'
 import { RedisAwayError } from '#core/redis.ts'
+import { foldLogin, PASSWORD_LENGTH } from '#core/sign-up.ts'
 import { announce } from '#core/timeline/delta.ts'
 import { ACCESS_TOKEN_SECONDS, SESSION_DAYS } from '#core/tokens.ts'
 import type { AccountsParts, Tokens } from './parts.ts'
-import { foldLogin, PASSWORD_MAX, type Registration } from './rules.ts'
+import type { Registration } from './rules.ts'
 import { type Begun, type SignUpAnswer, signUp } from './sign-up.ts'
 import type { ParsedRefreshToken } from './tokens.ts'
 
@@ -86,7 +87,7 @@ async function signIn(parts: AccountsParts, login: string, password: string): Pr
   const { store, throttle, passwords } = parts
   const folded = foldLogin(login)
   await throttle.admit(folded)
-  if (password.length > PASSWORD_MAX * 2) throw wrongLogin()
+  if (password.length > PASSWORD_LENGTH.max * 2) throw wrongLogin()
   const credential = await store.credentialOf(folded)
   const isRight = await passwords.verify(credential?.password_hash ?? null, password)
   if (credential === null || !isRight) throw wrongLogin()

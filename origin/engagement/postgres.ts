@@ -8,7 +8,7 @@ export function postgresEngagement(database: Database): EngagementStore {
     const [row] = await database.query<queries.LikeRow>(queries.likeOf(postId, userId))
     return row === undefined ? null : readLike(row)
   }
-  const readComments = async (statement: ReturnType<typeof queries.topComments>) =>
+  const readComments = async (statement: ReturnType<typeof queries.replies>) =>
     (await database.query<queries.CommentRow>(statement)).map(readComment)
 
   return {
@@ -45,7 +45,10 @@ export function postgresEngagement(database: Database): EngagementStore {
       const [comment] = await readComments(queries.commentById(postId, commentId))
       return comment ?? null
     },
-    topComments: (postId, limit, before) => readComments(queries.topComments(postId, limit, before)),
+    async topComments(postId, limit, before) {
+      const rows = await database.query<queries.TopCommentRow>(queries.topComments(postId, limit, before))
+      return rows.map((row) => ({ ...readComment(row), hasReplies: row.has_replies }))
+    },
     replies: (postId, parentId, limit, after) => readComments(queries.replies(postId, parentId, limit, after)),
     async editComment(edit) {
       const [changed] = await readComments(queries.editComment(edit))

@@ -31,6 +31,12 @@ export interface StoredComment {
   deleted: boolean
 }
 
+/** A comment at the top, as a list shows it. */
+export interface TopComment extends StoredComment {
+  /** Whether a reply to it stands. */
+  hasReplies: boolean
+}
+
 export type NewComment = Pick<StoredComment, 'postId' | 'commentId' | 'parentId' | 'userId' | 'body' | 'createdMs'>
 
 export interface CommentEdit {
@@ -60,7 +66,7 @@ export interface EngagementStore {
   addComment(comment: NewComment): Promise<{ added: boolean; comment: StoredComment }>
   comment(postId: Id, commentId: Id): Promise<StoredComment | null>
   /** Newest first. Deleted ones stand, without text, as long as a reply to them does. */
-  topComments(postId: Id, limit: number, before: Id | null): Promise<StoredComment[]>
+  topComments(postId: Id, limit: number, before: Id | null): Promise<TopComment[]>
   /** Oldest first, without deleted ones. */
   replies(postId: Id, parentId: Id, limit: number, after: Id | null): Promise<StoredComment[]>
   /**

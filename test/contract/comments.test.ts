@@ -116,6 +116,17 @@ describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
     expect(idsOf(await store.replies(post, top[0]!, 2, replies[1]!))).toEqual(replies.slice(2))
   })
 
+  test('a comment at the top says whether a reply to it stands', async () => {
+    const post = newId()
+    const { comment: answered } = await say(post)
+    await say(post)
+    const { comment: reply } = await say(post, { parentId: answered.commentId })
+    const shown = async () => (await store.topComments(post, 10, null)).map(({ hasReplies }) => hasReplies)
+    expect(await shown()).toEqual([false, true])
+    await store.removeComment(post, reply.commentId)
+    expect(await shown()).toEqual([false, false])
+  })
+
   test('a deleted comment loses its text, is deleted once, and stands only under a reply', async () => {
     const post = newId()
     const { comment } = await say(post)
@@ -125,7 +136,7 @@ describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
       store.removeComment(post, comment.commentId),
     ])
     expect(deletions.filter((deletion) => deletion.changed)).toHaveLength(1)
-    expect(await store.topComments(post, 10, null)).toMatchObject([{ deleted: true, body: '' }])
+    expect(await store.topComments(post, 10, null)).toMatchObject([{ deleted: true, body: '', hasReplies: true }])
     await store.removeComment(post, reply.commentId)
     expect(await store.topComments(post, 10, null)).toEqual([])
     expect((await store.count(post)).comments).toBe(0)

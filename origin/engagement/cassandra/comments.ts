@@ -5,7 +5,7 @@
  */
 import { firstIdAt, type Id, idMs, type Random } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
-import type { EngagementStore, StoredComment } from '../store.ts'
+import type { EngagementStore, StoredComment, TopComment } from '../store.ts'
 import type { Buckets, Total } from './buckets.ts'
 import { afterRefusal } from './races.ts'
 import type { CassandraSession, Decision, Row } from './session.ts'
@@ -69,19 +69,21 @@ export function cassandraComments({ session, buckets, random }: CommentNeeds): C
     }
     return page.slice(0, limit)
   }
-  const stands = async (top: StoredComment) =>
-    !top.deleted || (await listReplies(top.postId, top.commentId, 1, null)).length > 0
+  const withReplies = async (top: StoredComment): Promise<TopComment> => {
+    const [reply] = await listReplies(top.postId, top.commentId, 1, null)
+    return { ...top, hasReplies: reply !== undefined }
+  }
 
   /** A bucket's threads below an id, without those that are gone. */
   const threadsIn = async (postId: Id, bucket: number, limit: number, before: Id) => {
     const query = 'SELECT comment_id FROM threads WHERE post_id = ? AND bucket = ? AND comment_id < ? LIMIT ?'
-    const page: StoredComment[] = []
+    const page: TopComment[] = []
     for (let last = before; page.length < limit; ) {
       const rows = await session.list(query, [BigInt(postId), bucket, BigInt(last), limit])
       const ids = rows.map((row) => String(row.comment_id))
       const tops = (await load(postId, ids)).filter((comment) => comment.parentId === null)
-      const shown = await Promise.all(tops.map(stands))
-      page.push(...tops.filter((_, i) => shown[i]))
+      const found = await Promise.all(tops.map(withReplies))
+      page.push(...found.filter((top) => !top.deleted || top.hasReplies))
       last = ids.at(-1) ?? last
       if (ids.length < limit) break
     }
@@ -148,7 +150,7 @@ export function cassandraComments({ session, buckets, random }: CommentNeeds): C
     comment: find,
 
     async topComments(postId, limit, before) {
-      const page: StoredComment[] = []
+      const page: TopComment[] = []
       for (const { bucket, opensAt } of [...(await buckets.of(postId, 'comments'))].reverse()) {
         if (before !== null && BigInt(before) <= BigInt(firstIdAt(opensAt))) continue
         page.push(...(await threadsIn(postId, bucket, limit - page.length, before ?? LAST_ID)))

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { PASSWORD_RULE, USERNAME_RULE } from '#core/sign-up.ts'
 import { away, call, person } from '../testing.ts'
 
 interface SessionAnswer {
@@ -100,6 +101,18 @@ describe('accounts and sessions', () => {
     expect((await call('POST /v1/accounts', { body: account(), headers })).status).toBe(201)
     const blank = { 'idempotency-key': 'a b' }
     expect((await call('POST /v1/accounts', { body: account(), headers: blank })).status).toBe(400)
+  })
+
+  it('refuse what the origin would refuse without asking it, in its words', async () => {
+    const body = { ...account(), username: 'ab', password: 'seven77' }
+    const { status, body: problem } = await call('POST /v1/accounts', { body, env: away.origin })
+    expect({ status, errors: problem.errors }).toEqual({
+      status: 400,
+      errors: [
+        { pointer: '/username', detail: USERNAME_RULE },
+        { pointer: '/password', detail: PASSWORD_RULE },
+      ],
+    })
   })
 
   it.each([

@@ -1,23 +1,38 @@
 /** Accounts and sessions. The origin keeps passwords and signs tokens; the edge only carries. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { keys, TTL } from '#core/keys.ts'
+import {
+  DISPLAY_NAME_MAX,
+  EMAIL_MAX,
+  isPassword,
+  isUsername,
+  PASSWORD_LENGTH,
+  PASSWORD_RULE,
+  USERNAME_LENGTH,
+  USERNAME_RULE,
+} from '#core/sign-up.ts'
 import { announce } from '#core/timeline/index.ts'
 import type { App } from '../context.ts'
 import { applyToRedis } from '../data/after-commit.ts'
-import { body, empty, id, idempotencyHeader, json, refusals } from './schemas.ts'
+import { body, empty, id, idempotencyHeader, json, refusals, writing } from './schemas.ts'
 
 export const RegisterRequest = z.strictObject({
   username: z
     .string()
-    .min(1)
-    .max(50)
-    .openapi({ description: 'Letters, digits, dots and underscores; case is folded.' }),
-  email: z.email().max(255),
-  password: z.string().min(8).max(200),
-  displayName: z.string().max(100).optional(),
+    .refine(isUsername, USERNAME_RULE)
+    .openapi({
+      description: `${USERNAME_RULE} Case is folded.`,
+      ...{ minLength: USERNAME_LENGTH.min, maxLength: USERNAME_LENGTH.max },
+    }),
+  email: z.email().max(EMAIL_MAX),
+  password: z
+    .string()
+    .refine(isPassword, PASSWORD_RULE)
+    .openapi({ minLength: PASSWORD_LENGTH.min, maxLength: PASSWORD_LENGTH.max }),
+  displayName: writing().max(DISPLAY_NAME_MAX).optional(),
 })
 export const SignInRequest = z.strictObject({
-  login: z.string().min(1).max(255).openapi({ description: 'User name or address.' }),
+  login: writing().min(1).max(255).openapi({ description: 'User name or address.' }),
   password: z.string().min(1).max(200),
 })
 export const RefreshRequest = z.strictObject({ refreshToken: z.string().min(1).max(1_000) })

@@ -34,10 +34,11 @@ import {
   pageQuery,
   refusals,
   signedIn,
+  writing,
 } from './schemas.ts'
 
 export const NewBoard = z.strictObject({
-  name: z.string().trim().min(1).max(100),
+  name: writing().trim().min(1).max(100),
   isPrivate: z.boolean().default(false),
 })
 export const Board = z

@@ -22,9 +22,10 @@ import {
   pageQuery,
   refusals,
   signedIn,
+  writing,
 } from './schemas.ts'
 
-const text = z.string().trim().min(1).max(2_200)
+const text = writing().trim().min(1).max(2_200)
 export const EditedComment = z.strictObject({ body: text })
 export const NewComment = z.strictObject({
   body: text,
@@ -40,6 +41,10 @@ export const Comment = z
     createdAt: instant,
     editedAt: instant.nullable(),
     deleted: z.boolean(),
+    hasReplies: z
+      .boolean()
+      .optional()
+      .openapi({ description: 'On comments at the top of a list: whether `?parentId=` with its id lists any.' }),
   })
   .openapi('Comment')
 
@@ -92,7 +97,7 @@ const remove = createRoute({
   },
 })
 
-type StoredComment = OriginOutput<'engagement.comment'>
+type StoredComment = OriginOutput<'engagement.comments'>['items'][number]
 
 const present = (comment: StoredComment, author: PersonJson) => ({
   id: comment.commentId,
@@ -103,6 +108,7 @@ const present = (comment: StoredComment, author: PersonJson) => ({
   createdAt: new Date(comment.createdMs).toISOString(),
   editedAt: comment.editedMs === null ? null : new Date(comment.editedMs).toISOString(),
   deleted: comment.deleted,
+  ...(comment.hasReplies === undefined ? {} : { hasReplies: comment.hasReplies }),
 })
 
 export function registerComments(app: App): void {

@@ -20,11 +20,11 @@ import { applyToRedis, enqueue } from '../data/after-commit.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import { answeredBefore, keyedRequest, reserveInRedis } from '../middleware/idempotency.ts'
 import { presentPost, signaturesFor } from '../present/posts.ts'
-import { Accepted, body, id, idempotencyHeader, json, Post, refusals, signedIn } from './schemas.ts'
+import { Accepted, body, id, idempotencyHeader, json, Post, refusals, signedIn, writing } from './schemas.ts'
 
 export const NewPost = z
   .strictObject({
-    caption: z.string().max(2_200).default(''),
+    caption: writing().max(2_200).default(''),
     mediaIds: z
       .array(id)
       .max(10)

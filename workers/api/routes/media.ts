@@ -5,7 +5,7 @@ import type { OriginOutput } from '#core/origin-api.ts'
 import { problems } from '#core/problem.ts'
 import { type App, requireViewer } from '../context.ts'
 import { once } from '../middleware/idempotency.ts'
-import { body, id, idempotencyHeader, idParams, instant, json, refusals, signedIn } from './schemas.ts'
+import { body, id, idempotencyHeader, idParams, instant, json, refusals, signedIn, writing } from './schemas.ts'
 
 export const NewMedia = z.strictObject({
   contentType: z
@@ -17,7 +17,7 @@ export const NewMedia = z.strictObject({
     .regex(/^[0-9a-f]{64}$/, 'This must be a SHA-256 in 64 digits of lower-case hex.')
     .nullable()
     .default(null),
-  alt: z.string().max(1_000).default(''),
+  alt: writing().max(1_000).default(''),
 })
 export const Upload = z
   .object({
@@ -32,7 +32,7 @@ export const Upload = z
   .openapi('Upload')
 export const CompleteMedia = z.strictObject({
   parts: z
-    .array(z.strictObject({ part: z.number().int().min(1).max(10_000), etag: z.string().min(1).max(200) }))
+    .array(z.strictObject({ part: z.number().int().min(1).max(10_000), etag: writing().min(1).max(200) }))
     .max(10_000)
     .nullable()
     .default(null),

@@ -5,12 +5,12 @@ import { problems } from '#core/problem.ts'
 import { insertReport } from '#drizzle/queries/people.ts'
 import { type App, requireViewer } from '../context.ts'
 import { once } from '../middleware/idempotency.ts'
-import { body, id, idempotencyHeader, json, refusals, signedIn } from './schemas.ts'
+import { body, id, idempotencyHeader, json, refusals, signedIn, writing } from './schemas.ts'
 
 export const NewReport = z.strictObject({
   subject: z.strictObject({ kind: z.enum(['post', 'user', 'comment']), id }),
   reason: z.enum(['spam', 'harassment', 'nudity', 'violence', 'hate', 'self-harm', 'illegal', 'copyright', 'other']),
-  detail: z.string().max(2_000).default(''),
+  detail: writing().max(2_000).default(''),
 })
 export const Report = z.object({ id, state: z.literal('open') }).openapi('Report')
 

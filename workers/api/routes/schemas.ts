@@ -8,6 +8,12 @@ export const id = z
   .refine((text) => parseId(text) !== null, 'This must be an id: a decimal string of an unsigned 64-bit integer.')
   .openapi({ example: '7268831462144', pattern: '^(0|[1-9]\\d{0,19})$' })
 
+/** Postgres refuses U+0000, and half of a surrogate pair would come back as another character. */
+const isStorable = (written: string) => !written.includes('\0') && written.isWellFormed()
+
+/** What people write: every text that goes to a store begins as this. */
+export const writing = () => z.string().refine(isStorable, 'This holds a character that cannot be kept.')
+
 export const instant = z.iso.datetime()
 
 const NOT_A_CURSOR = 'No list gives a cursor like this one. Leave it out to start from the first page.'

@@ -5,11 +5,11 @@ import { NOBODY } from '#drizzle/queries/visibility.ts'
 import type { App } from '../context.ts'
 import { presentPosts } from '../present/posts.ts'
 import { peopleOf } from './likes.ts'
-import { json, maybeSignedIn, Person, Post, page, pageQuery, refusals } from './schemas.ts'
+import { json, maybeSignedIn, Person, Post, page, pageQuery, refusals, writing } from './schemas.ts'
 
 export const Hashtag = z.object({ tag: z.string(), posts: z.number().int() }).openapi('Hashtag')
 
-const query = (longest: number) => pageQuery().extend({ q: z.string().trim().min(1).max(longest) })
+const query = (longest: number) => pageQuery().extend({ q: writing().trim().min(1).max(longest) })
 const common = { method: 'get' as const, tags: ['search'], security: maybeSignedIn }
 const users = createRoute({
   ...common,

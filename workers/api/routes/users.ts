@@ -1,6 +1,7 @@
 /** Profiles: anyone's by user name, and one's own. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { problems } from '#core/problem.ts'
+import { DISPLAY_NAME_MAX, foldLogin } from '#core/sign-up.ts'
 import { announce, forgetUser } from '#core/timeline/index.ts'
 import {
   type ChangedProfileRow,
@@ -15,7 +16,7 @@ import { applyToRedis, enqueue } from '../data/after-commit.ts'
 import { notModified, weakTag } from '../middleware/conditional.ts'
 import { presentProfile } from '../present/people.ts'
 import type { Services } from '../services.ts'
-import { body, empty, id, instant, json, maybeSignedIn, Person, refusals, signedIn } from './schemas.ts'
+import { body, empty, id, instant, json, maybeSignedIn, Person, refusals, signedIn, writing } from './schemas.ts'
 
 export const Profile = Person.extend({
   bio: z.string(),
@@ -36,8 +37,8 @@ export const Profile = Person.extend({
 export const OwnProfile = Profile.extend({ email: z.string() }).openapi('OwnProfile')
 export const ProfileChange = z
   .strictObject({
-    displayName: z.string().max(100).optional(),
-    bio: z.string().max(500).optional(),
+    displayName: writing().max(DISPLAY_NAME_MAX).optional(),
+    bio: writing().max(500).optional(),
     isPrivate: z.boolean().optional(),
     avatarMediaId: id
       .nullable()
@@ -52,7 +53,7 @@ const show = createRoute({
   path: '/v1/users/{username}',
   tags: ['people'],
   security: maybeSignedIn,
-  request: { params: z.strictObject({ username: z.string().min(1).max(50) }) },
+  request: { params: z.strictObject({ username: writing().min(1).max(50) }) },
   responses: { 200: json(Profile, 'The profile.'), 304: empty('Unchanged.'), ...refusals(401, 404) },
 })
 const me = createRoute({
@@ -93,7 +94,7 @@ export function registerUsers(app: App): void {
   app.openapi(show, async (c) => {
     const viewer = c.get('viewer')?.userId ?? null
     // User names are stored folded: the unique constraint compares bytes.
-    const name = c.req.valid('param').username.normalize('NFKC').toLowerCase()
+    const name = foldLogin(c.req.valid('param').username)
     const [row] = await c.get('services').db.query<ProfileRow>(profileByName(name, viewer ?? NOBODY))
     if (row === undefined) throw problems.notFound('person')
     return notModified(c, tagOf(row)) ?? c.json(presentProfile(row, viewer, c.get('services').config.imageBase), 200)
