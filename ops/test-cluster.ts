@@ -8,17 +8,18 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { dockerWay, hasDocker } from './cluster/docker.ts'
+import { installAll } from './cluster/lifecycle.ts'
 import { PROFILES, type Profile, TEST_PORT_OFFSET } from './cluster/profiles.ts'
 import { testPlace, testSession } from './cluster/session.ts'
 import { environmentFile, openCluster, writeEnvironment } from './cluster/state.ts'
 import { testSettings } from './cluster/test-settings.ts'
 import { nativeWay } from './native/index.ts'
 import { say } from './terminal.ts'
-import { runVitest, type Tally } from './vitest-run.ts'
+import { type Run, runVitest, sayFailures } from './vitest-run.ts'
 
-const USAGE = `npm run test:cluster -- [--profile small|cluster] [--s3 seaweedfs|minio] [--full] [FILE …]
+const USAGE = `npm run test:cluster -- [--profile small|cluster] [--s3 seaweedfs|minio] [--full] [--install] [FILE …]
 
---full is --profile cluster --s3 minio. FILE: only these of the suites.`
+--full is --profile cluster --s3 minio. --install: fetches the servers, runs nothing. FILE: only these of the suites.`
 
 const SUITES = ['test/contract', 'test/e2e']
 
@@ -29,27 +30,37 @@ function commandLine() {
       profile: { type: 'string' },
       s3: { type: 'string' },
       full: { type: 'boolean', default: false },
+      install: { type: 'boolean', default: false },
     },
   })
   const name = values.profile ?? (values.full ? 'cluster' : 'small')
   const profile = PROFILES.find((each) => each === name)
   const objects = values.s3 ?? (values.full ? 'minio' : 'seaweedfs')
   if (profile === undefined || (objects !== 'seaweedfs' && objects !== 'minio')) throw new Error(USAGE)
-  return { profile, objects, files: positionals } as const
+  return { profile, objects, files: positionals, isInstall: values.install } as const
 }
 
-async function run(profile: Profile, objects: 'seaweedfs' | 'minio', files: readonly string[]): Promise<Tally> {
+/** Whoever has only so long for tests fetches before. */
+async function install(profile: Profile, objects: 'seaweedfs' | 'minio'): Promise<void> {
+  const isDocker = hasDocker()
+  const cluster = openCluster(testPlace(isDocker, 'test-cluster', TEST_PORT_OFFSET), profile, objects)
+  const way = isDocker ? dockerWay(cluster) : nativeWay(cluster)
+  await installAll(way, cluster.servers, (server, text) => say(`  ${server.name}: ${text}`))
+  say(isDocker ? 'Their images are here.' : `They are in ${cluster.downloads}`)
+}
+
+async function run(profile: Profile, objects: 'seaweedfs' | 'minio', files: readonly string[]): Promise<Run> {
   const isDocker = hasDocker()
   const cluster = openCluster(testPlace(isDocker, 'test-cluster', TEST_PORT_OFFSET), profile, objects)
   const way = isDocker ? dockerWay(cluster) : nativeWay(cluster)
   const servers = testSession(cluster, way, !isDocker)
-  let suites: ChildProcess | null = null
+  let running: ChildProcess | null = null
   let isInterrupted = false
   const interrupt = () => {
     if (isInterrupted) return
     isInterrupted = true
     say('\nStopping …')
-    suites?.kill('SIGINT')
+    running?.kill('SIGINT')
     void servers.down()
   }
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
@@ -62,18 +73,17 @@ async function run(profile: Profile, objects: 'seaweedfs' | 'minio', files: read
     const settings = await servers.up()
     say(`Up after ${seconds()}.`)
     const onStart = (child: ChildProcess) => {
-      suites = child
+      running = child
     }
     writeEnvironment(ownFolder, settings)
     const env = testSettings(settings, environmentFile(ownFolder), cluster.downloads)
-    const tally = await runVitest(['--project=contract', '--project=e2e', ...(files.length > 0 ? files : SUITES)], {
-      env,
-      onStart,
-    })
-    return isInterrupted ? { ...tally, failed: tally.failed + 1 } : tally
+    const suites = files.length > 0 ? files : SUITES
+    const done = await runVitest(['--project=contract', '--project=e2e', ...suites], { env, onStart })
+    if (!isInterrupted) return done
+    return { ...done, failed: done.failed + 1, failures: [...done.failures, 'interrupted'] }
   } catch (error) {
-    if (!isInterrupted) say(error instanceof Error ? error.message : String(error))
-    return { passed: 0, failed: 1, skipped: [] }
+    const reason = error instanceof Error ? error.message : String(error)
+    return { passed: 0, failed: 1, skipped: [], failures: [isInterrupted ? 'interrupted' : reason] }
   } finally {
     await servers.down()
     rmSync(ownFolder, { recursive: true, force: true })
@@ -82,9 +92,13 @@ async function run(profile: Profile, objects: 'seaweedfs' | 'minio', files: read
 }
 
 try {
-  const { profile, objects, files } = commandLine()
-  const { passed, failed, skipped } = await run(profile, objects, files)
-  for (const name of skipped) say(`✗ skipped, where nothing may be: ${name}`)
+  const { profile, objects, files, isInstall } = commandLine()
+  if (isInstall) {
+    await install(profile, objects)
+    process.exit(0)
+  }
+  const { passed, failed, skipped, failures } = await run(profile, objects, files)
+  sayFailures([...failures, ...skipped.map((name) => `skipped, where nothing may be: ${name}`)])
   say(`${passed} passed, ${failed + skipped.length} failed`)
   process.exit(failed + skipped.length === 0 ? 0 : 1)
 } catch (error) {

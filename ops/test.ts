@@ -44,7 +44,13 @@ const checks = await Promise.all(CHECKS.map(check))
 const vitest = await runVitest(['--project=!browser', '--project=!fault'])
 const broken = checks.filter(({ passed }) => !passed)
 const failed = broken.length + vitest.failed
-if (vitest.skipped.length > 0) console.log(`${vitest.skipped.length} skipped, each with its reason above`)
+if (vitest.skipped.length > 0) {
+  console.log(
+    [`${vitest.skipped.length} skipped, for want of what is named:`, ...vitest.skipped.map((name) => `↓ ${name}`)].join(
+      '\n',
+    ),
+  )
+}
 sayFailures([...broken.map(({ name }) => name), ...vitest.failures])
 console.log(`${checks.length - broken.length + vitest.passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

@@ -4,7 +4,7 @@ import { type Health, probe } from './health.ts'
 import type { Server } from './profiles.ts'
 import { settle } from './settle.ts'
 import type { Cluster } from './state.ts'
-import { KINDS, type Kind } from './versions.ts'
+import { KINDS, type Kind, TITLES, VERSIONS } from './versions.ts'
 import type { Tell, Way } from './way.ts'
 
 /** Above what each took on two busy cores, Elasticsearch after a kill above all. */
@@ -18,17 +18,36 @@ const WORD_MS = 10_000
  * @throws Error naming every server that did not come up, with the end of its log; the others stay up
  */
 export async function bringUp(cluster: Cluster, way: Way, servers: readonly Server[], tell: Tell): Promise<void> {
-  const kinds = KINDS.filter((kind) => servers.some((server) => server.kind === kind))
-  const results = await Promise.allSettled(kinds.map((kind) => bringUpKind(kind, cluster, way, servers, tell)))
-  const failed = results.filter((result) => result.status === 'rejected')
-  // What several of them miss is said once.
+  await allOf(kindsOf(servers).map((kind) => bringUpKind(kind, cluster, way, servers, tell)))
+}
+
+/**
+ * Makes sure that the software of these servers is here, and starts none.
+ * @throws Error naming every one that could not be had
+ */
+export async function installAll(way: Way, servers: readonly Server[], tell: Tell): Promise<void> {
+  await allOf(kindsOf(servers).map((kind) => install(kind, way, servers, tell)))
+}
+
+async function install(kind: Kind, way: Way, servers: readonly Server[], tell: Tell): Promise<void> {
+  const ours = servers.filter((server) => server.kind === kind)
+  await way.install(ours, tell).catch((error: unknown) => {
+    throw new Error(`${TITLES[kind]} ${VERSIONS[kind]} could not be installed. ${sentence(error)}`)
+  })
+}
+
+const kindsOf = (servers: readonly Server[]) => KINDS.filter((kind) => servers.some((server) => server.kind === kind))
+
+/** Waits for all of them, also when one fails. @throws Error with the reasons of all, equal ones once */
+async function allOf(parts: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(parts)).filter((result) => result.status === 'rejected')
   const reasons = new Set(failed.map(({ reason }) => sentence(reason)))
   if (reasons.size > 0) throw new Error([...reasons].join('\n\n'))
 }
 
 async function bringUpKind(kind: Kind, cluster: Cluster, way: Way, servers: readonly Server[], tell: Tell) {
   const ours = servers.filter((server) => server.kind === kind)
-  await way.install(ours, tell)
+  await install(kind, way, ours, tell)
   for (const stage of stagesOf(ours)) {
     const began = performance.now()
     // All first: brokers answer once a majority of their controllers is there.
