@@ -1,5 +1,5 @@
 /** Bundles the page into static files that the api Worker serves. */
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -18,13 +18,13 @@ export interface DemoSignIn {
 export interface BuildWebOptions {
   outDir: string
   minify: boolean
-  /** Written as /demo.json; without it the picker of demo people does not show. */
+  /** Written as /demo.json, which is null without it: then the picker of demo people does not show. */
   demo?: DemoSignIn
   /** Further origins that the page may upload to, beside its own, every https one and this machine. */
   connect?: readonly string[]
 }
 
-/** Writes index.html, app.js, app.css, favicon.svg and _headers (and demo.json) into `outDir`. */
+/** Writes index.html, app.js, app.css, favicon.svg, demo.json and _headers into `outDir`. */
 export async function buildWeb({ outDir, minify, demo, connect = [] }: BuildWebOptions): Promise<void> {
   await mkdir(outDir, { recursive: true })
   await build({
@@ -44,8 +44,7 @@ export async function buildWeb({ outDir, minify, demo, connect = [] }: BuildWebO
   await Promise.all(STATIC.map((file) => copyFile(join(HERE, file), join(outDir, file))))
   // The demo runs on one machine, whichever of its names the address bar shows.
   await writeFile(join(outDir, '_headers'), headers([...connect, ...(demo === undefined ? [] : THIS_MACHINE)]))
-  if (demo === undefined) await rm(join(outDir, 'demo.json'), { force: true })
-  else await writeFile(join(outDir, 'demo.json'), JSON.stringify(demo))
+  await writeFile(join(outDir, 'demo.json'), JSON.stringify(demo ?? null))
 }
 
 /** Nothing inline, nothing foreign but pictures and uploads, whose host depends on the object store. */

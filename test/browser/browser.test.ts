@@ -1,12 +1,15 @@
 /** The page in a real browser, on a whole Tideline: what a person sees and does. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findChromium } from './chromium.ts'
+import { keeping } from './keeping.ts'
 import { narrow } from './narrow.ts'
 import { people } from './people.ts'
 import { photos } from './photos.ts'
 import { posts } from './posts.ts'
+import { privacy } from './privacy.ts'
 import { searching } from './searching.ts'
 import { openSite, type Site } from './site.ts'
+import { strangers } from './strangers.ts'
 
 const chromium = findChromium()
 if (chromium === null) console.log('skipped: no Chromium on the PATH, and no CHROMIUM_PATH')
@@ -23,6 +26,9 @@ describe.skipIf(chromium === null)('the page in a browser', () => {
   describe('posts', () => posts(on))
   describe('people', () => people(on))
   describe('search', () => searching(on))
+  describe('newcomers', () => strangers(on))
+  describe('privacy', () => privacy(on))
+  describe('boards and notifications', () => keeping(on))
   describe('a narrow window', () => narrow(on))
   it('had nothing to complain about: no error, no warning, nothing against its policy', () => {
     expect(site.complaints).toEqual([])

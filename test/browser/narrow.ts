@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { until } from '../e2e/until.ts'
 import type { Site } from './site.ts'
 import { overhang } from './visit.ts'
 
@@ -24,6 +25,15 @@ export function narrow(on: () => Site): void {
     await open(`/search?q=${encodeURIComponent(ann!.displayName)}`)
     await page.getByRole('region', { name: 'People' }).waitFor()
     wide.search = await overhang(page)
+    await page.getByRole('link', { name: 'Notifications' }).click()
+    await page.getByRole('heading', { name: 'Notifications' }).waitFor()
+    wide.notifications = await overhang(page)
+    await open('/nonsense')
+    await page.getByRole('heading', { name: 'There is nothing here' }).waitFor()
+    wide.nothing = await overhang(page)
+    await page.setViewportSize({ width: 320, height: 640 })
+    wide.tiny = await overhang(page)
+    await until('the console has named what is not there', async () => on().forgive('404') === 1)
     expect(Object.values(wide), JSON.stringify(wide)).toEqual(Object.values(wide).map(() => 0))
     await close()
   })

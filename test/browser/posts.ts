@@ -80,6 +80,34 @@ export function posts(on: () => Site): void {
     await close()
   })
 
+  it('hold several photos, each with its description, but not those that were left out', async () => {
+    const [person] = await on().newcomers(1)
+    const { page, cards, close } = await on().visitAs(person!)
+    await page.getByRole('button', { name: 'New post' }).click()
+    const sheet = page.getByRole('dialog', { name: 'New post' })
+    const files = await Promise.all(
+      ['one', 'two', 'three'].map(async (name) => ({
+        ...{ name: `${name}.jpg`, mimeType: 'image/jpeg', buffer: await photo() },
+      })),
+    )
+    const input = sheet.locator('input[type="file"]')
+    await input.setInputFiles(files.slice(0, 2))
+    await input.setInputFiles(files.slice(2))
+    await sheet.getByRole('button', { name: 'Leave out two.jpg' }).click()
+    const lines = sheet.getByRole('list', { name: 'Chosen photos' }).getByRole('listitem')
+    expect(await lines.count()).toBe(2)
+    await lines.nth(0).getByLabel('Description').fill('The first')
+    await lines.nth(1).getByLabel('Description').fill('The third')
+    await sheet.getByLabel('Caption').fill('Two of three')
+    await sheet.getByRole('button', { name: 'Share' }).click()
+    await sheet.waitFor({ state: 'detached' })
+    const own = cards.filter({ hasText: 'Two of three' })
+    expect(await decodedWidth(own)).toBeGreaterThan(100)
+    const described = await own.locator('.frame img').evaluateAll((all) => all.map((img) => img.getAttribute('alt')))
+    expect(described).toEqual(['The first', 'The third'])
+    await close()
+  })
+
   it('arrive from one person’s disk in another’s feed without a reload, and leave it when they are deleted', async () => {
     const [ann, ben] = on().people
     const [author, reader] = [await on().visit(), await on().visit()]

@@ -5,11 +5,21 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { DEMO_PASSWORD, type DemoCard, demoPeople, seedDemo } from '../../origin/demo/index.ts'
 import { buildWeb } from '../../web/build.ts'
+import { type Person, personOf, type Session } from '../e2e/person.ts'
 import { type System, startSystem } from '../e2e/system.ts'
 import { openVisit, type Visit, type VisitOptions } from './visit.ts'
 
 /** Small enough to be seeded in seconds, large enough for three pages of a feed. */
 const DEMO = { people: 40, posts: 160 }
+
+const PASSWORD = 'correct horse battery'
+
+export interface Newcomer {
+  username: string
+  displayName: string
+  /** The same person by API. */
+  byApi: Person
+}
 
 interface Stranger {
   id: string
@@ -35,8 +45,12 @@ export interface Site {
   strangers(): Promise<[DemoCard, Stranger]>
   /** The hashtag on most posts. */
   commonTag(): Promise<{ tag: string; posts: number }>
+  /** New accounts, who follow nobody. */
+  newcomers(count: number): Promise<Newcomer[]>
   /** A browser window of its own, which shares nothing with others. */
   visit(options?: VisitOptions): Promise<Visit>
+  /** The same, with one of the newcomers signed in. */
+  visitAs(person: Newcomer, options?: VisitOptions): Promise<Visit>
   /** What any page complained about so far: its console, uncaught errors, its policy. */
   complaints: string[]
   /** Takes back the complaints that name this, and answers how many there were. */
@@ -58,6 +72,8 @@ export async function openSite(executablePath: string): Promise<Site> {
   // Root has no sandbox to give, as in most CI containers; the pages are our own.
   const browser = await chromium.launch({ executablePath, chromiumSandbox: false })
   const complaints: string[] = []
+  let newcomers = 0
+  const visit = (options?: VisitOptions) => openVisit(browser, system.url, complaints, options)
   const one = async <T>(text: string, ...values: unknown[]) =>
     (await system.origin.engines.pools[0].query(text, values)).rows[0] as T
   return {
@@ -69,7 +85,13 @@ export async function openSite(executablePath: string): Promise<Site> {
       return [people[names.indexOf(reader)]!, author]
     },
     commonTag: () => one(COMMON_TAG),
-    visit: (options) => openVisit(browser, system.url, complaints, options),
+    newcomers: (count) => Promise.all(Array.from({ length: count }, () => register(system, ++newcomers))),
+    visit,
+    async visitAs({ username }, options) {
+      const opened = await visit(options)
+      await opened.signInWith(username, PASSWORD)
+      return opened
+    },
     complaints,
     forgive(what) {
       const before = complaints.length
@@ -82,4 +104,15 @@ export async function openSite(executablePath: string): Promise<Site> {
       rmSync(page, { recursive: true, force: true })
     },
   }
+}
+
+async function register({ fetch }: System, n: number): Promise<Newcomer> {
+  const person = { username: `newcomer${n}`, displayName: `Newcomer Nr. ${n}` }
+  const answer = await fetch('/v1/accounts', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...person, email: `${person.username}@example.com`, password: PASSWORD }),
+  })
+  if (answer.status !== 201) throw new Error(`registering answered ${answer.status} ${await answer.text()}`)
+  return { ...person, byApi: personOf(fetch, (await answer.json()) as Session) }
 }

@@ -13,6 +13,8 @@ export interface Visit {
   page: Page
   /** Picks somebody on the sign-in view and waits for the feed. */
   signInAs(displayName: string): Promise<void>
+  /** Signs in by the form and waits for the feed. */
+  signInWith(login: string, password: string): Promise<void>
   /** Shows an address of the page, as typed in. */
   open(path: string): Promise<void>
   /** The feed's cards. */
@@ -52,6 +54,13 @@ export async function openVisit(
     async signInAs(displayName) {
       await page.goto('/')
       await page.getByRole('button', { name: displayName }).click()
+      await cards.first().waitFor()
+    },
+    async signInWith(login, password) {
+      await page.goto('/')
+      await page.getByLabel('User name or e-mail').fill(login)
+      await page.getByLabel('Password').fill(password)
+      await page.getByRole('button', { name: 'Sign in', exact: true }).press('Enter')
       await cards.first().waitFor()
     },
     open: async (path) => void (await page.goto(path)),

@@ -63,6 +63,27 @@ export interface Comment {
   body: string
   createdAt: string
   deleted: boolean
+  /** Whether anybody has answered it: said of comments at the top of a list. */
+  hasReplies?: boolean
+}
+
+export interface Notification {
+  id: Id
+  /** follow, follow-request, like, comment; later ones may come. */
+  kind: string
+  actor: Person
+  /** The post that it is about. */
+  subjectId: Id | null
+  read: boolean
+  createdAt: string
+}
+
+export interface Board {
+  id: Id
+  userId: Id
+  name: string
+  isPrivate: boolean
+  postCount: number
 }
 
 export interface Upload {

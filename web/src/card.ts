@@ -1,6 +1,7 @@
 /** One post of the feed. */
 import type { FeedItem } from './api.ts'
 import type { App } from './app.ts'
+import { saveButton } from './boards.ts'
 import { caption } from './caption.ts'
 import { deleteButton } from './delete-post.ts'
 import { h, icon } from './dom.ts'
@@ -23,6 +24,7 @@ export function card(app: App, item: FeedItem, eager: boolean): HTMLElement {
       { class: 'actions' },
       app.engagement.likeButton(item).button,
       app.engagement.commentsButton(item, () => app.openComments(item)),
+      saveButton(app, item),
     ),
     item.caption === '' ? null : h('p', { class: 'caption' }, ...caption(item.caption)),
   )

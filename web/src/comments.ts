@@ -66,18 +66,7 @@ function commentsPath(post: Id, { cursor, parentId }: { cursor?: string | null; 
 }
 
 function commentItem(app: App, post: Post, comment: Comment, answer: AnswerTo): HTMLElement {
-  const replies = h('ol', { class: 'replies' })
-  const isTop = comment.parentId === null
-  const read = once(async () => {
-    const page = await app.api.call<Page<Comment>>(commentsPath(post.id, { parentId: comment.id }))
-    const known = new Set([...replies.children].map((item) => (item as HTMLElement).dataset.comment))
-    const others = page.items.filter((reply) => !known.has(reply.id))
-    replies.prepend(...others.map((reply) => commentItem(app, post, reply, answer)))
-  })
-  const showReplies = () => {
-    answer({ comment, replies })
-    read().catch((error: unknown) => app.toast(sentenceOf(error)))
-  }
+  const thread = comment.parentId === null ? replyThread(app, post, comment, answer) : null
   return h(
     'li',
     { class: 'comment', 'data-comment': comment.id },
@@ -93,20 +82,45 @@ function commentItem(app: App, post: Post, comment: Comment, answer: AnswerTo): 
         h('time', { datetime: comment.createdAt }, ago(comment.createdAt, Date.now())),
       ),
       comment.deleted ? h('p', { class: 'hint' }, 'This comment was deleted.') : h('p', {}, comment.body),
-      isTop ? h('button', { class: 'plain', type: 'button', onclick: showReplies }, 'Replies') : null,
-      isTop ? replies : null,
+      thread?.reply,
+      thread?.list,
+      thread?.more,
     ),
   )
 }
 
-/** Does something once, however often it is asked for; again only after a failure. */
-function once(act: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | null = null
-  return () => {
-    done ??= act().catch((error: unknown) => {
-      done = null
-      throw error
-    })
-    return done
+/** What stands below a comment: a way to answer it, and its replies, a page at a time, once somebody asks for them. */
+function replyThread(app: App, post: Post, comment: Comment, answer: AnswerTo) {
+  const list = h('ol', { class: 'replies', 'aria-label': 'Replies' })
+  const reply = h(
+    'button',
+    { class: 'plain', type: 'button', onclick: () => answer({ comment, replies: list }) },
+    'Reply',
+  )
+  const more = h('button', { class: 'plain', type: 'button', onclick: () => void read() }, 'Show replies')
+  more.hidden = comment.hasReplies !== true
+  let cursor: string | null = null
+  /** The last of those that were read: one's own new answers stand below it. */
+  let last: Element | null = null
+  async function read(): Promise<void> {
+    if (more.disabled) return
+    more.disabled = true
+    try {
+      const page = await app.api.call<Page<Comment>>(commentsPath(post.id, { parentId: comment.id, cursor }))
+      const known = new Set([...list.children].map((item) => (item as HTMLElement).dataset.comment))
+      const items = page.items.filter(({ id }) => !known.has(id)).map((item) => commentItem(app, post, item, answer))
+      if (last === null) list.prepend(...items)
+      else last.after(...items)
+      last = items.at(-1) ?? last
+      cursor = page.cursor
+      more.textContent = 'More replies'
+      more.hidden = cursor === null
+      items[0]?.querySelector('a')?.focus({ preventScroll: true })
+    } catch (error) {
+      app.toast(sentenceOf(error))
+    } finally {
+      more.disabled = false
+    }
   }
+  return { list, more, reply: comment.deleted ? null : reply }
 }

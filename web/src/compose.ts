@@ -1,11 +1,11 @@
-/** Describing and posting a photo. */
-import type { Accepted, FeedItem, Post } from './api.ts'
+/** Describing and posting photos. */
+import type { Accepted, FeedItem, Id, Post } from './api.ts'
 import type { App } from './app.ts'
 import { createAttempts } from './attempt.ts'
 import { openDialog } from './dialog.ts'
 import { h } from './dom.ts'
 import { type Api, sentenceOf } from './http.ts'
-import { photoChooser } from './photo-chooser.ts'
+import { type Photo, photoChooser } from './photo-chooser.ts'
 import { uploadPhoto } from './upload.ts'
 
 const LONGEST_CAPTION = 2_200
@@ -26,40 +26,50 @@ export function openCompose(app: App, posted: (item: FeedItem) => void): void {
 }
 
 interface Draft {
-  file: File
+  photos: readonly Photo[]
   caption: string
-  alt: string
 }
 
+type Progress = (share: number) => void
+
 /** Uploads and posts; after a failure, the same draft uploads nothing again and posts once. */
-function postSender(api: Api): (draft: Draft, onProgress: (share: number) => void) => Promise<Post | Accepted> {
-  let uploaded: { file: File; alt: string; id: string } | null = null
+function postSender(api: Api): (draft: Draft, onProgress: Progress) => Promise<Post | Accepted> {
+  const uploaded = new Map<File, { alt: string; id: Id }>()
   const keyOf = createAttempts()
-  return async ({ file, caption, alt }, onProgress) => {
-    if (uploaded?.file !== file || uploaded.alt !== alt) {
-      uploaded = { file, alt, id: await uploadPhoto(api, file, alt, onProgress) }
+  return async ({ photos, caption }, onProgress) => {
+    const mediaIds: Id[] = []
+    // One after the other: a slow line is not made faster by sharing it, and the progress says something.
+    for (const [i, { file, alt }] of photos.entries()) {
+      const told: Progress = (share) => onProgress((i + share) / photos.length)
+      const known = uploaded.get(file)
+      const id = known?.alt === alt ? known.id : await uploadPhoto(api, file, alt, told)
+      uploaded.set(file, { alt, id })
+      mediaIds.push(id)
     }
-    const body = { caption, mediaIds: [uploaded.id] }
+    const body = { caption, mediaIds }
     return api.call<Post | Accepted>('/v1/posts', { method: 'POST', body, idempotencyKey: keyOf(body) })
   }
 }
 
 /** @param send what it rejects with is shown, and the person may try again */
-function composeForm(send: (draft: Draft, onProgress: (share: number) => void) => Promise<void>) {
-  let file: File | null = null
+function composeForm(send: (draft: Draft, onProgress: Progress) => Promise<void>) {
   let isBusy = false
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true })
   const progress = h('progress', { max: 1, value: 0, hidden: true, 'aria-label': 'Upload' })
   const share = h('button', { class: 'button wide', type: 'submit', disabled: true }, 'Share')
-  const { caption, alt } = textFields()
+  const caption = h('textarea', {
+    name: 'caption',
+    rows: 3,
+    maxlength: LONGEST_CAPTION,
+    placeholder: 'Say something about it. #hashtags are found.',
+  })
   const say = (sentence: string | null) => {
     problem.textContent = sentence
     problem.hidden = sentence === null
   }
-  const chooser = photoChooser((chosen, refusal) => {
+  const chooser = photoChooser((count, refusal) => {
     say(refusal)
-    file = chosen ?? file
-    share.disabled = file === null
+    share.disabled = count === 0
   })
   const setBusy = (now: boolean) => {
     isBusy = now
@@ -70,14 +80,14 @@ function composeForm(send: (draft: Draft, onProgress: (share: number) => void) =
   }
   const onsubmit = async (event: Event) => {
     event.preventDefault()
-    if (file === null || isBusy) return
+    const photos = chooser.photos()
+    if (photos.length === 0 || isBusy) return
     setBusy(true)
     say(null)
-    const draft = { file, caption: caption.value.trim(), alt: alt.value.trim() }
     const onProgress = (sent: number) => {
       progress.value = sent
     }
-    const failure = await send(draft, onProgress).then(() => null, sentenceOf)
+    const failure = await send({ photos, caption: caption.value.trim() }, onProgress).then(() => null, sentenceOf)
     setBusy(false)
     say(failure)
   }
@@ -86,24 +96,11 @@ function composeForm(send: (draft: Draft, onProgress: (share: number) => void) =
     { class: 'compose', onsubmit: (event) => void onsubmit(event) },
     chooser.element,
     field('Caption', caption),
-    field('Description for those who cannot see it', alt),
     problem,
     progress,
     share,
   )
   return { element, isBusy: () => isBusy, close: chooser.close }
-}
-
-function textFields() {
-  return {
-    caption: h('textarea', {
-      name: 'caption',
-      rows: 3,
-      maxlength: LONGEST_CAPTION,
-      placeholder: 'Say something about it. #hashtags are found.',
-    }),
-    alt: h('input', { name: 'alt', maxlength: 1_000, placeholder: 'What is on the photo?' }),
-  }
 }
 
 const field = (label: string, input: HTMLElement): HTMLElement =>

@@ -3,6 +3,7 @@ import type { Page, Post } from './api.ts'
 import type { App } from './app.ts'
 import { h, icon } from './dom.ts'
 import { readOn } from './pages.ts'
+import { nameOf } from './person.ts'
 import { picture, TILE_SIZES } from './picture.ts'
 import { postPath } from './post-head.ts'
 import { renewOnce } from './renewal.ts'
@@ -10,15 +11,37 @@ import { compact } from './words.ts'
 
 const PAGE = 30
 
-/** @param path of a list of posts, without limit and cursor */
-export function postGrid(app: App, path: string, empty: string): { element: HTMLElement; close(): void } {
+interface GridOptions<P extends Page<Post>> {
+  /** Of a list of posts, without limit and cursor. */
+  path: string
+  /** What to say when there are none. */
+  empty: string
+  /** Told every page that was read: some say more than their posts. */
+  onPage?(page: P): void
+  /** Something to do with a tile's post, on its corner. */
+  tool?(post: Post, tile: HTMLElement): HTMLElement | null
+}
+
+export function postGrid<P extends Page<Post>>(
+  app: App,
+  { path, empty, onPage, tool }: GridOptions<P>,
+): { element: HTMLElement; close(): void } {
   const list = h('ul', { class: 'grid' })
   const pages = readOn<Post>(
-    (cursor) => {
+    async (cursor) => {
       const query = new URLSearchParams({ limit: String(PAGE), ...(cursor === null ? {} : { cursor }) })
-      return app.api.call<Page<Post>>(`${path}${path.includes('?') ? '&' : '?'}${query}`)
+      const page = await app.api.call<P>(`${path}${path.includes('?') ? '&' : '?'}${query}`)
+      onPage?.(page)
+      return page
     },
-    (posts) => list.append(...posts.map((post) => tile(app, post))),
+    (posts) => {
+      for (const post of posts) {
+        const item = tile(app, post)
+        const corner = tool?.(post, item) ?? null
+        if (corner !== null) item.append(corner)
+        list.append(item)
+      }
+    },
     (isEmpty) => isEmpty && list.after(h('p', { class: 'over' }, empty)),
   )
   return { element: h('div', {}, list, pages.foot), close: pages.close }
@@ -34,7 +57,7 @@ function tile(app: App, post: Post): HTMLElement {
     icon('comment'),
     compact(post.commentCount),
   )
-  const label = first?.alt || post.caption || 'Post'
+  const label = first?.alt || post.caption || `Post by ${nameOf(post.author)}`
   return h(
     'li',
     {},

@@ -1,7 +1,7 @@
 /** Endless lists: reads the next page when the end comes near. */
 import type { Page } from './api.ts'
 import { h } from './dom.ts'
-import { sentenceOf } from './http.ts'
+import { ApiError, sentenceOf } from './http.ts'
 
 /** Reading begins this far before the end is on the screen. */
 const AHEAD = '1400px'
@@ -52,6 +52,8 @@ export function readOn<T>(
     } catch (error) {
       state = 'failed'
       message.textContent = sentenceOf(error)
+      // What is not there, or not for this person, is so the next time, too.
+      again.hidden = error instanceof ApiError && (error.status === 403 || error.status === 404)
       failure.hidden = false
     }
     if (state !== 'idle') return

@@ -1,6 +1,7 @@
 /** A post by itself, under an address to be passed on: its photos large, its caption, likes and comments. */
 import type { Id, Post } from './api.ts'
 import type { App, View } from './app.ts'
+import { saveButton } from './boards.ts'
 import { caption } from './caption.ts'
 import { commentThread } from './comments.ts'
 import { deleteButton } from './delete-post.ts'
@@ -61,7 +62,14 @@ function article(app: App, post: Post, thread: { list: HTMLElement; form: HTMLEl
     h(
       'div',
       { class: 'post-side' },
-      postHead(post, headId, null, isOwn ? deleteButton(app, post) : null, shareButton(app, post)),
+      postHead(
+        post,
+        headId,
+        null,
+        isOwn ? deleteButton(app, post) : null,
+        saveButton(app, post),
+        shareButton(app, post),
+      ),
       h(
         'div',
         { class: 'post-scroll' },

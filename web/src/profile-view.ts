@@ -1,11 +1,15 @@
 /** A person: who they are and what they posted. */
 import type { Profile } from './api.ts'
 import type { App, View } from './app.ts'
+import { boardChips } from './boards.ts'
 import { h, icon } from './dom.ts'
+import { editButton } from './edit-profile.ts'
 import { postGrid } from './grid.ts'
 import { sentenceOf } from './http.ts'
+import { openFollowers, openFollowing } from './people-list.ts'
 import { avatar, nameOf } from './person.ts'
-import { compact } from './words.ts'
+import { privacySwitch } from './privacy.ts'
+import { compact, plural } from './words.ts'
 
 export function profileView(app: App, username: string): View {
   const element = h('div', { class: 'profile-view', 'aria-busy': 'true' })
@@ -16,15 +20,18 @@ export function profileView(app: App, username: string): View {
     try {
       const profile = await app.api.call<Profile>(`/v1/users/${encodeURIComponent(username)}`)
       if (isClosed) return
-      element.replaceChildren(profileHead(app, profile))
+      const isVisible = profile.relation?.visible !== false
+      element.replaceChildren(profileHead(app, profile, isVisible))
       element.setAttribute('aria-busy', 'false')
-      if (profile.relation?.visible === false) {
-        element.append(h('p', { class: 'over' }, icon('lock'), ' This account is private. Follow to see its photos.'))
+      if (!isVisible) {
+        const isAsked = profile.relation?.following === 'requested'
+        const next = isAsked ? 'Your request waits for an answer.' : 'Follow to see its photos.'
+        element.append(h('p', { class: 'over' }, icon('lock'), ` This account is private. ${next}`))
         return
       }
-      const grid = postGrid(app, `/v1/users/${profile.id}/posts`, 'No posts yet.')
+      const grid = postGrid(app, { path: `/v1/users/${profile.id}/posts`, empty: 'No posts yet.' })
       closeGrid = grid.close
-      element.append(grid.element)
+      element.append(boardChips(app, profile), grid.element)
     } catch (error) {
       element.replaceChildren(h('p', { class: 'over', role: 'alert' }, sentenceOf(error)))
     }
@@ -40,10 +47,18 @@ export function profileView(app: App, username: string): View {
   }
 }
 
-function profileHead(app: App, profile: Profile): HTMLElement {
+function profileHead(app: App, profile: Profile, isVisible: boolean): HTMLElement {
   const isOwn = profile.id === app.session.current()?.userId
-  const figure = (count: number, label: string) =>
-    h('div', {}, h('dt', {}, label), h('dd', { title: String(count) }, compact(count)))
+  const name = h('h1', {}, nameOf(profile))
+  const bio = h('p', { class: 'bio', hidden: profile.bio === '' }, profile.bio)
+  const changed = (now: Pick<Profile, 'displayName' | 'username' | 'bio'>) => {
+    name.textContent = now.displayName || now.username
+    bio.textContent = now.bio
+    bio.hidden = now.bio === ''
+  }
+  const buttons = isOwn
+    ? [editButton(app, profile, changed), signOutButton(app)]
+    : [app.follows.button(profile, profile.relation?.following ?? 'none')]
   return h(
     'header',
     { class: 'profile-head' },
@@ -51,28 +66,34 @@ function profileHead(app: App, profile: Profile): HTMLElement {
     h(
       'div',
       { class: 'profile-about' },
-      h(
-        'div',
-        { class: 'row' },
-        h('h1', {}, nameOf(profile)),
-        isOwn ? signOutButton(app) : app.follows.button(profile, profile.relation?.following ?? 'none'),
-      ),
+      h('div', { class: 'row' }, name, ...buttons),
       h(
         'p',
         { class: 'meta' },
         `@${profile.username}`,
-        profile.isPrivate ? ' · private' : null,
+        profile.isPrivate && !isOwn ? ' · private' : null,
         profile.relation?.followsYou ? ' · follows you' : null,
       ),
-      h(
-        'dl',
-        { class: 'figures' },
-        figure(profile.postCount, 'posts'),
-        figure(profile.followerCount, 'followers'),
-        figure(profile.followingCount, 'following'),
-      ),
-      profile.bio === '' ? null : h('p', { class: 'bio' }, profile.bio),
+      figures(app, profile, isVisible),
+      bio,
+      isOwn ? privacySwitch(app, profile) : null,
     ),
+  )
+}
+
+function figures(app: App, profile: Profile, isVisible: boolean): HTMLElement {
+  const figure = (count: number, label: string, open?: () => void) => {
+    const content = [h('strong', { title: String(count) }, compact(count)), ` ${label}`]
+    if (open === undefined) return h('li', {}, ...content)
+    return h('li', {}, h('button', { type: 'button', 'aria-haspopup': 'dialog', onclick: open }, ...content))
+  }
+  const { id, postCount, followerCount, followingCount } = profile
+  return h(
+    'ul',
+    { class: 'figures', 'aria-label': 'Figures' },
+    figure(postCount, plural(postCount, 'post')),
+    figure(followerCount, plural(followerCount, 'follower'), isVisible ? () => openFollowers(app, id) : undefined),
+    figure(followingCount, 'following', isVisible ? () => openFollowing(app, id) : undefined),
   )
 }
 
@@ -90,11 +111,8 @@ function signOutButton(app: App): HTMLElement {
 }
 
 export function tagView(app: App, tag: string): View {
-  const grid = postGrid(
-    app,
-    `/v1/search/posts?${new URLSearchParams({ q: `#${tag}` })}`,
-    'No posts with this hashtag yet.',
-  )
+  const path = `/v1/search/posts?${new URLSearchParams({ q: `#${tag}` })}`
+  const grid = postGrid(app, { path, empty: 'No posts with this hashtag yet.' })
   return {
     element: h('div', { class: 'profile-view' }, h('h1', { class: 'tag-title' }, `#${tag}`), grid.element),
     title: `#${tag}`,

@@ -1,15 +1,26 @@
 /** Shows the view that the address names. */
+import { placeOf, type ViewName } from '#core/views.ts'
 import type { App, View } from './app.ts'
+import { boardView } from './board-view.ts'
 import { h } from './dom.ts'
-import { isFeed, keepFeeds } from './kept-feeds.ts'
+import { keepFeeds } from './kept-feeds.ts'
+import { notFoundView } from './not-found-view.ts'
+import { notificationsView } from './notifications-view.ts'
 import { postView } from './post-view.ts'
 import { profileView, tagView } from './profile-view.ts'
 import { searchView } from './search-view.ts'
 import { signInView } from './sign-in-view.ts'
 import { topBar } from './top-bar.ts'
 
-/** The views that an address names, by its first part. */
-const VIEWS: Record<string, (app: App, name: string) => View> = { u: profileView, tag: tagView, p: postView }
+/** The views that are opened anew whenever somebody comes; feeds are kept. */
+const VIEWS: Record<Exclude<ViewName, 'feed'>, (app: App, name: string) => View> = {
+  search: (app) => searchView(app, queryOf(location.search)),
+  notifications: notificationsView,
+  person: profileView,
+  tag: tagView,
+  post: postView,
+  board: boardView,
+}
 
 export interface Screens {
   /** @param isMove the person went there: the focus follows */
@@ -29,14 +40,14 @@ export function createScreens(app: App, root: HTMLElement, picture: () => HTMLEl
   }
   function show(isMove = false): void {
     leave()
+    const path = location.pathname
     const person = app.session.current()
     if (person === null) {
-      root.replaceChildren(h('main', { id: 'main' }, signInView(app).element))
-      document.title = 'Tideline'
+      const view = placeOf(path) === null ? notFoundView() : signInView(app)
+      root.replaceChildren(h('main', { id: 'main' }, view.element))
+      document.title = placeOf(path) === null ? `${view.title} · Tideline` : 'Tideline'
       return
     }
-    if (!isKnown(location.pathname)) history.replaceState(history.state, '', '/')
-    const path = location.pathname
     const { view, left } = feeds.open(path) ?? { view: openView(app, path), left: null }
     shown = { path, view }
     main.replaceChildren(view.element)
@@ -56,9 +67,9 @@ export function createScreens(app: App, root: HTMLElement, picture: () => HTMLEl
 }
 
 function openView(app: App, path: string): View {
-  const [, kind = '', name = ''] = path.split('/')
-  const open = VIEWS[kind]
-  return open === undefined ? searchView(app, queryOf(location.search)) : open(app, decode(name))
+  const place = placeOf(path)
+  if (place === null || place.view === 'feed') return notFoundView()
+  return VIEWS[place.view](app, decode(place.name))
 }
 
 /** Where the person was, where the view begins, or its top. */
@@ -67,9 +78,6 @@ function focusOn(view: View, before: Element | null | undefined, main: HTMLEleme
   else if (before instanceof HTMLElement && main.contains(before)) before.focus({ preventScroll: true })
   else main.focus({ preventScroll: true })
 }
-
-const isKnown = (path: string): boolean =>
-  isFeed(path) || path === '/search' || (/^\/\w+\/[^/]+$/.test(path) && VIEWS[path.split('/')[1] ?? ''] !== undefined)
 
 const queryOf = (search: string): string => new URLSearchParams(search).get('q') ?? ''
 

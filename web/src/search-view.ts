@@ -17,8 +17,7 @@ interface Found {
   tags: { tag: string; posts: number }[]
 }
 
-export const searchPath = (text: string): string =>
-  text === '' ? '/search' : `/search?${new URLSearchParams({ q: text })}`
+const searchPath = (text: string): string => (text === '' ? '/search' : `/search?${new URLSearchParams({ q: text })}`)
 
 export function searchView(app: App, initial: string): View {
   const results = searchResults(app)
@@ -87,7 +86,10 @@ function searchResults(app: App) {
       const found = await lookUp(app, text)
       // What was asked meanwhile answers for itself.
       if (shown !== text) return
-      const posts = postGrid(app, `/v1/search/posts?${new URLSearchParams({ q: text })}`, `No posts for “${text}”.`)
+      const posts = postGrid(app, {
+        path: `/v1/search/posts?${new URLSearchParams({ q: text })}`,
+        empty: `No posts for “${text}”.`,
+      })
       closePosts = posts.close
       body.replaceChildren(...foundSections(found), section('Posts', posts.element))
       status.textContent = `${counted(found.people.length, 'person', 'people')}, ${counted(found.tags.length, 'hashtag')}`
@@ -126,7 +128,8 @@ async function lookUp(app: App, text: string): Promise<Found> {
 
 function foundSections({ people, tags }: Found): HTMLElement[] {
   const sections: HTMLElement[] = []
-  if (people.length > 0) sections.push(section('People', h('ul', { class: 'person-lines' }, ...people.map(personLine))))
+  if (people.length > 0)
+    sections.push(section('People', h('ul', { class: 'person-lines' }, ...people.map((person) => personLine(person)))))
   if (tags.length > 0) sections.push(section('Hashtags', h('ul', { class: 'chips' }, ...tags.map(chip))))
   return sections
 }

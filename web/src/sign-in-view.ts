@@ -1,4 +1,5 @@
 /** Signing in: as one of the demo's people, or as oneself. */
+import { DISPLAY_NAME_MAX, EMAIL_MAX, isPassword, isUsername, PASSWORD_RULE, USERNAME_RULE } from '#core/sign-up.ts'
 import type { Tokens } from './api.ts'
 import type { App, View } from './app.ts'
 import { h, icon } from './dom.ts'
@@ -39,13 +40,11 @@ export function signInView(app: App): View {
   }
 }
 
-/** In production there is none, and the page itself is answered in its place. */
+/** Null in production, where nobody is to be somebody else. */
 async function readDemo(): Promise<Demo | null> {
   try {
-    const answer = await fetch('/demo.json')
-    if (!answer.ok || !answer.headers.get('content-type')?.includes('json')) return null
-    const demo = (await answer.json()) as Demo
-    return demo.people.length > 0 ? demo : null
+    const demo = (await (await fetch('/demo.json')).json()) as Demo | null
+    return demo !== null && demo.people.length > 0 ? demo : null
   } catch {
     return null
   }
@@ -96,19 +95,38 @@ interface Field {
   label: string
   type?: string
   autocomplete: string
-  minlength?: number
+  maxlength?: number
+  /** What may be written, and the sentence for what may not. */
+  rule?: { fits(text: string): boolean; sentence: string }
 }
 
 const SIGN_IN: Field[] = [
   { name: 'login', label: 'User name or e-mail', autocomplete: 'username' },
   { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password' },
 ]
+/** The API's own rules, told before it is asked. A password has no maxlength: the browser would cut one in silence. */
 const SIGN_UP: Field[] = [
-  { name: 'username', label: 'User name', autocomplete: 'username', minlength: 3 },
-  { name: 'displayName', label: 'Name', autocomplete: 'name' },
-  { name: 'email', label: 'E-mail', type: 'email', autocomplete: 'email' },
-  { name: 'password', label: 'Password', type: 'password', autocomplete: 'new-password', minlength: 8 },
+  {
+    ...{ name: 'username', label: 'User name', autocomplete: 'username' },
+    rule: { fits: isUsername, sentence: USERNAME_RULE },
+  },
+  { name: 'displayName', label: 'Name', autocomplete: 'name', maxlength: DISPLAY_NAME_MAX },
+  { name: 'email', label: 'E-mail', type: 'email', autocomplete: 'email', maxlength: EMAIL_MAX },
+  {
+    ...{ name: 'password', label: 'Password', type: 'password', autocomplete: 'new-password' },
+    rule: { fits: isPassword, sentence: PASSWORD_RULE },
+  },
 ]
+
+function fieldLine({ label, type = 'text', rule, ...attributes }: Field): HTMLElement {
+  const input = h('input', { ...attributes, type, required: true, autocapitalize: 'none' })
+  input.addEventListener('input', () => {
+    // An empty one is told by the browser that it is required.
+    const fits = rule === undefined || input.value === '' || rule.fits(input.value)
+    input.setCustomValidity(fits ? '' : rule.sentence)
+  })
+  return h('label', { class: 'field' }, h('span', {}, label), input)
+}
 
 function accountForm(app: App, isNew: boolean, change: () => void): HTMLElement[] {
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true })
@@ -121,14 +139,7 @@ function accountForm(app: App, isNew: boolean, change: () => void): HTMLElement[
         void send()
       },
     },
-    ...(isNew ? SIGN_UP : SIGN_IN).map(({ label, type = 'text', ...attributes }) =>
-      h(
-        'label',
-        { class: 'field' },
-        h('span', {}, label),
-        h('input', { ...attributes, type, required: true, autocapitalize: 'none' }),
-      ),
-    ),
+    ...(isNew ? SIGN_UP : SIGN_IN).map(fieldLine),
     problem,
     submit,
   )

@@ -1,4 +1,4 @@
-/** The bar on top: home, the feeds, search, a new post, oneself. */
+/** The bar on top: home, the feeds, search, notifications, a new post, oneself. */
 import type { App } from './app.ts'
 import { h, icon } from './dom.ts'
 import { avatar, profilePath } from './person.ts'
@@ -7,6 +7,8 @@ import { avatar, profilePath } from './person.ts'
 export function topBar(app: App, path: string, username: string, picture: HTMLElement | null): HTMLElement {
   const current = (to: string) => (path === to ? 'page' : null)
   const tab = (to: string, label: string) => h('a', { href: to, 'aria-current': current(to) }, label)
+  const sign = (to: string, label: string, shape: 'search' | 'bell') =>
+    h('a', { class: 'quiet', href: to, 'aria-label': label, title: label, 'aria-current': current(to) }, icon(shape))
   return h(
     'header',
     { class: 'top' },
@@ -15,17 +17,8 @@ export function topBar(app: App, path: string, username: string, picture: HTMLEl
       { class: 'top-inner' },
       home(),
       h('nav', { class: 'tabs', 'aria-label': 'Feed' }, tab('/', 'For you'), tab('/following', 'Following')),
-      h(
-        'a',
-        {
-          class: 'quiet',
-          href: '/search',
-          'aria-label': 'Search',
-          title: 'Search',
-          'aria-current': current('/search'),
-        },
-        icon('search'),
-      ),
+      sign('/search', 'Search', 'search'),
+      sign('/notifications', 'Notifications', 'bell'),
       h(
         'button',
         // Named here, too: a narrow window shows the sign only.

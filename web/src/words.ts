@@ -19,8 +19,11 @@ export function compact(count: number): string {
   return new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(count)
 }
 
+/** A word as it follows a count: exactly one is the singular. */
+export const plural = (count: number, one: string, many = `${one}s`): string => (count === 1 ? one : many)
+
 export const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${compact(count)} ${count === 1 ? one : many}`
+  `${compact(count)} ${plural(count, one, many)}`
 
 export type CaptionPart = { text: string; tag: string | null }
 
