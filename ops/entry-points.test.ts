@@ -30,7 +30,7 @@ function run(entry: string, settings: Record<string, string>): Promise<Ended> {
 }
 
 describe.concurrent('a process with a wrong setting says which it is, in one line without a stack, and ends', () => {
-  it.each<[string, Record<string, string>, RegExp]>([
+  it.for<[string, Record<string, string>, RegExp]>([
     ['origin/main.ts', { PORT: 'http', ROLES: 'all' }, /^The origin did not start\. .*\bPORT: .*\bROLES/],
     ['origin/main.ts', { NODE_ENV: 'production' }, /SERVICE_TOKEN/],
     ['ops/start.ts', { API_PORT: 'web' }, /^Tideline did not start\. API_PORT: /],
@@ -41,7 +41,7 @@ describe.concurrent('a process with a wrong setting says which it is, in one lin
     ['origin/ingest/replay.ts', { SERVICE_TOKEN: 'x', ORIGIN_URL: `http://${NOWHERE}` }, /ORIGIN_URL .*not reached/],
     ['origin/gateway/upstash/server.ts', { UPSTASH_GATEWAY_PORT: '-1' }, /UPSTASH_GATEWAY_PORT: /],
     ['origin/gateway/upstash/server.ts', {}, /UPSTASH_GATEWAY_TOKENS/],
-  ])('%s with %j', async (entry, settings, sentence, { expect }) => {
+  ])('%s with %j', async ([entry, settings, sentence], { expect }) => {
     const { code, said } = await run(entry, settings)
     expect(said).toMatch(sentence)
     expect(said.split('\n')).toEqual([said])
