@@ -187,8 +187,13 @@ async function totalLag(consumers: readonly Consumer[]): Promise<number> {
 function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts }: WiredTiers) {
   const { database, redis } = engines
   const clock = Date.now
+  // A Redis of our own ends with every ordinary stop: nobody need be alarmed by the next start.
+  const isOwn = config.redisUrl === null || config.redisUrl === 'embedded'
   async function restore(sinceMs: number | null): Promise<void> {
-    logger.warn({ since: sinceMs }, 'redis may have lost writes: deriving again what was committed since')
+    logger[isOwn ? 'info' : 'warn'](
+      { since: sinceMs },
+      'redis may have lost writes: deriving again what was committed since',
+    )
     if (sinceMs !== null && clock() - sinceMs > REPLAYABLE_MS) await forgetDerived(redis)
     await accounts.publishKeys()
     if (sinceMs !== null) await replayCommitted(database, log, sinceMs)
