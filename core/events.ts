@@ -10,7 +10,7 @@ const ms = z.number().int().nonnegative()
 const version = z.number().int().nonnegative()
 
 /** What each event says beside its envelope. The key of the log is named in `EVENT_KEYS`. */
-export const eventData = {
+const eventData = {
   'post.created': z.object({
     postId: idSchema,
     userId: idSchema,

@@ -6,7 +6,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-export const SECRET_NAMES = [
+const SECRET_NAMES = [
   'SERVICE_TOKEN',
   'REDIS_REST_TOKEN',
   'DATABASE_PASSWORD',

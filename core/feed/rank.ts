@@ -55,7 +55,7 @@ export interface DiversityPolicy {
   topicFloor: number
 }
 
-export const DIVERSITY: DiversityPolicy = Object.freeze({
+const DIVERSITY: DiversityPolicy = Object.freeze({
   authorDecay: 0.5,
   authorFloor: 0.25,
   topicDecay: 0.8,

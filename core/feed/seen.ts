@@ -6,7 +6,7 @@
  */
 import type { Id } from '../ids.ts'
 
-export const SEEN_BITS = 16_384
+const SEEN_BITS = 16_384
 const HASHES = 7
 const BYTES = SEEN_BITS / 8
 /**

@@ -26,7 +26,7 @@ const RETURNED_HALVES_AT = 25
 /** Of those who ask to follow a private account, how many wait. */
 const WAITING = 0.3
 /** The people at the top of the sign-in picker all follow each other: whatever one posts, the others see. */
-export const CIRCLE = 4
+const CIRCLE = 4
 /** They follow at least so many: their feeds are the first that anybody sees. */
 const CIRCLE_FOLLOWS = 45
 

@@ -24,10 +24,10 @@ import { TOPICS } from './topics.ts'
 /** Every demo person's. */
 export const DEMO_PASSWORD = 'tideline-demo'
 
-export const DEMO_SIZE: Readonly<DemoSize> = Object.freeze({ seed: 'tideline', people: 200, posts: 1_000 })
+const DEMO_SIZE: Readonly<DemoSize> = Object.freeze({ seed: 'tideline', people: 200, posts: 1_000 })
 
 /** The followers from which the demo's authors are celebrities: low, so that two hundred people have some. */
-export const DEMO_CELEBRITY_AT = 60
+const DEMO_CELEBRITY_AT = 60
 
 const PHOTOS = fileURLToPath(new URL('../../ops/demo/photos', import.meta.url))
 

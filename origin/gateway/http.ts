@@ -79,7 +79,7 @@ export function bearerMatcher(tokens: readonly string[]): (presented: string | u
 }
 
 /** The token of an `Authorization` header, without its scheme. */
-export function bareToken(header: string): string {
+function bareToken(header: string): string {
   return /^bearer /i.test(header) ? header.slice(7).trim() : header
 }
 

@@ -53,8 +53,6 @@ export function mediaService(parts: MediaParts) {
   }
 }
 
-export type MediaService = ReturnType<typeof mediaService>
-
 /** Where the client is to put its file. May be repeated: the same upload gets an address again. */
 async function announce(parts: MediaParts, input: HandlerInput<'media.create'>) {
   const { mediaId, userId, bytes, sha256, alt } = input

@@ -99,7 +99,7 @@ export interface Config {
 }
 
 /** Milliseconds that a request waits for each dependency before it does without. */
-export const BUDGETS = Object.freeze({
+const BUDGETS = Object.freeze({
   /** A pipeline is one hop in the same region: 10 ms is slow, 50 ms is away (correctness 26). */
   redis: 50,
   /** The embedded engine answers one statement at a time: a queue of writes is not an outage. */

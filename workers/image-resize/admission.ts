@@ -20,7 +20,7 @@ export interface Admission {
 }
 
 /** An isolate has 128 MB; code, engine and answers in flight take the rest. */
-export const ISOLATE_IMAGE_BYTES = 96 * 1024 * 1024
+const ISOLATE_IMAGE_BYTES = 96 * 1024 * 1024
 
 /** @param capacity bytes that all tickets together may hold. */
 export function createAdmission(capacity: number = ISOLATE_IMAGE_BYTES): Admission {

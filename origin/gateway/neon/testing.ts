@@ -27,7 +27,7 @@ export async function embeddedTarget(): Promise<Target> {
 }
 
 /** A Postgres of the system, when there is one: the newest `initdb` in the usual folders. */
-export const BIN = globSync(['/usr/lib/postgresql/*/bin', '/usr/local/pgsql/bin', '/opt/homebrew/opt/postgresql*/bin'])
+const BIN = globSync(['/usr/lib/postgresql/*/bin', '/usr/local/pgsql/bin', '/opt/homebrew/opt/postgresql*/bin'])
   .filter((folder) => existsSync(join(folder, 'initdb')))
   .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
   .at(-1)
@@ -49,7 +49,7 @@ async function initialise(folder: string, run: Run): Promise<string> {
   return data
 }
 
-export async function systemTarget(): Promise<Target> {
+async function systemTarget(): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'tideline-neon-'))
   const run: Run = (...command) => {
     const [file, ...args] = [...AS_POSTGRES, ...command]

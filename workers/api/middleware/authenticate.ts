@@ -7,7 +7,7 @@ import { logFault } from '../data/after-commit.ts'
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i
 
 /** The token of an Authorization header; null when there is no header. */
-export function bearerToken(header: string | null): string | null {
+function bearerToken(header: string | null): string | null {
   if (header === null) return null
   const token = BEARER.exec(header)?.[1]
   if (token === undefined) throw problems.unauthorized('The Authorization header must read: Bearer <access token>.')

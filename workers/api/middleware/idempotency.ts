@@ -38,7 +38,7 @@ export async function sha256Hex(text: string): Promise<string> {
 }
 
 /** @throws Problem 422 when the key was used for another request */
-export function checkSameRequest(request: KeyedRequest, storedHash: string): void {
+function checkSameRequest(request: KeyedRequest, storedHash: string): void {
   if (storedHash === request.requestHash) return
   throw problems.unprocessable('idempotency-key-reused', 'This Idempotency-Key was used for another request.')
 }

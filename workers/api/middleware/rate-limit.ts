@@ -19,7 +19,7 @@ export function rateLimit(): MiddlewareHandler<AppEnv> {
 }
 
 /** @throws Problem 429 */
-export function enforce(c: AppContext, verdict: RateLimitVerdict): void {
+function enforce(c: AppContext, verdict: RateLimitVerdict): void {
   c.header('x-ratelimit-limit', String(verdict.limit))
   c.header('x-ratelimit-remaining', String(verdict.remaining))
   c.header('x-ratelimit-reset', String(verdict.resetSeconds))

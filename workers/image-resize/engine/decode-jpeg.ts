@@ -20,7 +20,7 @@ const HEADROOM = 1.2
  * How many eighths of the original TurboJPEG is to decode to: the fewest that leave the headroom.
  * @param scale target size over source size, at most 1.
  */
-export const dctEighths = (scale: number): number => Math.min(8, Math.max(1, Math.ceil(scale * HEADROOM * 8 - 1e-9)))
+const dctEighths = (scale: number): number => Math.min(8, Math.max(1, Math.ceil(scale * HEADROOM * 8 - 1e-9)))
 
 /** The last column and row of a scaled picture may be partial, so sizes round up. */
 function dctSize(header: ImageHeader, eighths: number): { width: number; height: number } {

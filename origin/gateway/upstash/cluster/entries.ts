@@ -8,7 +8,7 @@ export type Entry = Buffer | GatewayError
 const E = 0x65
 
 /** Every entry is `{"result"` or `{"error"`: the third byte tells. */
-export const isFailed = (entry: Entry): boolean => entry instanceof GatewayError || entry[2] === E
+const isFailed = (entry: Entry): boolean => entry instanceof GatewayError || entry[2] === E
 
 export const errorEntry = (text: string): Buffer => Buffer.from(JSON.stringify({ error: text }))
 
