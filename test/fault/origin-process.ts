@@ -10,6 +10,8 @@ import { until } from '../e2e/until.ts'
 const MAIN = fileURLToPath(new URL('../../origin/main.ts', import.meta.url))
 /** Ten of them may start at once, on two cores that start other servers, too. */
 const UP_MS = 120_000
+/** Ctrl-C, or a run that is ended from outside, reaches no afterAll: its standard input ends however we end. */
+const DIE_WITH_US = `data:text/javascript,process.stdin.resume().once('end',()=>process.kill(process.pid,'SIGKILL'))`
 const COMPILED = join(tmpdir(), 'tideline-test-compiled')
 const PORTS = ['PORT', 'GATEWAY_PORT', 'POSTGRES_PORT', 'REDIS_PORT', 'S3_PORT'] as const
 
@@ -48,15 +50,9 @@ function isFree(port: number): Promise<boolean> {
   })
 }
 
-/** Ctrl-C, or a run that is ended from outside, reaches no afterAll. */
-const running = new Set<ChildProcess>()
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** Starts it and waits until it answers. @param env its whole configuration beside PATH */
 export async function startOriginProcess(env: Ports & Record<string, string>): Promise<OriginProcess> {
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, ['--import', DIE_WITH_US, MAIN], {
     // Types that are stripped once need not be stripped at each start.
     env: {
       NODE_COMPILE_CACHE: COMPILED,
@@ -64,12 +60,9 @@ export async function startOriginProcess(env: Ports & Record<string, string>): P
       LOG_LEVEL: process.env.ORIGIN_LOG_LEVEL ?? 'error',
       ...env,
     },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['pipe', 'inherit', 'inherit'],
   })
-  running.add(child)
-  const gone = once(child, 'exit').then(() => {
-    running.delete(child)
-  })
+  const gone = once(child, 'exit').then(() => {})
   const end = (signal: NodeJS.Signals) => {
     child.kill(signal)
     return gone

@@ -18,7 +18,7 @@ let cast: Cast
 
 beforeAll(async () => {
   cast = await startCast(process.env)
-}, 240_000)
+}, FAULT_MS)
 afterAll(() => cast?.platform.close(), 120_000)
 
 it('finds, where nothing was killed, everything once; and in a log that says more or less, the difference', async () => {

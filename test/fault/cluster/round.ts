@@ -109,7 +109,7 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
     const after = `each as it must be ${(settledMs / 1_000).toFixed(1)} s after the last`
     console.log(`${name}: ${summaryOf(load.log)}, ${after}; ${answers}\n${watch.told()}`)
   } catch (error) {
-    console.log(`${watch.told()}\n${JSON.stringify(Object.fromEntries(load.answers))}`)
+    console.log(`${String(error)}\n${watch.told()}\n${JSON.stringify(Object.fromEntries(load.answers))}`)
     throw error
   } finally {
     await load.stop().catch(() => {})

@@ -2,7 +2,7 @@
 import { type RoleAddresses, type RoleRouter, startRoleRouter } from '../../../ops/role-router.ts'
 import { ROLES, type Role } from '../../../origin/config.ts'
 import { type OriginProcess, someFreePorts, startOriginProcess } from '../origin-process.ts'
-import { together, type Victim } from './victim.ts'
+import { startAll, together, type Victim } from './victim.ts'
 
 export interface SplitOrigin {
   /** Where the edge finds all roles but the gateway. */
@@ -34,7 +34,7 @@ export async function startSplitOrigin(shared: Record<string, string>): Promise<
     // The first makes schema, topics and bucket; the others find them.
     const [[, first], ...others] = processes as [(typeof processes)[number], ...typeof processes]
     await first.restart()
-    await Promise.all(others.map(([, each]) => each.restart()))
+    await startAll(others.map(([, each]) => each))
     router = await startRoleRouter(addresses, port)
   } catch (error) {
     await stop()

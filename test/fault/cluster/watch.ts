@@ -48,8 +48,9 @@ export function watchFeed(reader: Person, fewest: number, isBusy: () => boolean)
       answer.status === 200 && items.length < fewest ? `${items.length} posts only` : null,
       new Set(items.map(({ id }) => id)).size < items.length ? 'a post twice' : null,
     ]
-    const isWhole = answer.status === 200 && faults.every((fault) => fault === null)
-    if (isWhole && degraded !== null && isBusy()) return `200 ${degraded}, busy`
+    // A page that is shown again has what it had when it was read last.
+    const isWhole = degraded === 'stale' || faults.every((fault) => fault === null)
+    if (answer.status === 200 && isWhole && degraded !== null && isBusy()) return `200 ${degraded}, busy`
     return [String(answer.status), degraded, ...faults].filter((word) => word !== null).join(' ')
   }
   const done = (async () => {
