@@ -103,6 +103,12 @@ const BUILDERS: Record<string, (given: Given) => readonly Command[]> = {
   readTimeline: ({ user }) => timeline.readTimeline(user, 10),
   readTimelineBelow: ({ user, ms }) => timeline.readTimelineBelow(user, ms, 10),
   timelinesExist: ({ users }) => timeline.timelinesExist(users),
+  timelineLives: ({ users }) => timeline.timelineLives(users),
+  pushToLiving: ({ users, post }) =>
+    timeline.pushToLiving(
+      users.map((user, i) => ({ user, lifeMs: i - 1 })),
+      post,
+    ),
   pushPost: ({ users, post }) => timeline.pushPost(users, post),
   addPosts: ({ user, posts }) => timeline.addPosts(user, entries(posts)),
   removePosts: ({ user, posts }) => timeline.removePosts(user, posts),

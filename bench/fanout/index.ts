@@ -18,6 +18,7 @@ import { createRedisPort, type OriginRedis } from '../../origin/redis/index.ts'
 import type { Bench, BenchOptions, Figures } from '../bench.ts'
 import { freePort, startProcess, untilAnswers } from '../processes.ts'
 import { followersOf } from './followers.ts'
+import { readTotals, stagesBetween } from './stages.ts'
 
 const FOLLOWERS = 9_999
 const WARM_UPS = 10
@@ -32,6 +33,8 @@ interface Stage {
   author: Id
   database: pg.Client
   redis: OriginRedis
+  /** The origin's address and token, for its /metrics. */
+  origin: { url: string; token: string }
 }
 
 export const fanoutBench: Bench = async (options) => {
@@ -88,7 +91,8 @@ async function setStage(directory: string, closers: (() => Promise<unknown>)[], 
   const redis = createRedisPort(REDIS_URL || `redis://127.0.0.1:${more.REDIS_PORT}`)
   await redis.ready()
   closers.push(() => redis.close())
-  return { url, token: account.accessToken, author: account.userId, database, redis }
+  const ownMetrics = { url: address.originUrl, token: config.secrets.SERVICE_TOKEN }
+  return { url, token: account.accessToken, author: account.userId, database, redis, origin: ownMetrics }
 }
 
 async function measure(stage: Stage, { say }: BenchOptions): Promise<Figures> {
@@ -100,7 +104,10 @@ async function measure(stage: Stage, { say }: BenchOptions): Promise<Figures> {
   say(`${followers.length} warm followers`)
   const last = lastOfPages(stage.redis, followers)
   const times: number[] = []
+  const metrics = () => readTotals(stage.origin.url, stage.origin.token)
+  let before = await metrics()
   for (let i = 0; i < WARM_UPS + POSTS; i++) {
+    if (i === WARM_UPS) before = await metrics()
     const { id } = await call<{ id: Id }>(new URL('/v1/posts', stage.url), stage.token, { caption: `post ${i}` })
     const acceptedAt = performance.now()
     await untilPushed(stage.redis, last, id)
@@ -115,6 +122,7 @@ async function measure(stage: Stage, { say }: BenchOptions): Promise<Figures> {
   return {
     followers: FOLLOWERS,
     acceptedToLastMs: Number(acceptedToLastMs.toFixed(1)),
+    stages: stagesBetween(before, await metrics()),
     usPerFollower: Number(((acceptedToLastMs * 1_000) / FOLLOWERS).toFixed(2)),
     celebrityTimelineWrites: await celebrityWrites(stage, followers),
   }
@@ -154,10 +162,13 @@ async function celebrityWrites(stage: Stage, followers: readonly Id[]): Promise<
 }
 
 async function untilPushed(redis: OriginRedis, readers: readonly Id[], post: Id): Promise<void> {
-  await until(
-    async () => (await countWith(redis, readers, post)) === readers.length,
-    'the post did not reach every timeline',
-  )
+  // Who has it keeps it: looking again would only take time from those who still wait.
+  let waiting = readers
+  await until(async () => {
+    const scores = await redis.pipeline(waiting.map((reader) => ['ZSCORE', keys.timeline(reader), post]))
+    waiting = waiting.filter((_, i) => scores[i] === null)
+    return waiting.length === 0
+  }, 'the post did not reach every timeline')
 }
 
 async function until(holds: () => Promise<boolean>, otherwise: string): Promise<void> {

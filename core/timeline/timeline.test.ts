@@ -5,7 +5,17 @@ import { directRedis } from '../../test/interleavings/redis.ts'
 import { compareIds, firstIdAt, type Id, idMs } from '../ids.ts'
 import { keys } from '../keys.ts'
 import type { Command } from '../redis.ts'
-import { addPosts, parseTimeline, pushPost, readTimeline, readTimelineBelow, trimTimeline } from './index.ts'
+import {
+  addPosts,
+  livingAmong,
+  parseTimeline,
+  pushPost,
+  pushToLiving,
+  readTimeline,
+  readTimelineBelow,
+  timelineLives,
+  trimTimeline,
+} from './index.ts'
 
 const engine = directRedis(() => 1_764_000_000_000)
 const run = (commands: readonly Command[]) => commands.map((command) => engine.execute(command))
@@ -27,6 +37,24 @@ const read = (n: number) => {
 test('a timeline without its mark is cold, whatever it holds', () => {
   run(pushPost([u], at(1)))
   expect(read(10)).toEqual({ floor: null, entries: [], reachedFloor: false })
+})
+
+test('a push looks first, writes what lives, and gives an end to what has none or is about to', () => {
+  const [lasting, endless, ending, absent] = ['11', '12', '13', '14'] as const
+  const all = [lasting, endless, ending, absent]
+  run([lasting, endless, ending].map((user) => ['ZADD', keys.timeline(user), 0, '~']))
+  run([
+    ['EXPIRE', keys.timeline(lasting), 80_000],
+    ['EXPIRE', keys.timeline(ending), 60],
+  ])
+  const living = livingAmong(all, run(timelineLives(all)))
+  expect(living.map(({ user }) => user)).toEqual([lasting, endless, ending])
+  const push = pushToLiving(living, at(1))
+  expect(push.filter(([name]) => name === 'EXPIRE').map(([, key]) => key)).toEqual([endless, ending].map(keys.timeline))
+  run(push)
+  const lives = run(all.map((user) => ['TTL', keys.timeline(user)]))
+  expect(lives).toEqual([80_000, 86_400, 60, -2])
+  expect(run([['ZCARD', keys.timeline(lasting)]])).toEqual([2])
 })
 
 test('a read is whole down to what it says, with any number of posts in the millisecond of the floor', () => {

@@ -70,15 +70,55 @@ export function parseTimeline(mark: Reply | undefined, members: Reply | undefine
   return { floor, entries, reachedFloor }
 }
 
-/** Which of these readers have a timeline at all: the first pipeline of a push. Inactive readers end here, unwritten. */
+/** Which of these readers have a timeline at all. */
 export function timelinesExist(users: readonly Id[]): Command[] {
   return users.map((user) => ['EXISTS', keys.timeline(user)])
 }
 
+/** A reader whose timeline is there. */
+export interface LivingReader {
+  user: Id
+  /** Milliseconds that the timeline still lives; -1: without an end. */
+  lifeMs: number
+}
+
+/** PTTL's answer for a key that is not there. */
+const ABSENT = -2
+
+/** How long these readers' timelines live: the first pipeline of a push. */
+export function timelineLives(users: readonly Id[]): Command[] {
+  return users.map((user) => ['PTTL', keys.timeline(user)])
+}
+
+/** Reads the replies of `timelineLives`. Inactive readers are left out: a push ends here for them, and writes nothing. */
+export function livingAmong(users: readonly Id[], replies: readonly Reply[]): LivingReader[] {
+  return users.flatMap((user, i) => {
+    const lifeMs = Number(replies[i] ?? ABSENT)
+    return lifeMs === ABSENT ? [] : [{ user, lifeMs }]
+  })
+}
+
 /**
- * Adds one post to timelines that exist: the second pipeline of a push. A key that dies between the two comes back
- * without its mark and with a life: cold, harmless. Two commands a reader, in the order given.
+ * Milliseconds: what lives longer does not expire between the two pipelines of a push. Far above the time that one may
+ * take, and above a rebuild's placeholder.
  */
+const SURE_TO_LIVE_MS = 120_000
+
+/**
+ * Adds one post to timelines that live: the second pipeline of a push. A key that dies between the two comes back without
+ * its mark: cold, harmless. It has an end then if its end was near; if not, somebody deleted it, and it is given one by
+ * the next push or read. So most readers cost one command here.
+ */
+export function pushToLiving(readers: readonly LivingReader[], post: Id): Command[] {
+  const ms = idMs(post)
+  return readers.flatMap(({ user, lifeMs }): Command[] => {
+    const key = keys.timeline(user)
+    const push: Command = ['ZADD', key, ms, post]
+    return lifeMs < SURE_TO_LIVE_MS ? [push, ['EXPIRE', key, TTL.timeline, 'NX']] : [push]
+  })
+}
+
+/** Adds one post to timelines of which nothing is known. Two commands a reader, in the order given. */
 export function pushPost(users: readonly Id[], post: Id): Command[] {
   const ms = idMs(post)
   return users.flatMap((user): Command[] => {

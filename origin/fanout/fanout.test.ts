@@ -107,7 +107,7 @@ test('a push reaches readers with a timeline; inactive ones are not written to',
   await services().fanout.postCreated(id)
   expect(await timeline(reader)).toEqual(['~', id])
   const touching = writes.filter((command) => command.includes(keys.timeline(inactive)))
-  expect(touching).toEqual([['EXISTS', keys.timeline(inactive)]])
+  expect(touching).toEqual([['PTTL', keys.timeline(inactive)]])
 })
 
 test('above the inline limit a fan-out goes through pages that reach everybody once', async () => {

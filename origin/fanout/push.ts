@@ -1,8 +1,17 @@
-/** One page of followers: EXISTS for all, then ZADD and EXPIRE NX for those whose timeline lives. */
+/** One page of followers: PTTL for all, then ZADD for those whose timeline lives, and EXPIRE NX where its end is near. */
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import type { Id, Random } from '#core/ids.ts'
 import type { Command, RedisPort } from '#core/redis.ts'
-import { pushPost, removePosts, shedPush, timelineLength, timelinesExist, trimTimeline } from '#core/timeline/index.ts'
+import {
+  type LivingReader,
+  livingAmong,
+  pushToLiving,
+  removePosts,
+  shedPush,
+  timelineLength,
+  timelineLives,
+  trimTimeline,
+} from '#core/timeline/index.ts'
 import type { FanoutStore } from './store.ts'
 
 export interface PushNeeds {
@@ -27,22 +36,31 @@ const LENGTH_SAMPLE = 64
 export async function pushToPage(needs: PushNeeds, followers: readonly Id[], post: Id): Promise<PushResult> {
   if (followers.length === 0) return { pushed: 0, inactive: 0, shed: 0 }
   const { redis } = needs
-  const exists = await redis.pipeline(timelinesExist(followers))
-  const live = followers.filter((_, i) => exists[i] === 1)
-  const hot = await hotAmong(needs, live)
-  const readers = hot.size === 0 ? live : live.filter((reader) => !hot.has(reader))
-  const sampled = readers.filter(() => needs.random() * LENGTH_SAMPLE < 1)
-  const pushes: Command[] = pushPost(readers, post)
-  const commands = [...pushes, ...[...hot].flatMap(shedPush), ...sampled.map(timelineLength)]
+  const living = livingAmong(followers, await redis.pipeline(timelineLives(followers)))
+  const hot = await hotAmong(needs, living)
+  const readers = hot.size === 0 ? living : living.filter(({ user }) => !hot.has(user))
+  const sampled = readers.filter(() => needs.random() * LENGTH_SAMPLE < 1).map(({ user }) => user)
+  const commands: Command[] = [
+    ...pushToLiving(readers, post),
+    ...[...hot].flatMap(shedPush),
+    ...sampled.map(timelineLength),
+  ]
   if (commands.length > 0) {
     const replies = await redis.pipeline(commands)
     await trimLong(needs, sampled, replies.slice(replies.length - sampled.length).map(Number))
   }
-  return { pushed: readers.length, inactive: followers.length - live.length, shed: hot.size }
+  return { pushed: readers.length, inactive: followers.length - living.length, shed: hot.size }
 }
 
-async function hotAmong({ store, policy, underLoad }: PushNeeds, live: readonly Id[]): Promise<ReadonlySet<Id>> {
-  return live.length > 0 && underLoad() ? store.hotReaders(live, policy.hotReaderFollows) : new Set()
+async function hotAmong(
+  { store, policy, underLoad }: PushNeeds,
+  living: readonly LivingReader[],
+): Promise<ReadonlySet<Id>> {
+  if (living.length === 0 || !underLoad()) return new Set()
+  return store.hotReaders(
+    living.map(({ user }) => user),
+    policy.hotReaderFollows,
+  )
 }
 
 async function trimLong(

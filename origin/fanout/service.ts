@@ -68,10 +68,14 @@ export function fanoutService(needs: FanoutNeeds): FanoutService {
   async function postCreated(postId: Id): Promise<void> {
     const target = await store.target(postId)
     if (target === null || target.deleted || target.post.awaitsMedia) return
+    const author = target.post.userId
+    if (target.appliedMode !== 'pull' && target.followerCount > policy.inlineFollowers) {
+      // The edge has written for readers already, so pages need not wait until that is repeated.
+      await Promise.all([writeForReaders(target), publishPages(author, postId, 'add')])
+      return
+    }
     await writeForReaders(target)
     if (target.appliedMode === 'pull') return
-    const author = target.post.userId
-    if (target.followerCount > policy.inlineFollowers) return publishPages(author, postId, 'add')
     await forEachPage(needs, author, (followers) => pushPage(followers, postId, idMs(postId)))
   }
 
@@ -88,13 +92,16 @@ export function fanoutService(needs: FanoutNeeds): FanoutService {
     },
 
     async page({ postId, userId, after, through, op, acceptedMs }) {
-      if (op === 'add') {
-        const target = await store.target(postId)
-        if (target === null || target.deleted) return
+      if (op === 'remove') {
+        const remove = (followers: Id[]) => removeFromPage(redis, followers, postId)
+        return forEachPage(needs, userId, remove, { after, through })
       }
-      const run = (followers: Id[]) =>
-        op === 'add' ? pushPage(followers, postId, acceptedMs) : removeFromPage(redis, followers, postId)
-      await forEachPage(needs, userId, run, { after, through })
+      // Asked beside the followers: it hardly ever says no.
+      const standing = store.target(postId).then((target) => target !== null && !target.deleted)
+      const push = async (followers: Id[]) => {
+        if (await standing) await pushPage(followers, postId, acceptedMs)
+      }
+      await Promise.all([standing, forEachPage(needs, userId, push, { after, through })])
     },
   }
 }

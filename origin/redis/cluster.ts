@@ -15,16 +15,22 @@ import { Cluster, type Redis } from 'ioredis'
 import { type Command, RedisAwayError } from '#core/redis.ts'
 import { commandSlot, SLOTS } from '#core/redis-slots.ts'
 import type { ClusterAddress } from './address.ts'
+import { type Line, openLine } from './line.ts'
 import type { OriginRedis, RedisMaster } from './port.ts'
+import type { Outcome } from './replies.ts'
 import {
   COMMAND_TIMEOUT_MS,
   call,
   callAll,
   connectionOptions,
+  LINE_FROM,
+  lineAddress,
+  outcomesOf,
   type RedisPortOptions,
   RedisReplyError,
   repliesOf,
   spanning,
+  tlsTo,
   withinTime,
 } from './sending.ts'
 import { streamClosed } from './server.ts'
@@ -45,6 +51,7 @@ const ANYWHERE = new Set(['ECHO', 'PING', 'PUBLISH', 'TIME'])
 export function clusterPort(address: ClusterAddress, options: RedisPortOptions): OriginRedis {
   const timeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS
   const cluster = openCluster(address, options)
+  const lines = linesOf(cluster, options)
 
   return {
     ready: () =>
@@ -53,13 +60,13 @@ export function clusterPort(address: ClusterAddress, options: RedisPortOptions):
       if (commands.length === 0) return []
       const slots = commands.map(slotOf)
       if (cluster.status !== 'ready') throw new RedisAwayError(`the redis cluster is ${cluster.status}`)
-      return repliesOf(commands, await withinTime(sendBySlot(cluster, commands, slots), timeoutMs))
+      return repliesOf(commands, await withinTime(sendBySlot({ cluster, lines }, commands, slots), timeoutMs))
     },
     masters: () => mastersOf(cluster, timeoutMs),
     async close() {
       const nodes = cluster.nodes()
       cluster.disconnect()
-      await Promise.all(nodes.map(streamClosed))
+      await Promise.all([...nodes.map(streamClosed), lines.close()])
     },
   }
 }
@@ -68,7 +75,8 @@ function openCluster(address: ClusterAddress, options: RedisPortOptions): Cluste
   const credentials = {
     ...(address.username === null ? {} : { username: address.username }),
     ...(address.password === null ? {} : { password: address.password }),
-    ...(address.tls ? { tls: {} } : {}),
+    // Nodes are reached under several names: that of each is its connection's business.
+    ...(address.tls ? { tls: tlsTo(null, options) } : {}),
   }
   const cluster = new Cluster(address.nodes, {
     redisOptions: { ...connectionOptions({ connectTimeoutMs: 1_000, ...options }), ...credentials },
@@ -118,40 +126,67 @@ const addressOf = ({ options }: Redis): string => `${options.host}:${options.por
 const byAddress = (cluster: Cluster): Map<string, Redis> =>
   new Map(cluster.nodes().map((node) => [addressOf(node), node]))
 
-/** By hand for what a known node takes at once; by ioredis, which is slower, for what has to be looked for. */
-async function sendBySlot(
-  cluster: Cluster,
-  commands: readonly Command[],
-  slots: readonly number[],
-): Promise<PromiseSettledResult<unknown>[]> {
-  const nodes = byAddress(cluster)
-  const corked = new Set<Redis>()
-  let sent: Promise<unknown>[]
-  try {
-    sent = commands.map((command, i) => {
-      const node = nodes.get(cluster.slots[slots[i]!]?.[0] ?? '')
-      if (node?.status !== 'ready') return cluster.call(String(command[0]), ...command.slice(1))
-      if (!corked.has(node)) {
-        node.stream.cork()
-        corked.add(node)
-      }
-      return call(node, command)
-    })
-  } finally {
-    for (const { stream } of corked) stream.uncork()
-  }
-  const settled = await Promise.allSettled(sent)
-  const redirected = [...settled.keys()].filter((i) => isRedirected(settled[i]!))
-  if (redirected.length === 0) return settled
-  const followed = redirected.map((i) => cluster.call(String(commands[i]![0]), ...commands[i]!.slice(1)))
-  for (const [n, outcome] of (await Promise.allSettled(followed)).entries()) settled[redirected[n]!] = outcome
-  return settled
+interface Lines {
+  /** The line to a node; null while there is none that can be used. */
+  to(node: Redis): Line | null
+  close(): Promise<void>
 }
 
-function isRedirected(outcome: PromiseSettledResult<unknown>): boolean {
-  if (outcome.status === 'fulfilled' || !(outcome.reason instanceof Error)) return false
-  return /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(outcome.reason.message)
+/** One to each node that long pipelines have gone to, for as long as it is of the cluster. */
+function linesOf(cluster: Cluster, options: RedisPortOptions): Lines {
+  const lines = new Map<string, Line>()
+  cluster.on('-node', (node: Redis) => {
+    const gone = addressOf(node)
+    void lines.get(gone)?.close()
+    lines.delete(gone)
+  })
+  return {
+    to(node) {
+      const address = addressOf(node)
+      let line = lines.get(address)
+      if (line === undefined) {
+        line = openLine(lineAddress(node, options), performance.now.bind(performance))
+        lines.set(address, line)
+      }
+      return line.isReady() ? line : null
+    },
+    async close() {
+      await Promise.all([...lines.values()].map((line) => line.close()))
+    },
+  }
 }
+
+type Sender = { cluster: Cluster; lines: Lines }
+
+/** By hand for what a known node takes at once; by ioredis, which is slower, for what has to be looked for. */
+async function sendBySlot(sender: Sender, commands: readonly Command[], slots: readonly number[]): Promise<Outcome[]> {
+  const { cluster } = sender
+  const nodes = byAddress(cluster)
+  /** Places of commands by the address that owns their slot, in order. */
+  const places = Map.groupBy(commands.keys(), (i) => cluster.slots[slots[i]!]?.[0] ?? '')
+  const outcomes = new Array<Outcome>(commands.length)
+  const parts = [...places].map(async ([address, own]) => {
+    const some = own.map((i) => commands[i]!)
+    for (const [n, outcome] of (await sendTo(sender, nodes.get(address), some)).entries()) outcomes[own[n]!] = outcome
+  })
+  await Promise.all(parts)
+  const followed = [...commands.keys()].filter((i) => isRedirected(outcomes[i]!))
+  if (followed.length === 0) return outcomes
+  const again = await outcomesOf(followed.map((i) => search(cluster, commands[i]!)))
+  for (const [n, outcome] of again.entries()) outcomes[followed[n]!] = outcome
+  return outcomes
+}
+
+const search = (cluster: Cluster, command: Command) => cluster.call(String(command[0]), ...command.slice(1))
+
+function sendTo({ cluster, lines }: Sender, node: Redis | undefined, commands: readonly Command[]): Promise<Outcome[]> {
+  if (node?.status !== 'ready') return outcomesOf(commands.map((command) => search(cluster, command)))
+  const line = commands.length >= LINE_FROM ? lines.to(node) : null
+  return line === null ? outcomesOf(callAll(node, commands)) : line.exchange(commands)
+}
+
+const isRedirected = (outcome: Outcome) =>
+  outcome instanceof Error && /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(outcome.message)
 
 /** Every address that owns slots, with the lowest of them. */
 function mastersOf(cluster: Cluster, timeoutMs: number): RedisMaster[] {
@@ -168,7 +203,7 @@ function mastersOf(cluster: Cluster, timeoutMs: number): RedisMaster[] {
       if (node === undefined) throw new RedisAwayError(`the redis node ${name} is gone`)
       // One that nobody has needed yet is connected to by its first command.
       const sent = node.status === 'ready' ? callAll(node, commands) : commands.map((command) => call(node, command))
-      return repliesOf(commands, await withinTime(Promise.allSettled(sent), timeoutMs))
+      return repliesOf(commands, await withinTime(outcomesOf(sent), timeoutMs))
     },
   }))
 }

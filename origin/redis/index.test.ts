@@ -1,6 +1,6 @@
 import { createConnection, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { RedisAwayError, RedisCommandError } from '#core/redis.ts'
+import { type Command, RedisAwayError, RedisCommandError, type Reply } from '#core/redis.ts'
 import { createRedisPort, type OriginRedis, RedisReplyError } from './index.ts'
 import { redisEngines } from './test-engines.ts'
 
@@ -44,6 +44,27 @@ describe.each(redisEngines())('the Redis port on $name', (engine) => {
     for (const replies of await Promise.all(pipelines)) expect(replies).toEqual(replies.map((_, i) => 1 + (i % 7)))
   })
 
+  it('carries long pipelines as it carries short ones: texts, errors, one server away', async () => {
+    const server = await engine.start()
+    const redis = await open(server.url)
+    const many = (key: string) => Array.from({ length: 100 }, (_, i): Command => ['SET', key, `naïve 🌊 ${i}`])
+    await redis.pipeline(many('k'))
+    // The first one opens the line that later ones take.
+    await expect.poll(() => redis.pipeline([...many('k'), ['CLIENT', 'LIST']]).then(linesIn)).toBe(2)
+    expect((await redis.pipeline([...many('k'), ['GET', 'k'], ['HGETALL', 'none']])).slice(-2)).toEqual([
+      'naïve 🌊 99',
+      [],
+    ])
+    const refused = redis.pipeline([...many('k'), ['INCR', 'k'], ...many('after')])
+    await expect(refused).rejects.toMatchObject({ index: 100, command: 'INCR' })
+    expect(await redis.pipeline([['GET', 'after']])).toEqual(['naïve 🌊 99'])
+    await server.close()
+    await expect.poll(() => redis.pipeline(many('k')).catch((error) => error)).toBeInstanceOf(RedisAwayError)
+    const second = await engine.start(server.port)
+    cleanups.push(() => second.close())
+    await expect.poll(() => redis.pipeline(many('k')).catch(() => [])).toHaveLength(100)
+  })
+
   it('names the first command that was refused, after all were executed', async () => {
     const server = await engine.start()
     cleanups.push(() => server.close())
@@ -80,6 +101,9 @@ describe.each(redisEngines())('the Redis port on $name', (engine) => {
     expect(await redis.pipeline([['PING']])).toEqual(['PONG'])
   })
 })
+
+/** How many of the port's connections a server lists at the end of a pipeline. */
+const linesIn = (replies: readonly Reply[]) => String(replies.at(-1)).split('name=tideline-origin').length - 1
 
 /** A TCP forwarder whose connections can be cut while the server goes on. */
 async function cuttableLine(port: number): Promise<{ url: string; cut(): void }> {
