@@ -75,94 +75,111 @@ export interface BucketNeeds {
   countRows: Record<Kind, (postId: Id, bucket: number) => Promise<Total>>
 }
 
-export function createBuckets({ session, clock, full, countRows }: BucketNeeds): Buckets {
-  const remembered = new Map<string, Remembered>()
+interface BucketParts extends BucketNeeds {
+  /** By kind and post; bounded. */
+  remembered: Map<string, Remembered>
+}
 
-  const load = async (postId: Id, kind: Kind): Promise<readonly StoredBucket[]> => {
-    const readAt = clock()
-    const query = 'SELECT bucket, opens_at, changed, counted FROM buckets WHERE post_id = ? AND kind = ?'
-    const rows = (await session.read(query, [BigInt(postId), kind])).map(readBucket)
-    const buckets = rows[0]?.bucket === 0 ? rows : [FIRST, ...rows]
-    remember(remembered, `${kind}:${postId}`, buckets, readAt)
-    return buckets
-  }
-  const known = async (postId: Id, kind: Kind): Promise<Remembered> => {
-    const key = `${kind}:${postId}`
-    const entry = remembered.get(key)
-    if (entry !== undefined && clock() - entry.readAt < BUCKETS.rememberMs) return entry
-    await load(postId, kind)
-    const fresh = remembered.get(key)
-    if (fresh === undefined) throw new Error('what was just read is remembered')
-    return fresh
-  }
-
-  /** Opens the next bucket; of several who do, one does. */
-  const roll = async (postId: Id, kind: Kind, last: Bucket): Promise<void> => {
-    if (last.opensAt > clock()) return
-    const opensAt = clock() + (kind === 'comments' ? BUCKETS.commentsAheadMs : 0)
-    await session.decide('INSERT INTO buckets (post_id, kind, bucket, opens_at) VALUES (?, ?, ?, ?) IF NOT EXISTS', [
-      BigInt(postId),
-      kind,
-      last.bucket + 1,
-      new Date(opensAt),
-    ])
-    await load(postId, kind)
-  }
-  const rollIfFull = async (postId: Id, kind: Kind, last: Bucket): Promise<void> => {
-    const { rows } = await countRows[kind](postId, last.bucket)
-    if (rows >= full[kind]) await roll(postId, kind, last)
-  }
-
-  const countBucket = async (postId: Id, kind: Kind, stored: StoredBucket, closedAt: number | null) => {
-    if (stored.total !== null) return stored.total.rows
-    const total = await countRows[kind](postId, stored.bucket)
-    if (closedAt === null) {
-      if (total.rows >= full[kind]) await roll(postId, kind, stored)
-    } else if (clock() - closedAt > BUCKETS.settleMs) {
-      const counted = tupleOf(stored.changed, total)
-      await session.write('UPDATE buckets SET counted = ? WHERE post_id = ? AND kind = ? AND bucket = ?', [
-        counted,
-        BigInt(postId),
-        kind,
-        stored.bucket,
-      ])
-    }
-    return total.rows
-  }
-
+export function createBuckets(needs: BucketNeeds): Buckets {
+  const parts: BucketParts = { ...needs, remembered: new Map() }
   return {
-    of: load,
+    of: (postId, kind) => load(parts, postId, kind),
     async at(postId, kind, ms) {
-      const { buckets } = await known(postId, kind)
+      const { buckets } = await known(parts, postId, kind)
       return (buckets.findLast(({ opensAt }) => opensAt <= ms) ?? FIRST).bucket
     },
-    async changed(postId, kind, bucket, by) {
-      const entry = await known(postId, kind)
-      const last = entry.buckets.at(-1) ?? FIRST
-      if (bucket < last.bucket) {
-        await session.write('UPDATE buckets SET changed = ? WHERE post_id = ? AND kind = ? AND bucket = ?', [
-          types.Uuid.random(),
-          BigInt(postId),
-          kind,
-          bucket,
-        ])
-      } else if (by === 'added' && ++entry.added >= full[kind] / COUNTS_PER_BUCKET) {
-        entry.added = 0
-        // The row stands already: a bucket that cannot be rolled now is rolled by a later one.
-        await rollIfFull(postId, kind, last).catch(() => {})
-      }
-    },
+    changed: (postId, kind, bucket, by) => changed(parts, postId, kind, bucket, by),
     async count(postId, kind) {
-      const buckets = await load(postId, kind)
+      const buckets = await load(parts, postId, kind)
       let sum = 0
       for (let i = 0; i < buckets.length; i += BUCKETS.parallelCounts) {
         const some = buckets.slice(i, i + BUCKETS.parallelCounts)
-        const counts = some.map((one, j) => countBucket(postId, kind, one, buckets[i + j + 1]?.opensAt ?? null))
+        const counts = some.map((one, j) => countBucket(parts, postId, kind, one, buckets[i + j + 1]?.opensAt ?? null))
         for (const count of await Promise.all(counts)) sum += count
       }
       return sum
     },
   }
+}
+
+async function load(
+  { session, clock, remembered }: BucketParts,
+  postId: Id,
+  kind: Kind,
+): Promise<readonly StoredBucket[]> {
+  const readAt = clock()
+  const query = 'SELECT bucket, opens_at, changed, counted FROM buckets WHERE post_id = ? AND kind = ?'
+  const rows = (await session.read(query, [BigInt(postId), kind])).map(readBucket)
+  const buckets = rows[0]?.bucket === 0 ? rows : [FIRST, ...rows]
+  remember(remembered, `${kind}:${postId}`, buckets, readAt)
+  return buckets
+}
+
+async function known(parts: BucketParts, postId: Id, kind: Kind): Promise<Remembered> {
+  const key = `${kind}:${postId}`
+  const entry = parts.remembered.get(key)
+  if (entry !== undefined && parts.clock() - entry.readAt < BUCKETS.rememberMs) return entry
+  await load(parts, postId, kind)
+  const fresh = parts.remembered.get(key)
+  if (fresh === undefined) throw new Error('what was just read is remembered')
+  return fresh
+}
+
+async function changed(
+  parts: BucketParts,
+  postId: Id,
+  kind: Kind,
+  bucket: number,
+  by: 'added' | 'removed',
+): Promise<void> {
+  const { session, full, countRows } = parts
+  const entry = await known(parts, postId, kind)
+  const last = entry.buckets.at(-1) ?? FIRST
+  if (bucket < last.bucket) {
+    await session.write('UPDATE buckets SET changed = ? WHERE post_id = ? AND kind = ? AND bucket = ?', [
+      ...[types.Uuid.random(), BigInt(postId), kind, bucket],
+    ])
+  } else if (by === 'added' && ++entry.added >= full[kind] / COUNTS_PER_BUCKET) {
+    entry.added = 0
+    const rollIfFull = async () => {
+      const { rows } = await countRows[kind](postId, last.bucket)
+      if (rows >= full[kind]) await roll(parts, postId, kind, last)
+    }
+    // The row stands already: a bucket that cannot be rolled now is rolled by a later one.
+    await rollIfFull().catch(() => {})
+  }
+}
+
+/** Opens the next bucket; of several who do, one does. */
+async function roll(parts: BucketParts, postId: Id, kind: Kind, last: Bucket): Promise<void> {
+  const { session, clock } = parts
+  if (last.opensAt > clock()) return
+  const opensAt = clock() + (kind === 'comments' ? BUCKETS.commentsAheadMs : 0)
+  await session.decide('INSERT INTO buckets (post_id, kind, bucket, opens_at) VALUES (?, ?, ?, ?) IF NOT EXISTS', [
+    ...[BigInt(postId), kind, last.bucket + 1, new Date(opensAt)],
+  ])
+  await load(parts, postId, kind)
+}
+
+/** @param closedAt when the bucket after it opened; null for the open one */
+async function countBucket(
+  parts: BucketParts,
+  postId: Id,
+  kind: Kind,
+  stored: StoredBucket,
+  closedAt: number | null,
+): Promise<number> {
+  if (stored.total !== null) return stored.total.rows
+  const { session, clock, full, countRows } = parts
+  const total = await countRows[kind](postId, stored.bucket)
+  if (closedAt === null) {
+    if (total.rows >= full[kind]) await roll(parts, postId, kind, stored)
+  } else if (clock() - closedAt > BUCKETS.settleMs) {
+    await session.write('UPDATE buckets SET counted = ? WHERE post_id = ? AND kind = ? AND bucket = ?', [
+      ...[tupleOf(stored.changed, total), BigInt(postId), kind, stored.bucket],
+    ])
+  }
+  return total.rows
 }
 
 const FIRST: StoredBucket = Object.freeze({ bucket: 0, opensAt: 0, total: null, changed: null })
