@@ -1,8 +1,9 @@
-/** `npm run migrate`: brings the databases of DATABASE_URLS to the current schema. */
+/** `npm run migrate`: brings the databases of DATABASE_URLS to the current schema, and notes in several what each owns. */
 import pg from 'pg'
 import { parseShardDatabases } from '#core/shard-map.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import { sentenceOf } from '../origin/observe/sentence.ts'
+import { openShardDatabases } from './shards/databases.ts'
 
 try {
   const { DATABASE_URLS: given = '' } = process.env
@@ -15,6 +16,7 @@ try {
     await pool.end()
     console.log(`database ${i + 1} of ${databases.length} is up to date`)
   }
+  if (databases.length > 1) await (await openShardDatabases(databases)).close()
 } catch (error) {
   console.error(`Not migrated. DATABASE_URLS: ${sentenceOf(error)}`)
   process.exit(1)

