@@ -30,6 +30,11 @@ describe('the settings of a cluster', () => {
     expect(settings.KAFKA_BROKERS).toBe('127.0.0.1:27092,127.0.0.1:27094,127.0.0.1:27096')
   })
 
+  it('leave the place of a replica empty that is not up: those after it keep theirs', () => {
+    const servers = serversOf('cluster').filter(({ name }) => name !== 'postgres-1-replica')
+    expect(settingsFor(servers, secrets).DATABASE_REPLICA_URLS).toBe(',postgres://tideline:pw@127.0.0.1:23435/tideline')
+  })
+
   it('say of a node of a cluster that it is one, though it is up alone', () => {
     const [node] = serversOf('cluster').filter(({ kind }) => kind === 'valkey')
     expect(settingsFor(node === undefined ? [] : [node], secrets)).toEqual({

@@ -18,18 +18,21 @@ function redisUrl(servers: readonly Server[]): string {
 
 /**
  * The settings for these servers. A port of Tideline none of whose servers is among them is left out, and so stays
- * embedded. Lists are comma separated; shards are in their order, replicas in that of their primaries.
+ * embedded. Lists are comma separated; shards are in their order, replicas in that of their primaries, with an empty place
+ * for one that has none.
  */
 export function settingsFor(servers: readonly Server[], secrets: ClusterSecrets): Record<string, string> {
   const of = (...kinds: Kind[]) => servers.filter((server) => kinds.includes(server.kind))
   const addresses = (list: readonly Server[]) => list.map(({ port }) => `${HOST}:${port}`).join(',')
   const primaries = of('postgres').filter((server) => server.follows === undefined)
-  const replicas = of('postgres').filter((server) => server.follows !== undefined)
+  const replicas = primaries.map(({ name }) => of('postgres').find(({ follows }) => follows === name))
   const [elasticsearch] = of('elasticsearch')
   const [store] = of('seaweedfs', 'minio')
   const settings: Record<string, string> = {
     DATABASE_URLS: primaries.map((server) => postgresUrl(server, secrets)).join(','),
-    DATABASE_REPLICA_URLS: replicas.map((server) => postgresUrl(server, secrets)).join(','),
+    DATABASE_REPLICA_URLS: replicas.some((server) => server !== undefined)
+      ? replicas.map((server) => (server === undefined ? '' : postgresUrl(server, secrets))).join(',')
+      : '',
     REDIS_URL: redisUrl(of('valkey')),
     KAFKA_BROKERS: addresses(of('kafka')),
     CASSANDRA_CONTACT_POINTS: addresses(of('cassandra')),
