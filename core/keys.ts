@@ -40,6 +40,8 @@ export const keys = {
   seen: (user: Id) => `seen:{${user}}`,
   adcap: (user: Id) => `adcap:{${user}}`,
   idempotency: (user: Id, key: string) => `idem:{${user}}:${key}`,
+  /** Stands for a while after a write of this person's: their reads may not lag behind it. */
+  wrote: (user: Id) => `wrote:{${user}}`,
   author: (author: Id) => `author:${author}`,
   post: (post: Id) => `post:${post}`,
   user: (user: Id) => `user:${user}`,
@@ -49,6 +51,8 @@ export const keys = {
   delta: () => 'delta',
   trend: (kind: 'posts' | 'hashtags') => `trend:${kind}`,
   adsSlate: () => 'ads:slate',
+  /** string: which databases have a replica that is near enough to be read (core/replicas.ts). */
+  replicas: () => 'replicas',
   /** zset, score = ms of the last move: posts whose counts may differ from the store. Survives a kill of the counters' process. */
   dirtyCounts: () => 'counts:dirty',
   /** set: posts whose counters are spread over all shards. */

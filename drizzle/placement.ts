@@ -135,6 +135,44 @@ export async function filled<T extends object>(
   return found.slice(0, limit)
 }
 
+const MAY_LAG = Symbol('a replica may answer')
+
+/**
+ * Lets a replica answer a read, where there is one that is near enough. For what nobody relies on within two seconds: never
+ * for what decides who may see or do something, what is kept in a cache, or how a write goes on.
+ */
+export function mayLag(statement: SQL): SQL {
+  const place = placeOf(statement)
+  if (place?.kind === 'plan') placed(statement, { ...place, rows: (shards) => place.rows(lagging(shards)) })
+  return Object.assign(statement, { [MAY_LAG]: true })
+}
+
+export const isLagAllowed = (statement: SQL): boolean => MAY_LAG in statement
+
+/** The same databases, of which every read may lag. */
+function lagging(shards: Shards): Shards {
+  const views = new Map<Database, Database>()
+  const view = (database: Database) => {
+    const known = views.get(database) ?? {
+      query: (statement) => database.query(mayLag(statement)),
+      batch: (statements) => database.batch(statements.map(mayLag)),
+    }
+    views.set(database, known)
+    return known
+  }
+  return {
+    of: (owner) => view(shards.of(owner)),
+    directory: view(shards.directory),
+    get all() {
+      return shards.all.map(view)
+    },
+    get owning() {
+      return shards.owning.map(view)
+    },
+    group: (ids) => new Map([...shards.group(ids)].map(([database, own]) => [view(database), own])),
+  }
+}
+
 /** The statements of one transaction, and how several databases bring the same about. */
 export const batchAcross = (statements: SQL[], results: (shards: Shards) => Promise<Row[][]>): SQL[] =>
   Object.assign(statements, { [BATCH_PLAN]: results })

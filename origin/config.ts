@@ -52,6 +52,12 @@ const databases = z.string().transform((text, context) => {
   }
 })
 
+/** An empty place: that database has none. */
+const replicas = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .pipe(z.array(z.union([z.literal(''), z.url({ protocol: /^postgres(ql)?$/ })])))
+
 const settings = z.object({
   NODE_ENV: z.string().default('development'),
   STATE_DIR: z.string().default('.tideline'),
@@ -64,6 +70,8 @@ const settings = z.object({
   ROLES: list.pipe(z.array(z.enum(ROLES))).default([...ROLES]),
   /** Absent: Postgres inside this process, on disk. Several, separated by commas: each holds a range of the shards. */
   DATABASE_URLS: databases.optional(),
+  /** A replica for each of them, in their order, for reads that may lag. */
+  DATABASE_REPLICA_URLS: replicas.optional(),
   /**
    * Absent: a redis-server on the PATH, else the engine inside this process. `embedded` insists on the latter. Several,
    * separated by commas, or `redis+cluster://`: nodes of a cluster.
@@ -103,6 +111,8 @@ export interface Config {
   roles: ReadonlySet<Role>
   /** Null: Postgres inside this process. The first is the directory. */
   databases: readonly ShardDatabase[] | null
+  /** By the place of their primary among the databases; null where there is none. */
+  replicaUrls: readonly (string | null)[]
   redisUrl: string | 'embedded' | null
   /** Null: engagement is in Postgres. */
   cassandra: CassandraSettings | null
@@ -133,6 +143,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (s.ORDINARY_BELOW >= s.CELEBRITY_AT) {
     throw new Error('ORDINARY_BELOW must be below CELEBRITY_AT: without that gap an author at the line would flap.')
   }
+  const replicaUrls = (s.DATABASE_REPLICA_URLS ?? []).map((url) => url || null)
+  if (replicaUrls.length > (s.DATABASE_URLS?.length ?? 0)) {
+    throw new Error('DATABASE_REPLICA_URLS names one replica for each of DATABASE_URLS, in their order, and no more.')
+  }
   if ((s.CF_ZONE_ID === undefined) !== (s.CF_API_TOKEN === undefined)) {
     throw new Error('CF_ZONE_ID and CF_API_TOKEN belong together: set both to purge caches, or neither.')
   }
@@ -147,6 +161,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: s.LOG_LEVEL,
     roles: new Set(s.ROLES),
     databases: s.DATABASE_URLS ?? null,
+    replicaUrls,
     redisUrl: s.REDIS_URL ?? null,
     cassandra: cassandraSettings(s, production),
     kafka: kafkaSettings(s),

@@ -1,16 +1,19 @@
 /** Postgres: inside this process, or one or several servers that share the logical shards; brought to the current schema. */
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { LOGICAL_SHARDS } from '#core/ids.ts'
 import { formatRanges, type OwnedRange, type ShardDatabase } from '#core/shard-map.ts'
 import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
+import { withReplica } from '#drizzle/replicas.ts'
 import { settleShards } from '#drizzle/settle-shards.ts'
 import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import type { Config } from './config.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import type { Logger } from './observe/logger.ts'
+import { createReplicas, postgresPair, type Replicas } from './replicas/index.ts'
 
 export interface Databases {
   /** All of them: each statement goes where it belongs. */
@@ -20,6 +23,7 @@ export interface Databases {
   pools: readonly [pg.Pool, ...pg.Pool[]]
   /** Their connection strings, in their order. */
   urls: readonly [string, ...string[]]
+  replicas: Replicas
   description: string
   close(): Promise<void>
 }
@@ -31,10 +35,12 @@ export interface Databases {
  * - `statement_timeout`: above what any statement of ours takes. Postgres ends it and says so.
  * - `query_timeout`: a little later, for a server that says nothing. The embedded engine has no statement_timeout, and its
  *   statements wait for one another, VACUUM included.
+ * - `replica`: what it cannot answer soon is asked of the primary.
  */
 const POOL = {
   embedded: { max: 8, connectionTimeoutMillis: 10_000, query_timeout: 120_000 },
   distributed: { max: 20, connectionTimeoutMillis: 10_000, statement_timeout: 30_000, query_timeout: 35_000 },
+  replica: { max: 20, connectionTimeoutMillis: 1_000, statement_timeout: 10_000, query_timeout: 11_000 },
 }
 
 /** @throws when one cannot be reached or brought to the schema, or when they hold other shards than the settings say */
@@ -47,20 +53,35 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
     const { servers, description, end } = await findServers(config, logger)
     closers.push(end)
     for (const { url } of servers) await migrateAt(url)
-    const open = ({ url, ranges }: ShardDatabase) => {
-      const pool = openPool(url, config.databases === null ? POOL.embedded : POOL.distributed, logger)
+    const pooled = (url: string, limits: pg.PoolConfig) => {
+      const pool = openPool(url, limits, logger)
       closers.push(() => pool.end())
-      return { url, pool, shard: { database: pooledDatabase(pool), ranges } }
+      return pool
+    }
+    const open = ({ url, ranges }: ShardDatabase, index: number): Opened => {
+      const replicaUrl = config.replicaUrls[index] ?? null
+      return {
+        url,
+        ranges,
+        pool: pooled(url, config.databases === null ? POOL.embedded : POOL.distributed),
+        replica: replicaUrl === null ? null : pooled(replicaUrl, POOL.replica),
+      }
     }
     const [first, ...others] = servers
-    const opened = [open(first), ...others.map(open)] as const
-    const shards: [Shard, ...Shard[]] = [opened[0].shard, ...opened.slice(1).map(({ shard }) => shard)]
+    const opened = [open(first, 0), ...others.map((server, i) => open(server, i + 1))] as const
+    const replicas = replicasOf(opened, logger)
+    const shardOf = (one: Opened, index: number): Shard => ({
+      database: databaseOf(one, index, replicas),
+      ranges: one.ranges,
+    })
+    const shards: [Shard, ...Shard[]] = [shardOf(opened[0], 0), ...opened.slice(1).map((one, i) => shardOf(one, i + 1))]
     const map = await settleShards(shards)
     return {
       database: shardedDatabase(shards),
-      directory: opened[0].shard.database,
+      directory: shards[0].database,
       pools: [opened[0].pool, ...opened.slice(1).map(({ pool }) => pool)],
       urls: [opened[0].url, ...opened.slice(1).map(({ url }) => url)],
+      replicas,
       description: map.length === 0 ? description : `${description}, shards ${owned(map, shards.length)}`,
       close,
     }
@@ -73,6 +94,27 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
 /** Who owns what, in the order of the settings. */
 const owned = (map: readonly OwnedRange[], count: number): string =>
   Array.from({ length: count }, (_, i) => formatRanges(map.filter(({ database }) => database === i))).join(' | ')
+
+interface Opened {
+  url: string
+  ranges: ShardDatabase['ranges']
+  pool: pg.Pool
+  replica: pg.Pool | null
+}
+
+function replicasOf(opened: readonly Opened[], logger: Logger): Replicas {
+  const pairs = opened.flatMap(({ pool, replica }, i) =>
+    replica === null ? [] : [[i, postgresPair(pool, replica)] as const],
+  )
+  return createReplicas({ pairs: new Map(pairs), clock: Date.now, pause: delay, logger })
+}
+
+function databaseOf({ pool, replica }: Opened, index: number, replicas: Replicas): Database {
+  const primary = pooledDatabase(pool)
+  if (replica === null) return primary
+  const isUsable = () => replicas.isUsable(index)
+  return withReplica(primary, { database: pooledDatabase(replica), isUsable, onRead: replicas.onRead(index) })
+}
 
 interface Servers {
   servers: readonly [ShardDatabase, ...ShardDatabase[]]

@@ -21,6 +21,7 @@ import type { Logger } from './observe/logger.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
 import { createRedisPort, type OriginRedis, parseRedisUrl } from './redis/index.ts'
 import { repeatedly } from './repeatedly.ts'
+import type { Replicas } from './replicas/index.ts'
 import { postgresSearch, type SearchStore } from './search/index.ts'
 
 export interface Engines {
@@ -30,6 +31,7 @@ export interface Engines {
   directory: Database
   pools: Databases['pools']
   databaseUrls: Databases['urls']
+  replicas: Replicas
   redis: OriginRedis
   redisUrl: string
   /** Unix milliseconds from which on Redis misses writes since an earlier process was killed; null: from never. */
@@ -79,6 +81,7 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
       directory,
       pools,
       databaseUrls: urls,
+      replicas: postgres.replicas,
       needsVacuum: config.databases === null,
       redis,
       redisUrl: redisEngine.url,

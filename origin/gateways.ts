@@ -14,6 +14,9 @@ export const EDGE_DATABASE = Object.freeze({ user: 'tideline', database: 'tideli
 export const edgeDatabaseName = (index: number): string =>
   index === 0 ? EDGE_DATABASE.database : `${EDGE_DATABASE.database}_${index}`
 
+/** How they name its replica. */
+export const edgeReplicaName = (index: number): string => `${edgeDatabaseName(index)}_replica`
+
 export interface Gateways {
   port: number
   close(): Promise<void>
@@ -28,6 +31,9 @@ export async function serveGateways(
   const neon = createNeonGateway({
     target: { url: first },
     furtherTargets: Object.fromEntries(further.map((url, i) => [edgeDatabaseName(i + 1), { url }])),
+    replicas: Object.fromEntries(
+      config.replicaUrls.flatMap((url, i) => (url === null ? [] : [[edgeReplicaName(i), { url }]])),
+    ),
     credentials: { ...EDGE_DATABASE, password: config.secrets.DATABASE_PASSWORD },
     logger: logger.child({ part: 'neon-gateway' }),
   })

@@ -42,6 +42,8 @@ export interface InternalApiOptions {
   endpoints?: Record<string, InternalEndpoint>
   /** What this process depends on; an entry that throws makes /health answer 503. */
   health?: Record<string, () => Promise<unknown>>
+  /** What /health shows beside that, without a say in its status. */
+  details?(): Record<string, unknown>
   clock: Clock
   random: Random
   logger: Logger
@@ -82,7 +84,7 @@ export function createInternalApi(options: InternalApiOptions): InternalApi {
       c.json((await handle(await readJson(c), c.get('context'))) as object),
     )
   }
-  app.get('/health', (c) => answerHealth(c, options.health ?? {}))
+  app.get('/health', (c) => answerHealth(c, options.health ?? {}, options.details?.() ?? {}))
   app.use('/metrics', bearerOnly(options.metricsTokens ?? options.serviceTokens))
   app.get('/metrics', async (c) => {
     const { body, contentType } = await metrics.expose()
@@ -171,12 +173,17 @@ function answerProblem(c: Context<{ Variables: Variables }>, problem: Problem): 
   return answer
 }
 
-async function answerHealth(c: Context, checks: Record<string, () => Promise<unknown>>): Promise<Response> {
+async function answerHealth(
+  c: Context,
+  checks: Record<string, () => Promise<unknown>>,
+  details: Record<string, unknown>,
+): Promise<Response> {
   const entries = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
   )
   const healthy = entries.every(([, state]) => state === 'up')
-  return c.json({ status: healthy ? 'ok' : 'degraded', dependencies: Object.fromEntries(entries) }, healthy ? 200 : 503)
+  const dependencies = Object.fromEntries(entries)
+  return c.json({ status: healthy ? 'ok' : 'degraded', dependencies, ...details }, healthy ? 200 : 503)
 }
 
 async function stateOf(check: () => Promise<unknown>): Promise<'up' | 'down'> {

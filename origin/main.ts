@@ -38,6 +38,7 @@ export async function startOrigin({
 }: OriginOptions): Promise<Origin> {
   const metrics = createMetrics({ processMetrics: true })
   const engines = await openEngines(config, logger)
+  engines.replicas.observe(metrics)
   const log = await openEventLog({ config, engines, logger, metrics })
   let tiers: Tiers | null = null
   let gateways: Gateways | null = null
@@ -74,6 +75,7 @@ function internalApi(config: Config, engines: Engines, tiers: Tiers, logger: Log
       redis: () => Promise.all(engines.redis.masters().map((master) => master.pipeline([['PING']]))),
       ...engines.checks,
     },
+    details: () => (config.replicaUrls.length === 0 ? {} : { replicas: engines.replicas.states() }),
     clock: Date.now,
     random: Math.random,
     logger,

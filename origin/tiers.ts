@@ -1,5 +1,6 @@
 /** Every tier, wired: what one offers the next is handed over here, and nowhere else do tiers meet but in events. */
 
+import { REPLICA_LIMITS } from '#core/replicas.ts'
 import { createAccounts, type SigningKeys } from './accounts/index.ts'
 import type { Config, Role } from './config.ts'
 import { createEngagement } from './engagement/index.ts'
@@ -153,6 +154,9 @@ function startTiers(needs: TierNeeds, tiers: WiredTiers, { consumers, stops }: W
 
   if (has('fanout')) every(HEARTBEAT_EVERY_MS, 'heartbeat of redis', redisLossGuard(needs, tiers))
   if (engines.needsVacuum) every(VACUUM_EVERY_MS, 'vacuum', () => engines.pools[0].query('VACUUM ANALYZE'))
+  if (engines.replicas.states().length > 0 && (has('gateway') || has('search') || has('recommend'))) {
+    every(REPLICA_LIMITS.lookEveryMs, 'lag of replicas', () => lookAtReplicas(needs))
+  }
   if (has('ingest')) {
     tiers.outbox.start()
     stops.push(() => tiers.outbox.stop())
@@ -174,6 +178,12 @@ function startTiers(needs: TierNeeds, tiers: WiredTiers, { consumers, stops }: W
   if (has('media')) tiers.media.start()
   if (has('search')) tiers.search.start()
   if (has('notify')) tiers.notify.start()
+}
+
+/** The edge reads what was found with Redis away at the primary, as it does when nothing was found. */
+async function lookAtReplicas({ engines: { replicas, redis } }: TierNeeds): Promise<void> {
+  await replicas.look()
+  await redis.pipeline([replicas.tell()]).catch(() => {})
 }
 
 /** One at a time: each asks Postgres, and nobody waits for the sum. */

@@ -6,6 +6,7 @@ import { type Clock, idMs } from '#core/ids.ts'
 import { keys, SENTINEL, TTL } from '#core/keys.ts'
 import type { Command, RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
+import { mayLag } from '#drizzle/placement.ts'
 import { engagedSince, type TrendingRow } from '#drizzle/queries/trending.ts'
 
 const TRENDING = Object.freeze({
@@ -28,7 +29,8 @@ export function trendScore(post: TrendingRow, nowMs: number): number {
 /** Computes both lists anew and replaces them in Redis. */
 export async function refreshTrending(database: Database, redis: RedisPort, clock: Clock): Promise<void> {
   const now = clock()
-  const rows = await database.query<TrendingRow>(engagedSince(now - TRENDING.windowMs, TRENDING.considered))
+  const statement = mayLag(engagedSince(now - TRENDING.windowMs, TRENDING.considered))
+  const rows = await database.query<TrendingRow>(statement)
   const posts: [string, number][] = rows.map((row) => [String(row.post_id), trendScore(row, now)])
   const hashtags = new Map<string, number>()
   for (const row of rows) {

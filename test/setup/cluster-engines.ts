@@ -68,7 +68,7 @@ async function ownDatabases(settings: Settings, name: string): Promise<OwnPlace>
   const inIt = (urls: string) =>
     urls
       .split(',')
-      .map((text) => Object.assign(new URL(text), { pathname: `/${name}` }).href)
+      .map((text) => text && Object.assign(new URL(text), { pathname: `/${name}` }).href)
       .join(',')
   const { DATABASE_REPLICA_URLS: replicas } = settings
   return {

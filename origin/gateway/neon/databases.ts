@@ -11,17 +11,17 @@ export interface Databases {
   /** Over all of them. */
   readonly connections: number
   readonly queued: number
-  /** @throws when one of them does not answer */
+  /** @throws when one of them does not answer that is no replica */
   ping(): Promise<void>
   close(): Promise<void>
 }
 
 export function connectDatabases(
-  { target, credentials, furtherTargets = {} }: NeonGatewayOptions,
+  { target, credentials, furtherTargets = {}, replicas = {} }: NeonGatewayOptions,
   limits: NeonGatewayLimits,
   logger: GatewayLogger,
 ): Databases {
-  const settings = Object.entries({ ...furtherTargets, [credentials.database]: target })
+  const settings = Object.entries({ ...furtherTargets, [credentials.database]: target, ...replicas })
   const opened = new Map(
     settings.map(([name, one]) => [name, { target: one, database: connectDatabase(one, limits, logger) }]),
   )
@@ -43,7 +43,8 @@ export function connectDatabases(
       return all.reduce((sum, { queued }) => sum + queued, 0)
     },
     async ping() {
-      await Promise.all(all.map((database) => database.ping()))
+      const needed = [...opened].filter(([name]) => !Object.hasOwn(replicas, name))
+      await Promise.all(needed.map(([, { database }]) => database.ping()))
     },
     async close() {
       await Promise.all(all.map((database) => database.close()))

@@ -71,6 +71,8 @@ export interface NeonGatewayOptions {
   credentials: Credentials
   /** More databases behind the same user and password, by the names that clients give. `target` is `credentials.database`. */
   furtherTargets?: Readonly<Record<string, TargetSettings>>
+  /** Likewise, but databases that clients can do without: one that is away does not make the gateway's health bad. */
+  replicas?: Readonly<Record<string, TargetSettings>>
   limits?: Partial<NeonGatewayLimits>
   /** Value of Access-Control-Allow-Origin; absent = no CORS headers. Neon itself answers `*`. */
   allowOrigin?: string
