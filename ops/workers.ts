@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { experimental_readRawConfig } from 'wrangler'
 import { formatRanges, type ShardRange } from '#core/shard-map.ts'
 import type { Config } from '../origin/config.ts'
-import { EDGE_DATABASE, edgeDatabaseName } from '../origin/gateways.ts'
+import { EDGE_DATABASE, edgeDatabaseName, edgeReplicaName } from '../origin/gateways.ts'
 import { publicJwks, type Secrets } from '../origin/secrets.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -29,6 +29,8 @@ export interface OriginAddress {
   secrets: Secrets
   /** Which shards each of several databases holds; one database holds them all. */
   shards: readonly (readonly ShardRange[])[]
+  /** By the place of its database: whether there is a replica. */
+  replicas?: readonly boolean[]
   /** Origin of the page and of image addresses, for example http://127.0.0.1:8787. */
   publicUrl: string
   /** Folder of the built page; web/dist when left out. */
@@ -48,16 +50,24 @@ export function localOrigin(
     region: config.objects.region,
     secrets: config.secrets,
     shards: (config.databases ?? []).map(({ ranges }) => ranges),
+    replicas: config.replicaUrls.map((url) => url !== null),
     publicUrl: '',
   }
 }
 
+const edgeUrl = ({ secrets }: OriginAddress, database: string) =>
+  `postgres://${EDGE_DATABASE.user}:${secrets.DATABASE_PASSWORD}@db.localtest/${database}`
+
 /** One a database, as the gateway names them; which shards each holds is said only where there are several. */
-function edgeConnectionStrings({ secrets, shards }: OriginAddress): string {
-  const url = (index: number) =>
-    `postgres://${EDGE_DATABASE.user}:${secrets.DATABASE_PASSWORD}@db.localtest/${edgeDatabaseName(index)}`
+function edgeConnectionStrings(address: OriginAddress): string {
+  const { shards } = address
+  const url = (index: number) => edgeUrl(address, edgeDatabaseName(index))
   return shards.length < 2 ? url(0) : shards.map((ranges, i) => `${url(i)}#${formatRanges(ranges)}`).join(',')
 }
+
+/** In the order of the databases; an empty place where there is none. */
+const edgeReplicaStrings = (address: OriginAddress): string =>
+  (address.replicas ?? []).map((isThere, i) => (isThere ? edgeUrl(address, edgeReplicaName(i)) : '')).join(',')
 
 /** What the Workers read from their environment. */
 export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS, Record<string, string>> {
@@ -68,6 +78,7 @@ export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS,
       REDIS_REST_TOKEN: secrets.REDIS_REST_TOKEN,
       DATABASE_HTTP_URL: `${address.gatewayUrl}/sql`,
       DATABASE_URL: edgeConnectionStrings(address),
+      DATABASE_REPLICA_URL: edgeReplicaStrings(address),
       ORIGIN_URL: address.originUrl,
       SERVICE_TOKEN: secrets.SERVICE_TOKEN,
       JWT_PUBLIC_JWKS: JSON.stringify(publicJwks(secrets)),

@@ -7,6 +7,7 @@ import { limitBody } from './middleware/body-limit.ts'
 import { envelope } from './middleware/envelope.ts'
 import { securityAndCors } from './middleware/headers.ts'
 import { answerUnrouted } from './middleware/methods.ts'
+import { noteOwnWrites } from './middleware/own-writes.ts'
 import { answerProblem, refuseInput } from './middleware/problems.ts'
 import { rateLimit } from './middleware/rate-limit.ts'
 import { sentenceOf } from './middleware/sentences.ts'
@@ -66,6 +67,7 @@ export function createApp(log: (line: string) => void): App {
   app.use('/v1/*', limitBody())
   app.use('/v1/*', authenticate())
   app.use('/v1/*', rateLimit())
+  app.use('/v1/*', noteOwnWrites())
   for (const register of ROUTES) register(app)
   return app
 }

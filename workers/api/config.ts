@@ -38,6 +38,12 @@ const databases = z.string().transform((text, context) => {
   return z.NEVER
 })
 
+const replicas = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').map((url) => url.trim()))
+  .pipe(z.array(z.string().regex(/^(postgres(ql)?:\/\/.+)?$/, 'must be connection strings')))
+
 const settings = z.object({
   REDIS_REST_URL: address,
   REDIS_REST_TOKEN: z.string().min(1),
@@ -48,6 +54,14 @@ const settings = z.object({
     .pipe(z.array(address).min(1)),
   /** Connection strings, comma separated, each with its shards where there are several (core/shard-map.ts). */
   DATABASE_URL: databases,
+  /** A replica of each of them for reads that may lag, in their order; an empty place where there is none. */
+  DATABASE_REPLICA_URL: replicas,
+  /** Where their SQL is posted, as of DATABASE_HTTP_URL; left out, where their databases' is. */
+  DATABASE_REPLICA_HTTP_URL: z
+    .string()
+    .default('')
+    .transform((text) => (text === '' ? [] : text.split(',')))
+    .pipe(z.array(z.union([z.literal(''), address]))),
   ORIGIN_URL: address,
   SERVICE_TOKEN: z.string().min(1),
   JWT_PUBLIC_JWKS: jwks.default([]),
@@ -81,6 +95,7 @@ export const publicJwks = jwks
 export interface EdgeDatabase extends ShardDatabase {
   readonly httpUrl: string
   readonly timeoutMs: number
+  readonly replica: { readonly url: string; readonly httpUrl: string; readonly timeoutMs: number } | null
 }
 
 export interface Config {
@@ -104,6 +119,8 @@ const BUDGETS = Object.freeze({
   redis: 50,
   /** The embedded engine answers one statement at a time: a queue of writes is not an outage. */
   database: 3_000,
+  /** After this the primary is asked, for which the client still has patience. */
+  replica: 1_000,
   /** Argon2 and a quorum write fit in; a client still has patience. */
   origin: 2_000,
 })
@@ -121,11 +138,7 @@ export function readConfig(env: Record<string, unknown>): Config {
   const s = parsed.data
   return Object.freeze({
     redis: { url: s.REDIS_REST_URL, token: s.REDIS_REST_TOKEN, timeoutMs: s.REDIS_TIMEOUT_MS ?? BUDGETS.redis },
-    databases: s.DATABASE_URL.map((database, i) => ({
-      ...database,
-      httpUrl: s.DATABASE_HTTP_URL[i] ?? s.DATABASE_HTTP_URL[0] ?? '',
-      timeoutMs: BUDGETS.database,
-    })),
+    databases: s.DATABASE_URL.map((database, i) => edgeDatabase(s, database, i)),
     origin: { url: s.ORIGIN_URL, token: s.SERVICE_TOKEN, timeoutMs: BUDGETS.origin },
     jwks: s.JWT_PUBLIC_JWKS,
     corsOrigins: s.CORS_ORIGINS,
@@ -134,4 +147,13 @@ export function readConfig(env: Record<string, unknown>): Config {
     accessLog: s.ACCESS_LOG,
     postCacheBytes: s.POST_CACHE_BYTES ?? null,
   })
+}
+
+/** An address that is given once is that of all. */
+function edgeDatabase(s: z.output<typeof settings>, database: ShardDatabase, index: number): EdgeDatabase {
+  const httpUrl = s.DATABASE_HTTP_URL[index] ?? s.DATABASE_HTTP_URL[0] ?? ''
+  const { [index]: replicaUrl = '' } = s.DATABASE_REPLICA_URL
+  const replicaHttpUrl = s.DATABASE_REPLICA_HTTP_URL[index] || s.DATABASE_REPLICA_HTTP_URL[0] || httpUrl
+  const replica = replicaUrl === '' ? null : { url: replicaUrl, httpUrl: replicaHttpUrl, timeoutMs: BUDGETS.replica }
+  return { ...database, httpUrl, timeoutMs: BUDGETS.database, replica }
 }

@@ -3,15 +3,17 @@ import { createBreaker } from '#core/breaker.ts'
 import { type Clock, createIdFactory, type IdFactory, type Random } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
+import { withReplica } from '#drizzle/replicas.ts'
 import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import { createKeyring } from './auth/keyring.ts'
 import { createRevocations, type Revocations } from './auth/revocations.ts'
 import { createTokenVerifier, type TokenVerifier } from './auth/tokens.ts'
 import { type Config, type EdgeDatabase, readConfig } from './config.ts'
 import { type OriginClient, originClient } from './data/origin.ts'
-import { DatabaseAwayError, neonPostgres } from './data/postgres.ts'
+import { DatabaseAwayError, type NeonConfig, neonPostgres } from './data/postgres.ts'
 import { type EdgeQueues, edgeQueues } from './data/queue.ts'
 import { upstashRedis } from './data/redis.ts'
+import { type ReplicaReads, type ReplicaVerdict, replicaReads, replicaVerdict } from './data/replica-reads.ts'
 import { FeedIsolate } from './feed/isolate.ts'
 import { type LastPages, lastPages } from './feed/last-page.ts'
 import { createSignatures, type Signatures } from './present/signatures.ts'
@@ -24,6 +26,8 @@ export interface Services {
   readonly ids: IdFactory
   readonly redis: RedisPort
   readonly db: Database
+  /** Which reads may come from a replica. */
+  readonly replicas: ReplicaReads
   readonly origin: OriginClient
   readonly queues: EdgeQueues
   readonly tokens: TokenVerifier
@@ -44,7 +48,8 @@ const BREAKER = Object.freeze({ failures: 5, openMs: 1_000 })
 function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
   const config = readConfig(env as unknown as Record<string, unknown>)
   const redis = upstashRedis(config.redis, createBreaker(BREAKER, clock))
-  const db = openDatabases(config, clock)
+  const verdict = replicaVerdict(clock)
+  const db = openDatabases(config, clock, verdict)
   const origin = originClient(config.origin, createBreaker(BREAKER, clock))
   const keyring = createKeyring({ configured: config.jwks, redis, origin, clock })
   const tokens = createTokenVerifier({ keyring, origin, db, redis, clock })
@@ -60,6 +65,7 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
     ids: createIdFactory(clock, random),
     redis,
     db,
+    replicas: replicaReads({ verdict, isolate: feedIsolate, isConfigured: hasReplicas(config), clock }),
     origin,
     queues: edgeQueues(env.EVENTS, env.DEFERRED_WRITES),
     tokens,
@@ -76,19 +82,25 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
 const MOVE_PATIENCE_MS = 2_000
 
 /** Each with a breaker of its own: one that is away takes no other with it. */
-function openDatabases({ databases }: Config, clock: Clock): Database {
-  const open = (database: EdgeDatabase): Shard => ({
-    database: neonPostgres(database, createBreaker(BREAKER, clock)),
-    ranges: database.ranges,
-  })
+function openDatabases({ databases }: Config, clock: Clock, { isUsable }: ReplicaVerdict): Database {
+  const connect = (address: NeonConfig) => neonPostgres(address, createBreaker(BREAKER, clock))
+  const open = (database: EdgeDatabase, index: number): Shard => {
+    const { ranges, replica } = database
+    const primary = connect(database)
+    if (replica === null) return { database: primary, ranges }
+    const near = { database: connect(replica), isUsable: () => isUsable(index) }
+    return { database: withReplica(primary, near), ranges }
+  }
   const [first, ...others] = databases
   if (first === undefined) throw new Error('there is no database')
-  return shardedDatabase([open(first), ...others.map(open)], {
+  return shardedDatabase([open(first, 0), ...others.map((database, i) => open(database, i + 1))], {
     clock,
     patienceMs: MOVE_PATIENCE_MS,
     unavailable: (cause) => new DatabaseAwayError(cause),
   })
 }
+
+const hasReplicas = ({ databases }: Config) => databases.some(({ replica }) => replica !== null)
 
 /** Services by their bindings: one entry in production, dropped with the bindings. */
 const servicesOfEnv = new WeakMap<object, Services>()

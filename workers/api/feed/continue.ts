@@ -13,6 +13,7 @@ import {
 import type { Id } from '#core/ids.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import { type Hidden, hiddenOf } from '#core/timeline/index.ts'
+import { mayLag } from '#drizzle/placement.ts'
 import {
   followedAmong,
   followedPosts,
@@ -92,7 +93,10 @@ async function belowWarm(user: Id, bottom: Id, wanted: number, ports: FeedPorts)
 
 async function fromPostgres(user: Id, bottom: Id, wanted: number, ports: FeedPorts): Promise<Skeleton> {
   const limit = Math.max(wanted, ports.policy.pageSize)
-  const posts = followedPostsOf(await ports.db.query<PostPlace>(followedPosts(user, limit, bottom)), limit)
+  const statement = followedPosts(user, limit, bottom)
+  // Old posts by ids alone: what may be seen of them is decided after this, by what never lags.
+  const rows = await ports.db.query<PostPlace>((await ports.mayLag(user)) ? mayLag(statement) : statement)
+  const posts = followedPostsOf(rows, limit)
   const candidates = posts.entries.map(({ id }): Candidate => ({ id, reason: 'follow', relevance: 0 }))
   return { candidates, bottom: posts.complete ? '0' : (candidates.at(-1)?.id ?? '0') }
 }

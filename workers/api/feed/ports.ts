@@ -1,7 +1,7 @@
 /** What the feed needs of its surroundings: handed over by the route, so that the stages' wiring knows no framework. */
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import type { FeedPolicy, RankModel } from '#core/feed/index.ts'
-import type { Clock } from '#core/ids.ts'
+import type { Clock, Id } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import type { FeedIsolate } from './isolate.ts'
@@ -19,6 +19,8 @@ export interface FeedPorts {
   imageBase: string
   /** A token that nobody else uses, for a rebuild's placeholder. */
   token(): string
+  /** Whether posts below a page may come from a replica, for this reader and now. */
+  mayLag(reader: Id): Promise<boolean>
   /** Runs after the answer; a failure is logged, not told. */
   later(work: () => Promise<unknown>): void
   /** Notes that a dependency was away while this page was made. */

@@ -81,6 +81,7 @@ export function portsFor(choices: Choices = {}): Counted {
     later: (work) => void after.push(work),
     degraded: (what) => void counted.degradedBy.push(what),
     isAway: (error) => error instanceof RedisAwayError || error instanceof DatabaseAwayError,
+    mayLag: async () => false,
     count: () => {},
     async settle() {
       for (const work of after.splice(0)) {

@@ -153,7 +153,7 @@ function later(c: AppContext, work: () => Promise<unknown>): void {
 }
 
 function feedPorts(c: AppContext, degraded: (what: string) => void): FeedPorts {
-  const { redis, db, clock, random, feedIsolate, config } = c.get('services')
+  const { redis, db, replicas, clock, random, feedIsolate, config } = c.get('services')
   return {
     redis,
     db,
@@ -167,6 +167,7 @@ function feedPorts(c: AppContext, degraded: (what: string) => void): FeedPorts {
     later: (work) => later(c, work),
     degraded,
     isAway,
+    mayLag: async (reader) => (await replicas.lagging(redis, reader)) !== null,
     count: () => {},
   }
 }

@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Id } from '#core/ids.ts'
 import type { OriginInput } from '#core/origin-api.ts'
+import { mayLag } from '#drizzle/placement.ts'
 import type { PersonRow } from '#drizzle/queries/graph.ts'
 import { peopleByIds } from '#drizzle/queries/people.ts'
 import { NOBODY } from '#drizzle/queries/visibility.ts'
@@ -143,9 +144,12 @@ function registerLikers(app: App): void {
 /** The people of a list as the viewer may see them: who blocks or is blocked is not among them. */
 export async function peopleOf(c: AppContext, ids: readonly Id[], viewer: Id | null): Promise<Map<Id, PersonJson>> {
   if (ids.length === 0) return new Map()
-  const { db, config } = c.get('services')
-  const rows = await db.query<PersonRow>(peopleByIds([...new Set(ids)], viewer ?? NOBODY))
-  return new Map(rows.map((row) => [row.user_id, presentPerson(row, config.imageBase)]))
+  const { db, config, redis, replicas } = c.get('services')
+  const lagging = await replicas.lagging(redis, viewer)
+  const statement = peopleByIds([...new Set(ids)], viewer ?? NOBODY)
+  const rows = await db.query<PersonRow>(lagging === null ? statement : mayLag(statement))
+  const shown = rows.filter((row) => !lagging?.blocked.has(row.user_id))
+  return new Map(shown.map((row) => [row.user_id, presentPerson(row, config.imageBase)]))
 }
 
 type Deferrable =

@@ -3,12 +3,14 @@ import { createRoute, type z } from '@hono/zod-openapi'
 import type { SQL } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
+import { mayLag } from '#drizzle/placement.ts'
 import type { PersonRow } from '#drizzle/queries/graph.ts'
 import { openTo } from '#drizzle/queries/people.ts'
 import { followersOf, followingOf, mutualsOf } from '#drizzle/queries/people-lists.ts'
 import { type PostViewRow, postsOf } from '#drizzle/queries/posts.ts'
 import { NOBODY } from '#drizzle/queries/visibility.ts'
 import { type App, requireViewer } from '../context.ts'
+import type { LaggingReader } from '../data/replica-reads.ts'
 import { notModified, textTag } from '../middleware/conditional.ts'
 import { presentPerson } from '../present/people.ts'
 import { presentPosts } from '../present/posts.ts'
@@ -52,7 +54,18 @@ const mutuals = createRoute({
   security: signedIn,
 })
 
-/** @throws Problem 404 when blocked or gone, 403 when private */
+/**
+ * Whether the list is the viewer's to see, which the primary says; and whether what is in it may come from a replica.
+ * @throws Problem 404 when blocked or gone, 403 when private
+ */
+async function enter(services: Services, user: Id, viewer: Id | null): Promise<LaggingReader | null> {
+  const [lagging] = await Promise.all([
+    services.replicas.lagging(services.redis, viewer),
+    requireOpen(services, user, viewer),
+  ])
+  return lagging
+}
+
 async function requireOpen({ db }: Services, user: Id, viewer: Id | null): Promise<void> {
   const [row] = await db.query<{ open: boolean }>(openTo(user, viewer ?? NOBODY))
   if (row === undefined) throw problems.notFound('person')
@@ -66,8 +79,9 @@ export function registerPeopleLists(app: App): void {
     const viewer = c.get('viewer')?.userId ?? null
     const services = c.get('services')
     const before = positionOf('user-posts', cursor)
-    await requireOpen(services, user, viewer)
-    const found = await services.db.query<PostViewRow>(postsOf(user, viewer ?? NOBODY, before, limit + 1))
+    const lagging = await enter(services, user, viewer)
+    const statement = postsOf(user, viewer ?? NOBODY, before, limit + 1)
+    const found = await services.db.query<PostViewRow>(lagging === null ? statement : mayLag(statement))
     const cut = cutPage('user-posts', found, limit, (row) => row.post_id)
     const answer = { items: await presentPosts(services, cut.rows, viewer, c.get('trace')), cursor: cut.cursor }
     return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
@@ -79,13 +93,15 @@ export function registerPeopleLists(app: App): void {
     user: Id,
     viewer: Id | null,
     query: { limit: number; cursor?: string | undefined },
-    statement: (user: Id, viewer: Id, before: Id | null, limit: number) => SQL,
+    listOf: (user: Id, viewer: Id, before: Id | null, limit: number) => SQL,
   ) => {
     const before = positionOf(kind, query.cursor)
-    await requireOpen(services, user, viewer)
-    const rows = await services.db.query<PersonRow>(statement(user, viewer ?? NOBODY, before, query.limit + 1))
+    const lagging = await enter(services, user, viewer)
+    const statement = listOf(user, viewer ?? NOBODY, before, query.limit + 1)
+    const rows = await services.db.query<PersonRow>(lagging === null ? statement : mayLag(statement))
     const cut = cutPage(kind, rows, query.limit, (row) => row.user_id)
-    return { items: cut.rows.map((row) => presentPerson(row, services.config.imageBase)), cursor: cut.cursor }
+    const shown = cut.rows.filter((row) => !lagging?.blocked.has(row.user_id))
+    return { items: shown.map((row) => presentPerson(row, services.config.imageBase)), cursor: cut.cursor }
   }
 
   app.openapi(followers, async (c) => {
