@@ -1,7 +1,9 @@
 /** Brings documents to the rows they stand for. The row decides, not the event: events may be late, repeated, or overtaken. */
+import type { SQL } from 'drizzle-orm'
 import type { EventsOf, TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
+import { mayLag } from '#drizzle/placement.ts'
 import { peopleToIndex, personToIndex, postsToIndex, postToIndex } from '#drizzle/queries/search.ts'
 import { gonePerson, gonePost, personDocument, postDocument } from './documents.ts'
 import type { Rebuild, Rebuilt, SearchStore } from './store.ts'
@@ -32,7 +34,13 @@ export interface Indexer {
   reindex(options?: ReindexOptions): Promise<Rebuilt>
 }
 
-export type ReindexOptions = Pick<Rebuild, 'restart' | 'report'>
+export interface ReindexOptions extends Pick<Rebuild, 'restart' | 'report'> {
+  /**
+   * Rows may come from replicas once this has resolved: they show by then what had been committed before it was called. What
+   * is committed later is written to the next index as well. Absent: rows come from the primary.
+   */
+  caughtUp?: () => Promise<unknown>
+}
 
 const ofPerson = ({ user_id: userId, username, display_name: displayName, deleted, version }: PersonRow) =>
   personDocument({ userId, username, displayName, deleted, version: Number(version) })
@@ -72,11 +80,20 @@ export function createIndexer(rows: Database, store: SearchStore): Indexer {
           return
       }
     },
-    reindex: (options = {}) =>
-      store.rebuild({
-        people: async (after, limit) => (await rows.query<PersonRow>(peopleToIndex(after, limit))).map(ofPerson),
-        posts: async (after, limit) => (await rows.query<PostRow>(postsToIndex(after, limit))).map(ofPost),
+    reindex({ caughtUp, ...options } = {}) {
+      let settled: Promise<unknown> | null = null
+      const read = async <T>(statement: SQL) => {
+        if (caughtUp === undefined) return rows.query<T>(statement)
+        // Not sooner than at the first page: the next index is there by then.
+        settled ??= caughtUp()
+        await settled
+        return rows.query<T>(mayLag(statement))
+      }
+      return store.rebuild({
+        people: async (after, limit) => (await read<PersonRow>(peopleToIndex(after, limit))).map(ofPerson),
+        posts: async (after, limit) => (await read<PostRow>(postsToIndex(after, limit))).map(ofPost),
         ...options,
-      }),
+      })
+    },
   }
 }
