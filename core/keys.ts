@@ -62,6 +62,8 @@ export const keys = {
     slot === null ? 'origin:heartbeat' : `origin:heartbeat:{${slotTag(slot)}}`,
   /** string: who runs a job of which one at a time is enough. */
   lease: (job: string) => `lease:${job}`,
+  /** string: how far a job that walks over everything has come. Gone: it begins anew. */
+  progress: (job: string) => `progress:${job}`,
   /** Stands while access tokens of an ended session could still be accepted. */
   revoked: (session: string) => `revoked:${session}`,
   /** string, JSON Web Key Set: the public keys that access tokens are checked with. */

@@ -5,7 +5,7 @@
 import type { RedisPort } from '#core/redis.ts'
 import type { Consumer, EventLog } from '../event-log.ts'
 import { markDirty } from './counters.ts'
-import { reflectLike } from './liked-set.ts'
+import { agrees, askLikedSet, reflectLike } from './liked-set.ts'
 import type { EngagementStore } from './store.ts'
 
 const TOPICS = ['post.liked', 'post.commented', 'comment.deleted'] as const
@@ -17,8 +17,14 @@ export function consumeEngagement(log: EventLog, redis: RedisPort, store: Engage
     async handle(event) {
       const { postId, userId } = event.data
       // The event's own time: a mark that comes late must not put the recount off.
-      await redis.pipeline([markDirty(postId, event.time)])
-      if (event.type !== 'post.liked') return
+      const mark = markDirty(postId, event.time)
+      if (event.type !== 'post.liked') {
+        await redis.pipeline([mark])
+        return
+      }
+      const [, ...said] = await redis.pipeline([mark, ...askLikedSet(userId, postId)])
+      // Mostly the write's own process has done it, or there is no set: the store is asked where neither is so.
+      if (agrees(said, event.data)) return
       const row = await store.likeOf(postId, userId)
       if (row !== null) await reflectLike(redis, userId, postId, row)
     },

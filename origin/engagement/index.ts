@@ -7,10 +7,12 @@ import type { Database } from '#drizzle/database.ts'
 import type { Consumer, EventLog } from '../event-log.ts'
 import type { OriginHandlers } from '../internal-api.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { repeatedly } from '../repeatedly.ts'
 import { postgresCommentAliases } from './aliases.ts'
 import { consumeEngagement } from './consumer.ts'
 import { shardPicker } from './counter-shards.ts'
 import { rebuildLiked } from './liked-set.ts'
+import { createReconcile, RECONCILE } from './reconcile.ts'
 import { createRollUp, ROLL_UP } from './roll-up.ts'
 import { type EngagementService, engagementService } from './service.ts'
 import type { EngagementStore } from './store.ts'
@@ -56,19 +58,20 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
   const shards = shardPicker(clock, random)
   const publish: EventLog['publish'] = (events) => log.publish(events)
   const service = engagementService({ store, aliases, redis, publish, clock, shards })
+  const owner = uuidv7(clock, random)
   const rollUp = createRollUp({
-    store,
-    redis,
+    ...{ store, redis, clock, owner },
     posts: needs.posts,
-    clock,
-    owner: uuidv7(clock, random),
     onRecount: recountMetrics(needs.metrics),
+  })
+  const reconcile = createReconcile({
+    ...{ store, redis, clock, owner, logger },
+    onPortion: reconcileMetrics(needs.metrics),
   })
   const background = new Set<Promise<void>>()
   const rebuilding = new Set<Id>()
   let consumer: Consumer | null = null
-  let timer: NodeJS.Timeout | undefined
-  let isClosing = false
+  const stops: (() => Promise<void>)[] = []
 
   const track = (work: Promise<unknown>, failure: string) => {
     const done = work.then(
@@ -78,10 +81,6 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
     background.add(done)
     void done.then(() => background.delete(done))
     return done
-  }
-  const rollOn = () => {
-    if (isClosing) return
-    timer = setTimeout(() => void track(rollUp.tick(), 'counts were not rolled up').then(rollOn), ROLL_UP.everyMs)
   }
   const rebuild = async (userId: Id) => {
     if (rebuilding.has(userId)) return
@@ -93,14 +92,15 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
     handlers: handlersOf(service, (userId) => void track(rebuild(userId), 'liked set was not rebuilt')),
     start() {
       consumer = consumeEngagement(log, redis, store)
-      rollOn()
+      stops.push(
+        repeatedly('roll-up of counts', ROLL_UP.everyMs, logger, rollUp.tick),
+        repeatedly('reconciliation of likes', RECONCILE.everyMs, logger, reconcile.tick),
+      )
     },
     rebuildLiked: rebuild,
     async close() {
-      isClosing = true
-      clearTimeout(timer)
       await consumer?.stop()
-      await Promise.all(background)
+      await Promise.all([...background, ...stops.map((stop) => stop())])
     },
   }
 }
@@ -132,5 +132,13 @@ function recountMetrics(metrics: Metrics): (drift: number) => void {
   return (drift) => {
     recounts.inc()
     drifted.inc(drift)
+  }
+}
+
+function reconcileMetrics(metrics: Metrics): (checked: number, repaired: number) => void {
+  const likes = metrics.counter('likes_reconciled_total', 'Likes looked at for what a crash left undone', ['outcome'])
+  return (checked, repaired) => {
+    likes.inc({ outcome: 'whole' }, checked - repaired)
+    likes.inc({ outcome: 'repaired' }, repaired)
   }
 }

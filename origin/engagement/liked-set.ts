@@ -4,7 +4,7 @@
  */
 import type { Id } from '#core/ids.ts'
 import { keys, SENTINEL, TTL } from '#core/keys.ts'
-import { type Command, integer, type RedisPort } from '#core/redis.ts'
+import { type Command, integer, type RedisPort, type Reply } from '#core/redis.ts'
 import type { EngagementStore, LikeState } from './store.ts'
 
 /** Newest likes kept: a feed page seldom shows an older one. */
@@ -54,6 +54,26 @@ export async function reflectLike(redis: RedisPort, userId: Id, postId: Id, row:
     ['ZCARD', key],
   ])
   if (integer(size) > LIKED_TRIM_AT) await redis.pipeline([['EVAL', TRIM, 1, key]])
+}
+
+/** What a person's set says of a post; for `agrees`. */
+export function askLikedSet(userId: Id, postId: Id): Command[] {
+  const key = keys.liked(userId)
+  return [
+    ['EXISTS', key],
+    ['ZSCORE', key, SENTINEL],
+    ['ZSCORE', key, postId],
+  ]
+}
+
+/**
+ * Whether the set says what an event says, or there is none to say anything: nothing to repair then, and no need to ask the
+ * store. A set that is being rebuilt has no `~` and says nothing yet.
+ */
+export function agrees([exists, sentinel, score]: readonly Reply[], said: Omit<LikeState, 'version'>): boolean {
+  if (integer(exists) === 0) return true
+  if (sentinel === null) return false
+  return said.state === 'liked' ? score !== null && Number(score) === said.at : score === null
 }
 
 /**

@@ -34,6 +34,9 @@ export function postgresEngagement(database: Database): EngagementStore {
       return rows.map((row) => ({ postId: row.post_id, at: Number(row.liked_at) }))
     },
 
+    // A like is one row here, so there is nothing that could differ.
+    reconcileLikes: async () => ({ next: null, checked: 0, repaired: [] }),
+
     async addComment(comment) {
       const [added] = await readComments(queries.insertComment(comment))
       if (added !== undefined) return { added: true, comment: added }

@@ -9,6 +9,7 @@ import { announce, type Change, type Counts } from '#core/timeline/index.ts'
 import type { Database } from '#drizzle/database.ts'
 import { storeCounts } from '#drizzle/queries/engagement.ts'
 import { type CounterState, foldShards, readCounters, setCounters, settle } from './counters.ts'
+import { holdLease } from './lease.ts'
 import type { EngagementStore } from './store.ts'
 
 export const ROLL_UP = Object.freeze({
@@ -84,7 +85,8 @@ export function createRollUp(needs: RollUpNeeds): RollUp {
 
   return {
     async tick() {
-      if (!(await holdLease(needs))) return { rolled: 0, recounted: 0 }
+      if (!(await holdLease({ redis, owner: needs.owner, job: 'counts', leaseMs: ROLL_UP.leaseMs })))
+        return { rolled: 0, recounted: 0 }
       const nowMs = clock()
       const quietBefore = nowMs - ROLL_UP.quietMs
       const [recent, quiet] = await redis.pipeline([
@@ -146,18 +148,6 @@ async function publish({ posts, redis, clock }: RollUpNeeds, all: readonly Rolle
 }
 
 const pick = ({ likes, comments }: Counts): Counts => ({ likes, comments })
-
-/** Two processes that roll the same posts do no harm, but twice the work. */
-async function holdLease({ redis, owner }: RollUpNeeds): Promise<boolean> {
-  const key = keys.lease('counts')
-  const [, holder] = await redis.pipeline([
-    ['SET', key, owner, 'NX', 'PX', ROLL_UP.leaseMs],
-    ['GET', key],
-  ])
-  if (holder !== owner) return false
-  await redis.pipeline([['PEXPIRE', key, ROLL_UP.leaseMs]])
-  return true
-}
 
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []

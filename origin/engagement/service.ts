@@ -1,5 +1,5 @@
 /**
- * The rules of likes, comments and shares. Each write goes to the store, then to the counters, then to the log, and is
+ * The rules of likes, comments and shares. Each write goes to the store, then to the counters and the log, and is
  * acknowledged after store and log; the counters follow from the event if Redis was away.
  */
 import { z } from 'zod'
@@ -99,11 +99,12 @@ async function setLike(parts: EngagementParts, like: Like, state: LikeState['sta
   const write = { postId, userId, state, at, version: likeVersion(at, state) }
   const [row] = await Promise.all([store.setLike(write), mark(parts, postId)])
   const likes = row.changed ? (state === 'liked' ? 1 : -1) : 0
+  // Side by side: what of this is repeated, or comes late, changes nothing.
   await Promise.all([
     count(parts, { postId, likes, comments: 0 }),
     reflectLike(redis, userId, postId, row).catch(ignoreAway),
+    parts.publish([likeEvent(like, row, originOf(parts, traceparent))]),
   ])
-  await parts.publish([likeEvent(like, row, originOf(parts, traceparent))])
   return row
 }
 

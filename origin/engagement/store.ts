@@ -47,6 +47,15 @@ export interface CommentEdit {
   at: number
 }
 
+/** One portion of a walk that compares what a like is kept as in several places. */
+export interface ReconciledLikes {
+  /** Where the next portion begins; null: the walk is through. */
+  next: { userId: Id; postId: Id } | null
+  checked: number
+  /** Likes whose post did not know what their person's row says, and now does. */
+  repaired: { userId: Id; postId: Id }[]
+}
+
 /** Every write is conditional, so any of them may be repeated; nothing here reads and then writes on what it read. */
 export interface EngagementStore {
   /**
@@ -61,6 +70,12 @@ export interface EngagementStore {
   likedAmong(userId: Id, postIds: readonly Id[]): Promise<Id[]>
   /** A person's newest likes, newest first. */
   likesBy(userId: Id, limit: number): Promise<{ postId: Id; at: number }[]>
+
+  /**
+   * Looks at up to `limit` likes and removals after a place, in an order of the engine's own, and finishes those that were
+   * cut off in the middle. May be repeated, and run while people tap.
+   */
+  reconcileLikes(after: { userId: Id; postId: Id } | null, limit: number): Promise<ReconciledLikes>
 
   /** Adds a comment; where its id is taken, answers the comment that has it. */
   addComment(comment: NewComment): Promise<{ added: boolean; comment: StoredComment }>

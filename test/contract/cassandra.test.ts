@@ -2,6 +2,7 @@
 import { Client } from 'cassandra-driver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createIdFactory, firstIdAt } from '#core/ids.ts'
+import { keys } from '#core/keys.ts'
 import { BUCKETS } from '../../origin/engagement/cassandra/buckets.ts'
 import { migrateKeyspace } from '../../origin/engagement/cassandra/migrate.ts'
 import { MIGRATIONS } from '../../origin/engagement/cassandra/migrations.ts'
@@ -14,9 +15,11 @@ import {
   type LikeState,
   likeVersion,
 } from '../../origin/engagement/index.ts'
+import { createReconcile, RECONCILE } from '../../origin/engagement/reconcile.ts'
+import { createLogger } from '../../origin/observe/logger.ts'
 import { type HeldLine, openLine } from './cassandra-line.ts'
 import { cassandraForTests, dropKeyspace } from './engagement-engines.ts'
-import { eventually } from './engines.ts'
+import { eventually, startRedis } from './engines.ts'
 
 const given = cassandraForTests()
 const ids = createIdFactory(Date.now, Math.random)
@@ -139,6 +142,49 @@ if (given === null) {
       expect(await set(store, post, user, 'liked', 3_000)).toMatchObject({ changed: true })
       expect(await store.likers(post, 10, null)).toEqual([{ userId: user, at: 3_000 }])
       expect((await store.count(post)).likes).toBe(1)
+    })
+
+    test('likes and removals that were cut off, and that nobody repeats, are found by the walk and finished, their posts recounted', async () => {
+      const [post, added, removed, whole] = [newId(), newId(), newId(), newId()]
+      const store = storeOn(direct)
+      for (const user of [removed, whole]) await set(store, post, user, 'liked', 1_000)
+      const dying: CassandraSession = { ...direct, write: () => Promise.reject(new Error('killed')) }
+      for (const [user, state] of [
+        [added, 'liked'],
+        [removed, 'unliked'],
+      ] as const) {
+        await expect(set(storeOn(dying), post, user, state, 2_000)).rejects.toThrow('killed')
+      }
+      expect((await store.likers(post, 10, null)).map(({ userId }) => userId).sort()).toEqual([removed, whole].sort())
+
+      const { redis, close } = await startRedis()
+      const portions: { checked: number; repaired: number }[] = []
+      let now = Date.now()
+      const { tick } = createReconcile({
+        ...{
+          store,
+          redis,
+          clock: () => now,
+          owner: 'test',
+          likesPerPortion: 2,
+          logger: createLogger({ level: 'silent' }),
+        },
+        onPortion: (checked, repaired) => portions.push({ checked, repaired }),
+      })
+      // Portion by portion, as the job goes on after a restart: it keeps its place in Redis.
+      do await tick()
+      while (portions.at(-1)?.checked === 2)
+      expect(portions.reduce((sum, { repaired }) => sum + repaired, 0)).toBe(2)
+      expect((await store.likers(post, 10, null)).map(({ userId }) => userId).sort()).toEqual([added, whole].sort())
+      expect(await redis.pipeline([['ZSCORE', keys.dirtyCounts(), post]])).toEqual([String(now)])
+
+      const before = portions.length
+      await tick()
+      expect(portions).toHaveLength(before)
+      now += RECONCILE.walkEveryMs
+      await tick()
+      expect(portions.length).toBeGreaterThan(before)
+      await close()
     })
 
     test('while nothing gets through, calls fail as away; afterwards all goes on', async () => {

@@ -4,6 +4,7 @@ import type { EngagementStore } from '../store.ts'
 import { createBuckets } from './buckets.ts'
 import { cassandraComments, countComments } from './comments.ts'
 import { cassandraLikes, countLikes } from './likes.ts'
+import { cassandraReconcile } from './reconcile.ts'
 import type { CassandraSession } from './session.ts'
 import type { BucketRows } from './settings.ts'
 import { cassandraShares, countShares } from './shares.ts'
@@ -32,6 +33,7 @@ export function cassandraEngagement({ session, bucketRows, clock, random }: Cass
   })
   return {
     ...cassandraLikes({ session, buckets, now: clock, random }),
+    ...cassandraReconcile({ session, buckets }),
     ...cassandraComments({ session, buckets, random }),
     ...cassandraShares({ session, buckets, now: clock, random }),
     async count(postId) {
