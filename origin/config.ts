@@ -8,6 +8,7 @@ import { type KafkaSettings, kafkaEnvironment, kafkaSettings } from './log/kafka
 import { parseRedisUrl } from './redis/address.ts'
 import { type ElasticsearchSettings, elasticsearchEnvironment, elasticsearchSettings } from './search/index.ts'
 import { ensureSecrets, type Secrets } from './secrets.ts'
+import { pemFile } from './tls.ts'
 
 export const ROLES = [
   'gateway',
@@ -77,6 +78,8 @@ const settings = z.object({
    * separated by commas, or `redis+cluster://`: nodes of a cluster.
    */
   REDIS_URL: redisUrl.optional(),
+  /** PEM: the authority behind the certificates of a `rediss://`, where Node does not know it. */
+  REDIS_CA_FILE: pemFile.optional(),
   /** Absent: a folder on disk that speaks S3. */
   S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   /** Where clients reach the store, when that is another address. */
@@ -114,6 +117,8 @@ export interface Config {
   /** By the place of their primary among the databases; null where there is none. */
   replicaUrls: readonly (string | null)[]
   redisUrl: string | 'embedded' | null
+  /** PEM for a `rediss://`; null: authorities that Node knows. */
+  redisCa: string | null
   /** Null: engagement is in Postgres. */
   cassandra: CassandraSettings | null
   /** Null: the event log is in Postgres. */
@@ -163,8 +168,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     databases: s.DATABASE_URLS ?? null,
     replicaUrls,
     redisUrl: s.REDIS_URL ?? null,
+    redisCa: s.REDIS_CA_FILE ?? null,
     cassandra: cassandraSettings(s, production),
-    kafka: kafkaSettings(s),
+    kafka: kafkaSettings(s, production),
     elasticsearch: elasticsearchSettings(s),
     objects: {
       endpoint: s.S3_ENDPOINT ?? null,

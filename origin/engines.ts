@@ -63,7 +63,10 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
 
     const redisEngine = await openRedis(config, logger)
     closers.push(redisEngine.close)
-    const redis = createRedisPort(redisEngine.url, { onError: (error) => logger.warn({ err: error }, 'redis') })
+    const redis = createRedisPort(redisEngine.url, {
+      ...(config.redisCa !== null && { ca: config.redisCa }),
+      onError: (error) => logger.warn({ err: error }, 'redis'),
+    })
     closers.push(() => redis.close())
     await redis.ready()
     await forgetAfterLoss(redis, redisEngine.lostSince, logger)

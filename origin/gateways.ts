@@ -38,7 +38,7 @@ export async function serveGateways(
     logger: logger.child({ part: 'neon-gateway' }),
   })
   const upstash = createUpstashGateway({
-    redis: { url: targets.redisUrl },
+    redis: { url: targets.redisUrl, ...(config.redisCa !== null && { tls: { ca: config.redisCa } }) },
     tokens: { readWrite: [config.secrets.REDIS_REST_TOKEN], readOnly: [] },
     logger: logger.child({ part: 'upstash-gateway' }),
   })

@@ -61,8 +61,9 @@ async function onEmbedded(corpus: Corpus, options: BenchOptions) {
 
 async function onElasticsearch(url: string, corpus: Corpus, options: BenchOptions) {
   const prefix = `bench-${randomUUID().slice(0, 8)}`
-  const apiKey = process.env.ELASTICSEARCH_API_KEY ?? null
-  const settings = { urls: url.split(','), apiKey, prefix, shards: 1, replicas: 0 }
+  const apiKey = process.env.ELASTICSEARCH_API_KEY
+  const auth = apiKey === undefined ? null : { apiKey }
+  const settings = { urls: url.split(','), auth, ca: null, prefix, shards: 1, replicas: 0 }
   const store = elasticsearchSearch({ settings, clock: Date.now, random: Math.random })
   const client = elasticsearchClient(settings)
   try {

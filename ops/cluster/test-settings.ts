@@ -34,6 +34,7 @@ export function testSettings(
     S3_TEST_BUCKET: S3_BUCKET,
     S3_TEST_REGION: S3_REGION,
     E2E_ENGINES: file,
+    CLUSTER_DOWNLOADS: downloads,
     // Else each queue message is a line.
     WRANGLER_LOG: 'warn',
     PATH: [...valkey, process.env.PATH ?? ''].join(delimiter),

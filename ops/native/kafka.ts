@@ -27,20 +27,34 @@ export const kafka: NativeEngine = {
   source: 'Maven repository, 65 MB',
   folder: `kafka-${VERSIONS.kafka}`,
   install: (into) => copyJars(PACKAGES.kafka.jars, into),
-  async launch(site: Site): Promise<Launch> {
-    const { home, software, server, cluster } = site
-    const java = await findJava(`Kafka ${VERSIONS.kafka} runs on Java 17 or newer`, (major) => major >= 17)
-    const properties = join(home, 'server.properties')
-    writeFileSync(properties, render(kafkaProperties(server, cluster.servers, join(home, 'log'))))
-    writeFileSync(join(home, 'log4j2.properties'), LOGGING)
-    const base = [...JVM, `-Dlog4j2.configurationFile=${join(home, 'log4j2.properties')}`]
-    const classPath = ['-cp', join(software, 'jars', '*')]
-    if (!existsSync(join(home, 'log', 'meta.properties'))) {
-      const format = ['format', '--cluster-id', KAFKA_CLUSTER_ID, '--config', properties]
-      await runTool(java, [...base, ...classPath, 'kafka.tools.StorageTool', ...format])
-    }
-    return { command: java, args: [...base, ...classPath, 'kafka.Kafka', properties] }
-  },
+  launch: (site) => launchKafka(site),
+}
+
+/** What a test's broker has beside a cluster's. */
+export interface KafkaExtras {
+  /** More of server.properties, or other values. */
+  properties?: Readonly<Record<string, string>>
+  /** Users that sign in by SCRAM, as kafka-storage.sh takes them: `SCRAM-SHA-512=[name=…,password=…]`. */
+  scram?: readonly string[]
+}
+
+export async function launchKafka(
+  site: Site,
+  { properties: more = {}, scram = [] }: KafkaExtras = {},
+): Promise<Launch> {
+  const { home, software, server, cluster } = site
+  const java = await findJava(`Kafka ${VERSIONS.kafka} runs on Java 17 or newer`, (major) => major >= 17)
+  const properties = join(home, 'server.properties')
+  writeFileSync(properties, render({ ...kafkaProperties(server, cluster.servers, join(home, 'log')), ...more }))
+  writeFileSync(join(home, 'log4j2.properties'), LOGGING)
+  const base = [...JVM, `-Dlog4j2.configurationFile=${join(home, 'log4j2.properties')}`]
+  const classPath = ['-cp', join(software, 'jars', '*')]
+  if (!existsSync(join(home, 'log', 'meta.properties'))) {
+    const users = scram.flatMap((user) => ['--add-scram', user])
+    const format = ['format', '--cluster-id', KAFKA_CLUSTER_ID, '--config', properties, ...users]
+    await runTool(java, [...base, ...classPath, 'kafka.tools.StorageTool', ...format])
+  }
+  return { command: java, args: [...base, ...classPath, 'kafka.Kafka', properties] }
 }
 
 /** server.properties of a broker among its siblings. */

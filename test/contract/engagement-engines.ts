@@ -57,7 +57,7 @@ export function cassandraForTests(): CassandraSettings | null {
     keyspace: `test_${randomUUID().replaceAll('-', '')}`,
     replication: { [CASSANDRA_DATACENTER]: 1 },
     credentials: null,
-    tls: false,
+    tls: null,
     readConsistency: 'LOCAL_ONE',
     writeConsistency: 'LOCAL_QUORUM',
     serialConsistency: 'LOCAL_SERIAL',

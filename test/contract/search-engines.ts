@@ -46,7 +46,8 @@ export function elasticsearchForTests(): ElasticsearchSettings | null {
   if (!ELASTICSEARCH_URL) return null
   return {
     urls: ELASTICSEARCH_URL.split(','),
-    apiKey: ELASTICSEARCH_API_KEY ?? null,
+    auth: ELASTICSEARCH_API_KEY ? { apiKey: ELASTICSEARCH_API_KEY } : null,
+    ca: null,
     prefix: `test-${randomUUID().slice(0, 8)}`,
     shards: 2,
     replicas: 0,

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { auth, Client, type ClientOptions, policies, type QueryOptions, types } from 'cassandra-driver'
 import { problems } from '#core/problem.ts'
+import { tlsOptions } from '../../tls.ts'
 import { migrateKeyspace } from './migrate.ts'
 import { isAway, isUndecided, RetryIdempotent } from './outcomes.ts'
 import type { CassandraSettings } from './settings.ts'
@@ -156,7 +157,7 @@ function optionsOf({ contactPoints, datacenter, credentials, tls }: CassandraSet
     contactPoints: [...contactPoints],
     localDataCenter: datacenter,
     ...(credentials && { authProvider: new auth.PlainTextAuthProvider(credentials.username, credentials.password) }),
-    ...(tls && { sslOptions: { rejectUnauthorized: true } }),
+    ...(tls && { sslOptions: sslOptionsOf(tls) }),
     encoding: { useBigIntAsLong: true },
     socketOptions: { readTimeout: READ_TIMEOUT_MS, connectTimeout: READ_TIMEOUT_MS },
     policies: {
@@ -169,6 +170,10 @@ function optionsOf({ contactPoints, datacenter, credentials, tls }: CassandraSet
       reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_AFTER_MS),
     },
   }
+}
+
+function sslOptionsOf({ serverName, ...certificates }: NonNullable<CassandraSettings['tls']>) {
+  return { ...tlsOptions(certificates), ...(serverName !== undefined && { servername: serverName }) }
 }
 
 /** For the schema: a client without a keyspace, since there may be none yet. */

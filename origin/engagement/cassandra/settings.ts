@@ -1,5 +1,6 @@
 /** What the Cassandra engine is told from outside. */
 import { z } from 'zod'
+import { type Certificates, certificatesOf, pemFile } from '../../tls.ts'
 
 const READ_WRITE_CONSISTENCIES = ['LOCAL_ONE', 'ONE', 'LOCAL_QUORUM', 'QUORUM'] as const
 const SERIAL_CONSISTENCIES = ['LOCAL_SERIAL', 'SERIAL'] as const
@@ -13,7 +14,8 @@ export interface CassandraSettings {
   /** Copies by datacenter, for a keyspace that does not exist yet. */
   replication: Readonly<Record<string, number>>
   credentials: { username: string; password: string } | null
-  tls: boolean
+  /** Null: without TLS. `serverName`: what the nodes' certificates say, when that is not the address by which they are reached. */
+  tls: (Certificates & { serverName?: string }) | null
   /** Of pages and lists; what decides, or must be exact, reads at `writeConsistency`. */
   readConsistency: (typeof READ_WRITE_CONSISTENCIES)[number]
   writeConsistency: (typeof READ_WRITE_CONSISTENCIES)[number]
@@ -66,6 +68,15 @@ export const cassandraEnvironment = {
   CASSANDRA_USERNAME: z.string().optional(),
   CASSANDRA_PASSWORD: z.string().optional(),
   CASSANDRA_TLS: z.enum(['on', 'off']).default('off'),
+  /** Absent: the address of each node, as the nodes tell it to one another, which seldom stands in a certificate. */
+  CASSANDRA_TLS_SERVER_NAME: z
+    .string()
+    .regex(/^[\w.-]{1,253}$/, 'must be a name')
+    .optional(),
+  /** PEM: the authority behind the nodes' certificates where Node does not know it, and one's own certificate with its key. */
+  CASSANDRA_CA_FILE: pemFile.optional(),
+  CASSANDRA_CERT_FILE: pemFile.optional(),
+  CASSANDRA_KEY_FILE: pemFile.optional(),
   CASSANDRA_READ_CONSISTENCY: z.enum(READ_WRITE_CONSISTENCIES).default('LOCAL_ONE'),
   CASSANDRA_WRITE_CONSISTENCY: z.enum(READ_WRITE_CONSISTENCIES).default('LOCAL_QUORUM'),
   CASSANDRA_SERIAL_CONSISTENCY: z.enum(SERIAL_CONSISTENCIES).default('LOCAL_SERIAL'),
@@ -100,7 +111,7 @@ export function cassandraSettings(env: Environment, production: boolean): Cassan
     throw new Error('CASSANDRA_REPLICATION must keep copies in CASSANDRA_DATACENTER, or nothing local can answer.')
   }
   return {
-    ...{ contactPoints, datacenter, keyspace: env.CASSANDRA_KEYSPACE, replication, tls: env.CASSANDRA_TLS === 'on' },
+    ...{ contactPoints, datacenter, keyspace: env.CASSANDRA_KEYSPACE, replication, tls: tlsOf(env) },
     credentials: username === undefined || password === undefined ? null : { username, password },
     readConsistency: env.CASSANDRA_READ_CONSISTENCY,
     writeConsistency: env.CASSANDRA_WRITE_CONSISTENCY,
@@ -111,4 +122,11 @@ export function cassandraSettings(env: Environment, production: boolean): Cassan
       shares: env.CASSANDRA_SHARES_PER_BUCKET,
     },
   }
+}
+
+function tlsOf(env: Environment): CassandraSettings['tls'] {
+  const { CASSANDRA_CA_FILE: ca, CASSANDRA_CERT_FILE: cert, CASSANDRA_KEY_FILE: key } = env
+  const tls = certificatesOf('CASSANDRA', env.CASSANDRA_TLS === 'on', { ca, cert, key })
+  const { CASSANDRA_TLS_SERVER_NAME: serverName } = env
+  return tls === null || serverName === undefined ? tls : { ...tls, serverName }
 }

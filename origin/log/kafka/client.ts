@@ -3,6 +3,8 @@
  * topics and groups are those of the broker here; offsets are numbers, exact up to 2^53.
  */
 import type { Logger } from '../../observe/logger.ts'
+import type { Certificates } from '../../tls.ts'
+import type { SaslSettings } from './settings.ts'
 
 /**
  * Bytes that a fetch brings, of one partition and in all. Small, for many groups read side by side after an outage, each
@@ -99,6 +101,10 @@ export interface KafkaClient {
 
 export interface KafkaClientOptions {
   brokers: readonly string[]
+  /** Null: without TLS. */
+  tls: Certificates | null
+  /** Null: without a sign-in. */
+  sasl: SaslSettings | null
   /** Milliseconds for one request, and for an append with all its repetitions. */
   requestMs: number
   appendMs: number

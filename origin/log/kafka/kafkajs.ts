@@ -1,5 +1,5 @@
 /** The client kafkajs behind the engine's port. Unmaintained since 2.2.4: what it does wrong is worked around here. */
-import { type Admin, type Broker, type Cluster, Kafka, logLevel, PartitionAssigners, type Producer } from 'kafkajs'
+import { type Admin, type Broker, type Cluster, type Kafka, PartitionAssigners, type Producer } from 'kafkajs'
 import {
   type Bounds,
   byTopic,
@@ -12,12 +12,12 @@ import {
   type Position,
   type TopicSpec,
 } from './client.ts'
+import { CLIENT_ID, connectKafkaJs } from './kafkajs-connection.ts'
 import { joinWithKafkaJs } from './kafkajs-membership.ts'
 import { type FetchedMessage, incoming } from './kafkajs-records.ts'
-import { type SeverableSockets, severableSockets } from './sockets.ts'
+import type { SeverableSockets } from './sockets.ts'
 import { within } from './within.ts'
 
-const CLIENT_ID = 'tideline'
 const CLOSE_MS = 3_000
 const ADMIN_TRIES = 5
 const ADMIN_PAUSE_MS = 50
@@ -25,27 +25,6 @@ const ADMIN_PAUSE_MS = 50
 const READ_BYTES = 1_048_576
 
 export const kafkaJsClient = (options: KafkaClientOptions): KafkaClient => new KafkaJsClient(options)
-
-/** One connection set: what it opens can be cut as a whole. */
-export function connectKafkaJs(options: KafkaClientOptions): { kafka: Kafka; sockets: SeverableSockets } {
-  const sockets = severableSockets()
-  const logger = options.logger.child({ client: 'kafkajs' })
-  const kafka = new Kafka({
-    clientId: CLIENT_ID,
-    brokers: [...options.brokers],
-    connectionTimeout: Math.min(3_000, options.requestMs),
-    requestTimeout: options.requestMs,
-    retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 5 },
-    socketFactory: sockets.factory,
-    // Everything that matters comes back as an error; its own lines call ordinary rebalances errors.
-    logLevel: logLevel.INFO,
-    logCreator:
-      () =>
-      ({ namespace, log: { message } }) =>
-        logger.debug({ namespace }, message),
-  })
-  return { kafka, sockets }
-}
 
 class KafkaJsClient implements KafkaClient {
   readonly #options: KafkaClientOptions
@@ -69,7 +48,8 @@ class KafkaJsClient implements KafkaClient {
     const missing = topics.filter(({ name }) => !there.has(name))
     if (missing.length === 0) return
     await admin.createTopics({
-      waitForLeaders: true,
+      // Its wait gives up at the first broker that has not heard of the topics; the topology has a patient one.
+      waitForLeaders: false,
       topics: missing.map(({ name, partitions, replication, config }) => ({
         topic: name,
         numPartitions: partitions,

@@ -2,14 +2,18 @@ import type { Topic } from '#core/events.ts'
 import type { Clock, Random } from '#core/ids.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Metrics } from '../../observe/metrics.ts'
+import type { Certificates } from '../../tls.ts'
 import type { BackoffPolicy } from '../backoff.ts'
 import { LOG_TOPICS, TOPIC_SETTINGS } from '../topics.ts'
-import { DEFAULT_KAFKA_CLIENT, type KafkaClientName } from './settings.ts'
+import { DEFAULT_KAFKA_CLIENT, type KafkaClientName, type SaslSettings } from './settings.ts'
 
 export interface KafkaLogOptions {
   /** Addresses, host:port, of some brokers; the rest is learned from them. */
   brokers: readonly string[]
   client?: KafkaClientName
+  /** Default: without TLS, without a sign-in. */
+  tls?: Certificates | null
+  sasl?: SaslSettings | null
   /** Before the names of topics and groups. Default none. */
   prefix?: string
   clock: Clock
@@ -42,6 +46,8 @@ export interface KafkaLogOptions {
 
 const DEFAULTS = {
   client: DEFAULT_KAFKA_CLIENT,
+  tls: null,
+  sasl: null,
   prefix: '',
   topics: LOG_TOPICS,
   partitions: TOPIC_SETTINGS.partitions,

@@ -1,4 +1,5 @@
 /** The client @platformatic/kafka behind the engine's port. */
+import { isIP } from 'node:net'
 import {
   Admin,
   Consumer,
@@ -6,8 +7,10 @@ import {
   ListOffsetTimestamps,
   ProduceAcks,
   Producer,
+  SASLMechanisms,
   stringSerializers,
 } from '@platformatic/kafka'
+import { tlsOptions } from '../../tls.ts'
 import {
   type Bounds,
   byTopic,
@@ -31,6 +34,22 @@ const CLOSE_MS = 3_000
 
 export const platformaticClient = (options: KafkaClientOptions): KafkaClient => new PlatformaticClient(options)
 
+function securityOf({ brokers, tls, sasl }: KafkaClientOptions) {
+  return {
+    // Names are told to the server, which may hold several certificates; an address is no name there (RFC 6066).
+    ...(tls && { tls: tlsOptions(tls), tlsServerName: brokers.every((broker) => isIP(hostOf(broker)) === 0) }),
+    ...(sasl && { sasl: { ...sasl, mechanism: MECHANISMS[sasl.mechanism] } }),
+  }
+}
+
+const hostOf = (broker: string) => broker.slice(0, broker.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+
+const MECHANISMS = {
+  plain: SASLMechanisms.PLAIN,
+  'scram-sha-256': SASLMechanisms.SCRAM_SHA_256,
+  'scram-sha-512': SASLMechanisms.SCRAM_SHA_512,
+} as const
+
 type Text = Producer<string, string, string, string>
 
 class PlatformaticClient implements KafkaClient {
@@ -52,6 +71,7 @@ class PlatformaticClient implements KafkaClient {
       timeout: options.requestMs,
       retries: 5,
       retryDelay: 100,
+      ...securityOf(options),
     }
   }
 

@@ -1,11 +1,21 @@
 /** The settings of the log on Kafka, and no more: they are read without loading a client library. */
 import { z } from 'zod'
+import { type Certificates, certificatesOf, pemFile } from '../../tls.ts'
 
 export const KAFKA_CLIENTS = ['kafkajs', 'platformatic'] as const
 export type KafkaClientName = (typeof KAFKA_CLIENTS)[number]
 
 /** ARCHITECTURE.md ("Kafka") says why this one. */
 export const DEFAULT_KAFKA_CLIENT: KafkaClientName = 'platformatic'
+
+/** How a user proves to be who they say: RFC 4616, RFC 5802 and RFC 7677. */
+export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
+
+export interface SaslSettings {
+  mechanism: (typeof SASL_MECHANISMS)[number]
+  username: string
+  password: string
+}
 
 const addresses = z
   .string()
@@ -23,6 +33,15 @@ export const kafkaEnvironment = {
     .default(''),
   /** Copies of the topics that are made. Absent: three, or as many as KAFKA_BROKERS names. */
   KAFKA_REPLICATION: z.coerce.number().int().min(1).max(10).optional(),
+  KAFKA_TLS: z.enum(['on', 'off']).default('off'),
+  /** PEM: the authority behind the brokers' certificates where Node does not know it, and one's own certificate with its key. */
+  KAFKA_CA_FILE: pemFile.optional(),
+  KAFKA_CERT_FILE: pemFile.optional(),
+  KAFKA_KEY_FILE: pemFile.optional(),
+  /** Absent: no sign-in, or by the certificate. */
+  KAFKA_SASL: z.enum(SASL_MECHANISMS).optional(),
+  KAFKA_USERNAME: z.string().optional(),
+  KAFKA_PASSWORD: z.string().optional(),
 }
 
 export interface KafkaSettings {
@@ -30,14 +49,37 @@ export interface KafkaSettings {
   client: KafkaClientName
   prefix: string
   replication?: number
+  /** Null: without TLS. */
+  tls: Certificates | null
+  /** Null: without a sign-in. */
+  sasl: SaslSettings | null
 }
 
 type Environment = z.output<z.ZodObject<typeof kafkaEnvironment>>
 
-/** Null: the event log is in Postgres. */
-export function kafkaSettings(environment: Environment): KafkaSettings | null {
+/**
+ * Null: the event log is in Postgres.
+ * @throws Error for settings that are right by themselves but not together
+ */
+export function kafkaSettings(environment: Environment, production: boolean): KafkaSettings | null {
   const { KAFKA_BROKERS: brokers, KAFKA_REPLICATION: replication } = environment
   if (brokers === undefined) return null
   const { KAFKA_CLIENT: client, KAFKA_PREFIX: prefix } = environment
-  return { brokers, client, prefix, ...(replication === undefined ? {} : { replication }) }
+  const { KAFKA_CA_FILE: ca, KAFKA_CERT_FILE: cert, KAFKA_KEY_FILE: key } = environment
+  const tls = certificatesOf('KAFKA', environment.KAFKA_TLS === 'on', { ca, cert, key })
+  const sasl = saslOf(environment)
+  if (production && sasl?.mechanism === 'plain' && tls === null) {
+    throw new Error(
+      'KAFKA_SASL=plain shows the password to the network: use it with KAFKA_TLS=on, or use scram-sha-512.',
+    )
+  }
+  return { brokers, client, prefix, ...(replication === undefined ? {} : { replication }), tls, sasl }
+}
+
+function saslOf({ KAFKA_SASL, KAFKA_USERNAME, KAFKA_PASSWORD }: Environment): SaslSettings | null {
+  if (KAFKA_SASL === undefined && KAFKA_USERNAME === undefined && KAFKA_PASSWORD === undefined) return null
+  if (KAFKA_SASL === undefined || KAFKA_USERNAME === undefined || KAFKA_PASSWORD === undefined) {
+    throw new Error('KAFKA_SASL, KAFKA_USERNAME and KAFKA_PASSWORD belong together.')
+  }
+  return { mechanism: KAFKA_SASL, username: KAFKA_USERNAME, password: KAFKA_PASSWORD }
 }

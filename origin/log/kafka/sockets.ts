@@ -1,5 +1,5 @@
 /** Sockets that can all be cut at once, so that a client that will not end is ended. */
-import { connect, Socket } from 'node:net'
+import { connect, isIP, Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { ISocketFactory } from 'kafkajs'
 
@@ -23,7 +23,7 @@ export function severableSockets(): SeverableSockets {
     }
     // Undefined without TLS, whatever the types of kafkajs say.
     const socket = ssl
-      ? connectTls({ host, port, servername: host, ...ssl }, onConnect)
+      ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
       : connect({ host, port }, onConnect)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     open.add(socket)

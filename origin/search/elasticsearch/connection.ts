@@ -1,6 +1,7 @@
 /** A line to Elasticsearch. What it cannot do now is said as `problems.away`: the edge answers 503, the log tries again. */
 import { Client, errors } from '@elastic/elasticsearch'
 import { type Problem, problems } from '#core/problem.ts'
+import { tlsOptions } from '../../tls.ts'
 import type { ElasticsearchSettings } from './settings.ts'
 
 /**
@@ -26,10 +27,11 @@ export const OPTIONS = Object.freeze({
   admin: { requestTimeout: ADMIN_TIMEOUT_MS, maxRetries: MAX_RETRIES, retryBackoff },
 })
 
-export function elasticsearchClient({ urls, apiKey }: ElasticsearchSettings): Client {
+export function elasticsearchClient({ urls, auth, ca }: ElasticsearchSettings): Client {
   return new Client({
     nodes: [...urls],
-    ...(apiKey !== null && { auth: { apiKey } }),
+    ...(auth !== null && { auth }),
+    ...(ca !== null && { tls: tlsOptions({ ca }) }),
     // Behind a balancer, or with an API key that may not ask for it, the list of nodes is none of our business.
     sniffOnStart: false,
   })

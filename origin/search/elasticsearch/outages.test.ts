@@ -18,7 +18,7 @@ afterEach(async () => {
 })
 
 const settingsFor = (port: number): ElasticsearchSettings => ({
-  ...{ urls: [`http://127.0.0.1:${port}`], apiKey: null, prefix: 'test', shards: 1, replicas: 0 },
+  ...{ urls: [`http://127.0.0.1:${port}`], auth: null, ca: null, prefix: 'test', shards: 1, replicas: 0 },
 })
 
 function storeAt(port: number): ElasticsearchSearch {

@@ -10,7 +10,7 @@ test('without an address there is no Elasticsearch', () => {
 })
 
 test('an address alone is enough; several are nodes of one cluster', () => {
-  const rest = { apiKey: null, prefix: 'tideline', shards: 1, replicas: null }
+  const rest = { auth: null, ca: null, prefix: 'tideline', shards: 1, replicas: null }
   expect(read({ ELASTICSEARCH_URL })).toEqual({ urls: [ELASTICSEARCH_URL], ...rest })
   const two = read({ ELASTICSEARCH_URL: `${ELASTICSEARCH_URL}, https://search.example` })
   expect(two?.urls).toEqual([ELASTICSEARCH_URL, 'https://search.example'])
@@ -21,7 +21,14 @@ test('key, prefix, shards and copies are taken', () => {
     ...{ ELASTICSEARCH_URL, ELASTICSEARCH_API_KEY: 'not-a-real-key', ELASTICSEARCH_PREFIX: 'staging' },
     ...{ ELASTICSEARCH_SHARDS: '6', ELASTICSEARCH_REPLICAS: '2' },
   }
-  expect(read(env)).toMatchObject({ apiKey: 'not-a-real-key', prefix: 'staging', shards: 6, replicas: 2 })
+  expect(read(env)).toMatchObject({ auth: { apiKey: 'not-a-real-key' }, prefix: 'staging', shards: 6, replicas: 2 })
+})
+
+test('a user and a password stand instead of a key, and together', () => {
+  const user = { ELASTICSEARCH_USERNAME: 'tideline', ELASTICSEARCH_PASSWORD: 'not a real one' }
+  expect(read({ ELASTICSEARCH_URL, ...user })?.auth).toEqual({ username: 'tideline', password: 'not a real one' })
+  expect(() => read({ ELASTICSEARCH_URL, ELASTICSEARCH_USERNAME: 'only' })).toThrow('belong together')
+  expect(() => read({ ELASTICSEARCH_URL, ...user, ELASTICSEARCH_API_KEY: 'not-a-real-key' })).toThrow('instead of')
 })
 
 test('what could not be an address or the name of an index is refused', () => {

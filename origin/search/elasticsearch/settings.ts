@@ -1,10 +1,14 @@
 /** What the Elasticsearch engine is told from outside; read without loading its client. */
 import { z } from 'zod'
+import { pemFile } from '../../tls.ts'
 
 export interface ElasticsearchSettings {
   /** Addresses of nodes of one cluster, asked in turn. */
   urls: readonly string[]
-  apiKey: string | null
+  /** An API key, or a user with a password; null: neither. */
+  auth: { apiKey: string } | { username: string; password: string } | null
+  /** PEM of the authority behind its certificate; null: one that Node knows. */
+  ca: string | null
   /** What the names of indices begin with, where several Tidelines share a cluster. */
   prefix: string
   /** Shards of each index that is made: fixed for its life, changed by a reindex. */
@@ -23,6 +27,11 @@ export const elasticsearchEnvironment = {
   /** Absent: tables in Postgres. */
   ELASTICSEARCH_URL: urls.optional(),
   ELASTICSEARCH_API_KEY: z.string().min(10).optional(),
+  /** Instead of a key. */
+  ELASTICSEARCH_USERNAME: z.string().optional(),
+  ELASTICSEARCH_PASSWORD: z.string().optional(),
+  /** PEM: the authority behind its certificate, where Node does not know it. */
+  ELASTICSEARCH_CA_FILE: pemFile.optional(),
   ELASTICSEARCH_PREFIX: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,59}$/, 'must be up to 60 small letters, digits and dashes')
@@ -34,15 +43,36 @@ export const elasticsearchEnvironment = {
 
 type Environment = z.output<z.ZodObject<typeof elasticsearchEnvironment>>
 
-/** Null: search is in Postgres. */
+/**
+ * Null: search is in Postgres.
+ * @throws Error for settings that are right by themselves but not together
+ */
 export function elasticsearchSettings(environment: Environment): ElasticsearchSettings | null {
-  const { ELASTICSEARCH_URL: urls, ELASTICSEARCH_API_KEY: apiKey = null } = environment
+  const { ELASTICSEARCH_URL: urls, ELASTICSEARCH_CA_FILE: ca = null } = environment
   if (urls === undefined) return null
+  if (ca !== null && !urls.every((url) => url.startsWith('https:'))) {
+    throw new Error('ELASTICSEARCH_CA_FILE is for addresses that begin with https://.')
+  }
   return {
     urls,
-    apiKey,
+    auth: authOf(environment),
+    ca,
     prefix: environment.ELASTICSEARCH_PREFIX,
     shards: environment.ELASTICSEARCH_SHARDS,
     replicas: environment.ELASTICSEARCH_REPLICAS ?? null,
   }
+}
+
+function authOf(environment: Environment): ElasticsearchSettings['auth'] {
+  const { ELASTICSEARCH_API_KEY: apiKey } = environment
+  const { ELASTICSEARCH_USERNAME: username, ELASTICSEARCH_PASSWORD: password } = environment
+  if (apiKey !== undefined) {
+    if (username ?? password) throw new Error('ELASTICSEARCH_API_KEY stands instead of a user and a password.')
+    return { apiKey }
+  }
+  if (username === undefined && password === undefined) return null
+  if (username === undefined || password === undefined) {
+    throw new Error('ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD belong together.')
+  }
+  return { username, password }
 }
