@@ -6,9 +6,9 @@ import type { Media, MediaJobs, MediaStore } from './store.ts'
 import { makeVariants, type Variant } from './variants.ts'
 
 export const MEDIA_JOBS = Object.freeze({
-  /** A worker that died is noticed after so long; a picture takes a second. */
-  leaseMs: 60_000,
-  renewEveryMs: 20_000,
+  /** A worker that died, or could not say how it went, is noticed after so long; a picture takes a second. */
+  leaseMs: 15_000,
+  renewEveryMs: 4_000,
   /** A worker that is not done after so long hangs: its lease is renewed no more, and another tries. */
   longestMs: 600_000,
   /** First pause after a failure, doubled each time: an object store that restarts is back by the third try. */
