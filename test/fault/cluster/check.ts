@@ -19,17 +19,19 @@ export async function faultsIn(options: CheckOptions): Promise<Map<string, strin
 
 /**
  * Asks until all is as it must be, and once more: nothing that comes late doubles or undoes it.
- * @returns milliseconds until it was
+ * @returns milliseconds until it was, and what was last
  * @throws Error that says for each place what is missing, doubled or wrong
  */
-export async function everythingOnce(options: CheckOptions): Promise<number> {
+export async function everythingOnce(options: CheckOptions): Promise<{ settledMs: number; last: string }> {
   const began = Date.now()
   let open = checksOf(options)
   let wrong = new Map<string, string[]>()
+  let last = ''
   await until(
     'every acknowledged write is there once',
     async () => {
       wrong = await look(open)
+      last = [...wrong.keys()].join(', ') || last
       open = open.filter(([place]) => wrong.has(place))
       return open.length === 0
     },
@@ -38,16 +40,15 @@ export async function everythingOnce(options: CheckOptions): Promise<number> {
   const settledMs = Date.now() - began
   const after = await faultsIn(options)
   if (after.size > 0) throw new Error(`it was there once, and then was not: ${JSON.stringify(told(after))}`)
-  return settledMs
+  return { settledMs, last }
 }
 
 async function look(checks: readonly [string, Check][]): Promise<Map<string, string[]>> {
-  const wrong = new Map<string, string[]>()
-  for (const [place, check] of checks) {
+  const looks = checks.map(async ([place, check]): Promise<[string, string[]]> => {
     const found = await check().catch((error: unknown) => [error instanceof Error ? error.message : String(error)])
-    if (found.length > 0) wrong.set(place, found)
-  }
-  return wrong
+    return [place, found]
+  })
+  return new Map((await Promise.all(looks)).filter(([, found]) => found.length > 0))
 }
 
 const told = (wrong: ReadonlyMap<string, string[]>) =>

@@ -17,6 +17,9 @@ const FROM_POSTGRES = /^200( redis)?$/
 const WITHOUT_WRITES = /^200( postgres)?$/
 const FROM_CACHES = /^200( (postgres|stale|redis|redis, postgres|postgres, redis))?$/
 
+/** Takes its ten to forty seconds to start, and is away for so long anyway. */
+const SLOW = { awayMs: 500 }
+
 const fault = (name: string, victims: Fault['victims'], more: Partial<Fault> = {}): Fault => ({
   name,
   victims,
@@ -27,12 +30,16 @@ const fault = (name: string, victims: Fault['victims'], more: Partial<Fault> = {
 
 /** On every profile. */
 export const commonFaults: Readonly<Record<string, Fault>> = {
-  'Cassandra killed: likes and comments wait in the queue': fault('cassandra', ({ servers }) => [
-    servers.first('cassandra'),
-  ]),
-  'Elasticsearch killed: the index catches up': fault('elasticsearch', ({ servers }) => [
-    servers.first('elasticsearch'),
-  ]),
+  'Cassandra killed: likes and comments wait in the queue': fault(
+    'cassandra',
+    ({ servers }) => [servers.first('cassandra')],
+    SLOW,
+  ),
+  'Elasticsearch killed: the index catches up': fault(
+    'elasticsearch',
+    ({ servers }) => [servers.first('elasticsearch')],
+    SLOW,
+  ),
   'the S3 server killed: uploads are refused, all else goes on': fault('seaweedfs', ({ servers }) => [
     servers.first('seaweedfs'),
   ]),
@@ -60,7 +67,11 @@ export const commonFaults: Readonly<Record<string, Fault>> = {
 
 /** Of one each. */
 export const smallFaults: Readonly<Record<string, Fault>> = {
-  'Kafka killed: the outbox holds what the log cannot take': fault('kafka', ({ servers }) => [servers.first('kafka')]),
+  'Kafka killed: the outbox holds what the log cannot take': fault(
+    'kafka',
+    ({ servers }) => [servers.first('kafka')],
+    SLOW,
+  ),
   'Valkey killed: feeds come from Postgres': fault('valkey', ({ servers }) => [servers.masterOfFirstSlot()], {
     served: FROM_POSTGRES,
     shows: /redis/,
@@ -69,9 +80,11 @@ export const smallFaults: Readonly<Record<string, Fault>> = {
 
 /** Where others stand in for the one that dies. */
 export const clusterFaults: Readonly<Record<string, Fault>> = {
-  'the leader of a partition killed, one of three brokers': fault('broker', ({ servers, topicPrefix }) => [
-    servers.leaderOf(`${topicPrefix}post.created`),
-  ]),
+  'the leader of a partition killed, one of three brokers': fault(
+    'broker',
+    ({ servers, topicPrefix }) => [servers.leaderOf(`${topicPrefix}post.created`)],
+    SLOW,
+  ),
   'the second database killed: what lies in the first goes on': fault(
     'second',
     ({ servers }) => [servers.named('postgres-2')],

@@ -20,13 +20,13 @@ type Kind = keyof ReturnType<typeof writersOf>
 
 /** Milliseconds from one begun write of a kind to the next. */
 const EVERY_MS: Readonly<Record<Kind, number>> = {
-  post: 250,
+  post: 350,
   picture: 1_000,
-  deletion: 1_000,
-  like: 100,
-  unlike: 400,
-  comment: 250,
-  uncomment: 1_000,
+  deletion: 1_200,
+  like: 125,
+  unlike: 500,
+  comment: 350,
+  uncomment: 1_200,
   follow: 500,
 }
 /** After a refusal by a machine that was too busy to judge by. */

@@ -102,11 +102,19 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
     await load.stop()
     watch.mark('the last write is acknowledged')
     for (const pair of load.log.follows) follows.add(pair)
-    const settledMs = await everythingOnce({ platform, word, log: load.log, followers, readers, crowd, follows })
+    const { settledMs, last } = await everythingOnce({
+      platform,
+      word,
+      log: load.log,
+      followers,
+      readers,
+      crowd,
+      follows,
+    })
     watch.mark('everything is there once')
     allowed(fault, await watch.stop(), load.answers)
     const answers = [...load.answers].map(([answer, count]) => `${answer} × ${count}`).join(', ')
-    const after = `each as it must be ${(settledMs / 1_000).toFixed(1)} s after the last`
+    const after = `each as it must be ${(settledMs / 1_000).toFixed(1)} s after the last${last && ` (at last: ${last})`}`
     console.log(`${name}: ${summaryOf(load.log)}, ${after}; ${answers}\n${watch.told()}`)
   } catch (error) {
     console.log(`${String(error)}\n${watch.told()}\n${JSON.stringify(Object.fromEntries(load.answers))}`)

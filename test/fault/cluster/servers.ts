@@ -69,7 +69,7 @@ export function serversOf(cluster: Cluster, way: Way): Servers {
         async () => known(await masterOf(of('valkey')), 'master'),
         async (dead) => {
           const others = of('valkey').filter(({ name }) => name !== dead.name)
-          if (others.length > 0) await until('its replica takes over', async () => await masterOf(others))
+          if (others.length > 0) await until('its replica takes over', () => masterOf(others), { everyMs: 250 })
         },
       ),
   }
