@@ -130,13 +130,7 @@ async function withReplies(needs: CommentNeeds, top: StoredComment): Promise<Top
 }
 
 /** A bucket's threads below an id, without those that are gone: a deleted comment stands as long as a reply to it does. */
-function threadsIn(
-  needs: CommentNeeds,
-  postId: Id,
-  bucket: number,
-  limit: number,
-  before: Id,
-): Promise<TopComment[]> {
+function threadsIn(needs: CommentNeeds, postId: Id, bucket: number, limit: number, before: Id): Promise<TopComment[]> {
   const query = 'SELECT comment_id FROM threads WHERE post_id = ? AND bucket = ? AND comment_id < ? LIMIT ?'
   return fill(
     limit,
@@ -150,12 +144,7 @@ function threadsIn(
   )
 }
 
-async function topComments(
-  needs: CommentNeeds,
-  postId: Id,
-  limit: number,
-  before: Id | null,
-): Promise<TopComment[]> {
+async function topComments(needs: CommentNeeds, postId: Id, limit: number, before: Id | null): Promise<TopComment[]> {
   const page: TopComment[] = []
   for (const { bucket, opensAt } of [...(await needs.buckets.of(postId, 'comments'))].reverse()) {
     if (before !== null && BigInt(before) <= BigInt(firstIdAt(opensAt))) continue
