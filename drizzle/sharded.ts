@@ -23,7 +23,7 @@ export interface RoutingOptions {
   freshMs: number
 }
 
-/** A switch takes some tens of milliseconds; one whose mover died takes until that goes on. */
+/** A switch takes some tenths of a second; one whose mover died takes until that goes on. */
 const DEFAULTS: RoutingOptions = {
   clock: Date.now,
   pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

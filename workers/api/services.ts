@@ -78,7 +78,7 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
   })
 }
 
-/** For rows that change hands: a switch takes some tens of milliseconds. After this, posts are queued as when Postgres is away. */
+/** For rows that change hands: a switch takes some tenths of a second. After this, posts are queued as when Postgres is away. */
 const MOVE_PATIENCE_MS = 2_000
 
 /** Each with a breaker of its own: one that is away takes no other with it. */
