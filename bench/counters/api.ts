@@ -1,63 +1,113 @@
-/** The same tap from outside: api Worker in workerd, over HTTP, to the origin and its store. */
+/**
+ * The same tap from outside: api Worker in plain workerd, over HTTP, to an origin in a process of its own. Wrangler's test
+ * harness is left out: it sends each request that a Worker makes through its own process, which then is what is measured.
+ */
 import { join } from 'node:path'
+import autocannon from 'autocannon'
 import { importJWK, type JWK, SignJWT } from 'jose'
-import { createTestHarness } from 'wrangler'
+import pg from 'pg'
 import { createIdFactory } from '#core/ids.ts'
 import { ACCESS_TOKEN_SECONDS, TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '#core/tokens.ts'
-import { localOrigin, writeWorkerConfigs } from '../../ops/workers.ts'
-import type { Origin } from '../../origin/main.ts'
+import { localOrigin, workerVars } from '../../ops/workers.ts'
+import { type Config, readConfig } from '../../origin/config.ts'
 import { publicJwks } from '../../origin/secrets.ts'
-import type { BenchPost } from './post.ts'
+import { cpuDuring } from '../cpu.ts'
+import { buildBundle, startWorker } from '../feed/workerd.ts'
+import { freePort, type Running, startProcess, untilAnswers } from '../processes.ts'
+import { type BenchPost, publish } from './post.ts'
 
 const PARALLEL = 16
+/** Likes before those that count: what the isolate and the origin compile and connect at first is not what a like costs. */
+const WARM_UP = 300
 
-/** @returns likes a second that were answered with 200; null when one was not */
-export async function likesThroughTheApi(
-  origin: Origin,
-  directory: string,
-  publish: () => Promise<BenchPost>,
-  { likes, say }: { likes: number; say(text: string): void },
-): Promise<number | null> {
-  const { config, engines } = origin
-  const { port, gatewayPort } = origin
-  const address = localOrigin(config, { port, gatewayPort, objectsEndpoint: engines.objectsEndpoint })
-  const configs = writeWorkerConfigs(join(directory, 'workers'), address)
-  const harness = createTestHarness({ workers: configs.map((configPath) => ({ configPath })) })
+export interface ApiFigures {
+  /** Likes a second that were answered with 200; null when one was not. */
+  apiPerSecond: number | null
+  /** CPU milliseconds a like, by process. */
+  apiCpuMs: Record<string, number>
+}
+
+export interface ApiOptions {
+  /** Of the origin; its state folder may be one that another process has left. */
+  settings: Record<string, string>
+  directory: string
+  likes: number
+  say(text: string): void
+}
+
+export async function likesThroughTheApi(options: ApiOptions): Promise<ApiFigures> {
+  const running: Running[] = []
   try {
-    const { url } = await harness.listen()
-    const tokens = await tokensOf(origin, likes)
-    const post = await publish()
-    const like = (token: string) =>
-      fetch(new URL(`/v1/posts/${post.id}/like`, url), {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}` },
-      })
-    // The first requests build what the isolate keeps.
-    await Promise.all(tokens.slice(0, PARALLEL).map(like))
-    const statuses = new Map<number, number>()
+    const config = readConfig(options.settings)
+    const origin = startProcess(process.execPath, [join(import.meta.dirname, '../../origin/main.ts')], options.settings)
+    running.push(origin)
+    await untilAnswers(`http://127.0.0.1:${config.port}/health`)
+    const { url, worker } = await startApi(config, options)
+    running.push(worker)
+    const post = await publishPost(config)
+    const tokens = await tokensOf(config, WARM_UP + options.likes)
+    await likeAll(url, post, tokens.slice(0, WARM_UP))
     const startedAt = performance.now()
-    const rest = tokens.slice(PARALLEL)
-    let next = 0
-    const worker = async () => {
-      for (let token = rest[next++]; token !== undefined; token = rest[next++]) {
-        const answer = await like(token)
-        await answer.arrayBuffer()
-        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
-      }
-    }
-    await Promise.all(Array.from({ length: PARALLEL }, worker))
+    const { result: statuses, cpu } = await cpuDuring({ workerd: worker.pid, origin: origin.pid }, () =>
+      likeAll(url, post, tokens.slice(WARM_UP)),
+    )
     const seconds = (performance.now() - startedAt) / 1_000
-    say(`through the api: ${JSON.stringify([...statuses])} in ${seconds.toFixed(1)} s`)
-    return statuses.get(200) === rest.length ? Math.round(rest.length / seconds) : null
+    options.say(`through the api: ${JSON.stringify(statuses)} in ${seconds.toFixed(1)} s`)
+    const each = (ms: number) => Number((ms / options.likes).toFixed(2))
+    return {
+      apiPerSecond: statuses['200'] === options.likes ? Math.round(options.likes / seconds) : null,
+      apiCpuMs: Object.fromEntries(Object.entries(cpu).map(([name, ms]) => [name, each(ms)])),
+    }
   } finally {
-    await harness.close()
+    for (const process of running.reverse()) await process.stop()
   }
 }
 
+async function startApi(config: Config, { directory }: ApiOptions): Promise<{ url: string; worker: Running }> {
+  const objectsEndpoint = `http://127.0.0.1:${config.embeddedPorts.objects}`
+  const address = localOrigin(config, { port: config.port, gatewayPort: config.gatewayPort, objectsEndpoint })
+  await buildBundle(directory)
+  const port = await freePort()
+  const vars = { ...workerVars(address).api, ACCESS_LOG: 'all' }
+  const worker = await startWorker({ directory, name: 'counters', port, script: 'index.js', vars })
+  return { url: `http://127.0.0.1:${port}`, worker }
+}
+
+async function publishPost({ embeddedPorts }: Config): Promise<BenchPost> {
+  const ids = createIdFactory(Date.now, Math.random)
+  const address = { host: '127.0.0.1', port: embeddedPorts.postgres, user: 'postgres', database: 'postgres' }
+  const client = new pg.Client(address)
+  await client.connect()
+  try {
+    return await publish(client, ids.next(1), ids.next(1))
+  } finally {
+    await client.end()
+  }
+}
+
+/** Each token likes once. @returns how many answers there were of each status */
+async function likeAll(url: string, post: BenchPost, tokens: readonly string[]): Promise<Record<string, number>> {
+  let next = 0
+  const { statusCodeStats = {}, errors } = await autocannon({
+    url,
+    connections: PARALLEL,
+    amount: tokens.length,
+    requests: [
+      {
+        method: 'POST',
+        path: `/v1/posts/${post.id}/like`,
+        setupRequest: (request) => ({ ...request, headers: { authorization: `Bearer ${tokens[next++]}` } }),
+      },
+    ],
+  })
+  const counts = Object.entries(statusCodeStats).map(([status, { count = 0 }]) => [status, count] as const)
+  return Object.fromEntries(errors === 0 ? counts : [...counts, ['none', errors] as const])
+}
+
 /** Access tokens of people, signed as the origin signs them. */
-async function tokensOf({ config }: Origin, wanted: number): Promise<string[]> {
-  const key = await importJWK(JSON.parse(config.secrets.JWT_PRIVATE_JWK) as JWK, TOKEN_ALGORITHM)
-  const kid = String(publicJwks(config.secrets).keys[0]?.kid)
+async function tokensOf({ secrets }: Config, wanted: number): Promise<string[]> {
+  const key = await importJWK(JSON.parse(secrets.JWT_PRIVATE_JWK) as JWK, TOKEN_ALGORITHM)
+  const kid = String(publicJwks(secrets).keys[0]?.kid)
   const ids = createIdFactory(Date.now, Math.random)
   const now = Math.floor(Date.now() / 1_000)
   return Promise.all(
