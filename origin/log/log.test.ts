@@ -199,6 +199,15 @@ describe('the log on Postgres', () => {
     await expect.poll(() => consumer.lag()).toBe(0)
   })
 
+  it('a group that has only just come has everything still to handle', async () => {
+    const log = open()
+    const { promise: gate, resolve: release } = Promise.withResolvers<void>()
+    await log.publish(range(5).map((n) => changed(String(n))))
+    const consumer = log.subscribe({ group: 'g', topics: ['user.changed'], handle: () => gate })
+    expect(await consumer.lag()).toBe(5)
+    release()
+  })
+
   it('takes the places of members that died with their engine at once', async () => {
     const lease = { leaseMs: 600_000 }
     const { promise: gate, resolve: release } = Promise.withResolvers<void>()

@@ -22,7 +22,7 @@ export interface Topology {
 }
 
 const HOUR_MS = 3_600_000
-const LOOKS = 20
+const LOOKS = 50
 const LOOK_EVERY_MS = 100
 
 export function createTopology(options: TopologyOptions): Topology {
