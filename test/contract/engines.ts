@@ -44,10 +44,17 @@ export async function startDatabase(): Promise<TestDatabase> {
   return { database: nodeDatabase(drizzle(pool)), pool, close }
 }
 
-/** Empty databases for one system to share its shards among; in embedded Postgres, or at POSTGRES_TEST_URL. */
+/**
+ * Empty databases for one system to share its shards among; in embedded Postgres, or on the servers of POSTGRES_TEST_URLS in turn
+ * (POSTGRES_TEST_URL alone will do).
+ */
 export async function startShards(count: number): Promise<{ urls: string[]; close(): Promise<void> }> {
-  const { POSTGRES_TEST_URL } = process.env
-  const start = () => (POSTGRES_TEST_URL ? createDatabaseAt(POSTGRES_TEST_URL) : startEmbeddedPostgres({ port: 0 }))
+  const { POSTGRES_TEST_URL = '', POSTGRES_TEST_URLS = POSTGRES_TEST_URL } = process.env
+  const servers = POSTGRES_TEST_URLS.split(',').filter(Boolean)
+  const start = (_: unknown, i: number) => {
+    const server = servers[i % servers.length]
+    return server === undefined ? startEmbeddedPostgres({ port: 0 }) : createDatabaseAt(server)
+  }
   const engines = await Promise.all(Array.from({ length: count }, start))
   return {
     urls: engines.map(({ url }) => url),

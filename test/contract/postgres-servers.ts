@@ -1,0 +1,77 @@
+/** Two servers of Postgres for suites about moving rows between them. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { postgresUrl } from '../../ops/cluster/environment.ts'
+import { bringDown, bringUp } from '../../ops/cluster/lifecycle.ts'
+import { type Server, serversOf } from '../../ops/cluster/profiles.ts'
+import { clusterSecrets } from '../../ops/cluster/secrets.ts'
+import type { Cluster } from '../../ops/cluster/state.ts'
+import { nativeWay } from '../../ops/native/index.ts'
+import { createDatabaseAt } from './engines.ts'
+
+export interface TwoDatabases {
+  urls: string[]
+  /** For the report: what they are. */
+  described: string
+  close(): Promise<void>
+}
+
+/**
+ * Empty databases on two servers of their own where POSTGRES_TEST_DOWNLOADS says that the software lies; else on those that
+ * POSTGRES_TEST_URLS names, which may be one. Null where there is neither.
+ */
+export async function startTwoDatabases(env: NodeJS.ProcessEnv = process.env): Promise<TwoDatabases | null> {
+  if (env.POSTGRES_TEST_DOWNLOADS) return startTwoServers(env.POSTGRES_TEST_DOWNLOADS)
+  const servers = env.POSTGRES_TEST_URLS?.split(',').filter(Boolean) ?? []
+  const [first, second = first] = servers
+  if (first === undefined || second === undefined) return null
+  const databases = [await createDatabaseAt(first), await createDatabaseAt(second)]
+  return {
+    urls: databases.map(({ url }) => url),
+    described: first === second ? 'two databases of one server' : 'two servers',
+    close: async () => {
+      for (const database of databases) await database.close()
+    },
+  }
+}
+
+async function startTwoServers(downloads: string): Promise<TwoDatabases> {
+  const folder = mkdtempSync(join(tmpdir(), 'postgres-'))
+  const primaries = serversOf('cluster').filter(({ kind, follows }) => kind === 'postgres' && follows === undefined)
+  const servers: Server[] = []
+  for (const server of primaries) servers.push({ ...server, port: await freePort(servers.map(({ port }) => port)) })
+  const cluster: Cluster = { folder, downloads, profile: 'cluster', servers, secrets: clusterSecrets(folder) }
+  const way = nativeWay(cluster)
+  const close = async () => {
+    await bringDown(way, servers, () => {})
+    await way.wipe(servers)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    await bringUp(cluster, way, servers, () => {})
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    urls: servers.map((server) => postgresUrl(server, cluster.secrets)),
+    described: 'two servers of its own',
+    close,
+  }
+}
+
+/** Below those that Linux hands out to outgoing connections. */
+const [LOWEST_PORT, HIGHEST_PORT] = [25_000, 32_000]
+
+async function freePort(taken: readonly number[]): Promise<number> {
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT))
+    const isFree = await new Promise<boolean>((resolve) => {
+      const attempt = createServer().once('error', () => resolve(false))
+      attempt.listen(port, '127.0.0.1', () => attempt.close(() => resolve(true)))
+    })
+    if (isFree && !taken.includes(port)) return port
+  }
+}
