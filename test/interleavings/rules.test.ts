@@ -27,9 +27,9 @@ const RULES: [rule: string, cast: CastName, from: number][] = [
   ['inverse-before-backfill', 'farewells', 480],
   ['crossing-through-both', 'theLine', 0],
   ['newest-mode-counts', 'flapping', 1_490],
-  ['registry-after-inverse', 'theLine', 40],
+  ['registry-after-inverse', 'theLine', 3_990],
   ['descent-keeps-celebrities', 'flapping', 50],
-  ['descent-restarts-rebuilds', 'theLine', 130],
+  ['descent-restarts-rebuilds', 'theLine', 4_000],
   ['shed-unmarks', 'everybody', 0],
 ]
 const WITHIN = 3_000

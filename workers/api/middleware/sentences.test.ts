@@ -19,9 +19,9 @@ describe('what a client is told about its input', () => {
     })
     const account = await call('POST /v1/accounts', { body: { username: '', email: 'ann', password: 'short' } })
     expect(said(account.body)).toEqual({
-      '/username': 'This must not be empty.',
+      '/username': 'Use 3 to 50 letters a–z, digits, _ and dots; no dot at the beginning or end.',
       '/email': 'This is not an e-mail address.',
-      '/password': 'Use at least 8 characters.',
+      '/password': 'Use 8 to 128 characters.',
     })
     const missing = await call('POST /v1/sessions', { body: { login: 7 } })
     expect(said(missing.body)).toEqual({ '/login': 'This must be text.', '/password': 'This is required.' })
