@@ -26,9 +26,9 @@ const RULES: [rule: string, cast: CastName, from: number][] = [
   ['raise-after-inverse', 'secondThoughts', 840],
   ['inverse-before-backfill', 'farewells', 480],
   ['crossing-through-both', 'theLine', 0],
-  ['newest-mode-counts', 'flapping', 1_490],
+  ['newest-mode-counts', 'flapping', 3_150],
   ['registry-after-inverse', 'theLine', 3_990],
-  ['descent-keeps-celebrities', 'flapping', 50],
+  ['descent-keeps-celebrities', 'flapping', 515],
   ['descent-restarts-rebuilds', 'theLine', 4_000],
   ['shed-unmarks', 'everybody', 0],
 ]
