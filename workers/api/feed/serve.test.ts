@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { compareIds } from '#core/ids.ts'
+import { compareIds, idMs } from '#core/ids.ts'
 import { keys, MARK, SENTINEL } from '#core/keys.ts'
 import { announce } from '#core/timeline/index.ts'
 import { person } from '../testing.ts'
@@ -174,7 +174,7 @@ describe('celebrities', () => {
     await follows(reader.id, star.id)
     await redis.pipeline([
       ['SADD', keys.celebs(reader.id), star.id, `${SENTINEL}1:${Date.now()}`],
-      ['ZADD', keys.timeline(reader.id), Date.now() - 1, starred[0] ?? ''],
+      ['ZADD', keys.timeline(reader.id), idMs(starred[0] ?? '0'), starred[0] ?? ''],
     ])
     const page = await serve(reader.id, portsFor({ isolate }), { mode: 'following' })
     expect(shown(page).sort(compareIds)).toEqual([...all, ...starred].sort(compareIds))
