@@ -13,8 +13,9 @@ import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import { inRange, ofNobodyHere, SHARDED_TABLES } from '../../ops/shards/tables.ts'
 import { eventually } from './engines.ts'
 import { startTwoDatabases, type TwoDatabases } from './postgres-servers.ts'
+import { differences } from './shards-differences.ts'
 import { openRelational, type Relational } from './shards-harness.ts'
-import { differences, type Load, startLoad } from './shards-load.ts'
+import { type Load, startLoad } from './shards-load.ts'
 
 const RANGE = { first: 1_000, last: 2_047 }
 const MOVING = '1000-2047'
