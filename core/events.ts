@@ -67,7 +67,8 @@ const eventData = {
     state: z.enum(['active', 'removed']),
     version,
   }),
-  'user.changed': z.object({ userId: idSchema, version }),
+  /** `isPrivate` where the account has turned private (true) or public: its posts are for others than before. */
+  'user.changed': z.object({ userId: idSchema, version, isPrivate: z.boolean().optional() }),
   'celebrity.changed': z.object({ userId: idSchema, mode: z.enum(['push', 'both', 'pull']), up: z.boolean(), version }),
   'signal.seen': z.object({ userId: idSchema, postIds: z.array(idSchema).max(200), at: ms }),
   'ad.signal': z.object({ userId: idSchema, campaignId: idSchema, kind: z.enum(['impression', 'click']), at: ms }),

@@ -106,15 +106,20 @@ export function updateProfile(user: Id, change: ProfileChange, traceparent: stri
     fact: sql`u.user_id::text`,
     version: sql`u.version`,
     at: sql`u.updated_at`,
-    data: sql`jsonb_build_object('userId', u.user_id::text, 'version', u.version)`,
+    data: sql`jsonb_build_object('userId', u.user_id::text, 'version', u.version) || CASE
+        WHEN u.is_private = u.was_private THEN '{}'::jsonb ELSE jsonb_build_object('isPrivate', u.is_private) END`,
     traceparent,
   })
+  // The lock makes what was private before this change that of the row as it stands: another change may have come meanwhile.
   return writes(
     user,
     sql`
-    WITH changed AS (
-      UPDATE users u SET ${sql.join(sets, sql`, `)}
-       WHERE u.user_id = ${user}::bigint AND u.deleted_at IS NULL AND ${condition} RETURNING u.*
+    WITH former AS MATERIALIZED (
+      SELECT user_id, is_private FROM users WHERE user_id = ${user}::bigint FOR UPDATE
+    ), changed AS (
+      UPDATE users u SET ${sql.join(sets, sql`, `)} FROM former f
+       WHERE u.user_id = ${user}::bigint AND f.user_id = u.user_id AND u.deleted_at IS NULL AND ${condition}
+      RETURNING u.*, f.is_private AS was_private
     ), answer AS (
       SELECT ${profile}, u.email, NULL AS follow_state, false AS follows_viewer, false AS muted, true AS open,
              ${event} AS event FROM changed u

@@ -173,14 +173,28 @@ export function findHashtagsAlike(text: string, limit: number): SQL[] {
 }
 
 const PERSON = sql`SELECT user_id, username, display_name, deleted_at IS NOT NULL AS deleted, version FROM users`
-const POST = sql`SELECT post_id, user_id, caption, hashtags, (deleted_at IS NOT NULL OR state <> 'visible') AS deleted, version
-    FROM posts`
+/**
+ * Hashtags are found and counted by themselves, without their posts: those of a private account's posts are for nobody. The
+ * version counts the account's in, which rises when it turns private or public; both only grow, and one snapshot reads them.
+ */
+const POST = sql`SELECT p.post_id, p.user_id, p.caption,
+      CASE WHEN u.is_private OR u.is_private IS NULL OR u.deleted_at IS NOT NULL THEN '{}' ELSE p.hashtags END AS hashtags,
+      (p.deleted_at IS NOT NULL OR p.state <> 'visible') AS deleted, p.version + coalesce(u.version, 0) AS version
+    FROM posts p LEFT JOIN users u ON u.user_id = p.user_id`
 
 /** One row `{ user_id, username, display_name, deleted, version }`. */
 export const personToIndex = (userId: Id): SQL => reads(userId, sql`${PERSON} WHERE user_id = ${userId}::bigint`)
 
 /** One row `{ post_id, user_id, caption, hashtags, deleted, version }`; a post that waits for its video counts as deleted. */
-export const postToIndex = (postId: Id): SQL => reads(postId, sql`${POST} WHERE post_id = ${postId}::bigint`)
+export const postToIndex = (postId: Id): SQL => reads(postId, sql`${POST} WHERE p.post_id = ${postId}::bigint`)
+
+/** Rows as of `postToIndex`, in ascending order of ids: an account's posts whose hashtags may have to come or go. */
+export const taggedPostsToIndex = (userId: Id, after: Id, limit: number): SQL =>
+  reads(
+    userId,
+    sql`${POST} WHERE p.user_id = ${userId}::bigint AND p.post_id > ${after}::bigint AND p.deleted_at IS NULL
+      AND p.hashtags <> '{}' ORDER BY p.post_id LIMIT ${limit}::int`,
+  )
 
 /** Rows as of `personToIndex`, in ascending order of ids, for indexing everything again. */
 export const peopleToIndex = (after: Id, limit: number): SQL =>
@@ -195,7 +209,7 @@ export const peopleToIndex = (after: Id, limit: number): SQL =>
 export const postsToIndex = (after: Id, limit: number): SQL =>
   everywhere<{ post_id: Id }>(
     (owned) =>
-      sql`${POST} WHERE post_id > ${after}::bigint AND ${owned('post_id')} ORDER BY post_id LIMIT ${limit}::int`,
+      sql`${POST} WHERE p.post_id > ${after}::bigint AND ${owned('p.post_id')} ORDER BY p.post_id LIMIT ${limit}::int`,
     {
       merge: orderedBy('post_id', 'asc', limit),
     },

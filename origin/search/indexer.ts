@@ -4,12 +4,15 @@ import type { EventsOf, TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
 import { mayLag } from '#drizzle/placement.ts'
-import { peopleToIndex, personToIndex, postsToIndex, postToIndex } from '#drizzle/queries/search.ts'
+import { peopleToIndex, personToIndex, postsToIndex, postToIndex, taggedPostsToIndex } from '#drizzle/queries/search.ts'
 import { gonePerson, gonePost, personDocument, postDocument } from './documents.ts'
 import type { Rebuild, Rebuilt, SearchStore } from './store.ts'
 
 const TOPICS = ['search.index', 'user.changed', 'post.created', 'post.deleted', 'media.ready'] as const
 export const SEARCH_TOPICS: readonly (typeof TOPICS)[number][] = TOPICS
+
+/** Posts of an account that are read and put at once when it turns private or public. */
+const POSTS_AT_ONCE = 500
 
 interface PersonRow {
   user_id: Id
@@ -54,9 +57,22 @@ export function createIndexer(rows: Database, store: SearchStore): Indexer {
     const [row] = await rows.query<PersonRow>(personToIndex(userId))
     return store.putPerson(row === undefined ? gonePerson(userId, version) : ofPerson(row))
   }
-  const post = async (postId: Id, version: number) => {
+  const post = async (postId: Id, version: number, userId: Id | null) => {
     const [row] = await rows.query<PostRow>(postToIndex(postId))
-    return store.putPost(row === undefined ? gonePost(postId, '0', version) : ofPost(row))
+    if (row !== undefined) return store.putPost(ofPost(row))
+    // Versions of posts count their author's in.
+    const [author] = userId === null ? [] : await rows.query<PersonRow>(personToIndex(userId))
+    return store.putPost(gonePost(postId, userId ?? '0', version + Number(author?.version ?? 0)))
+  }
+  /** Hashtags of an account that has turned private go, those of one that has turned public come. */
+  const taggedPosts = async (userId: Id) => {
+    for (let after: Id = '0'; ; ) {
+      const page = await rows.query<PostRow>(taggedPostsToIndex(userId, after, POSTS_AT_ONCE))
+      await Promise.all(page.map((row) => store.putPost(ofPost(row))))
+      const last = page.at(-1)
+      if (last === undefined || page.length < POSTS_AT_ONCE) return
+      after = String(last.post_id)
+    }
   }
 
   return {
@@ -65,15 +81,17 @@ export function createIndexer(rows: Database, store: SearchStore): Indexer {
         case 'search.index':
           return event.data.kind === 'user'
             ? person(event.data.id, event.data.version)
-            : post(event.data.id, event.data.version)
+            : post(event.data.id, event.data.version, null)
         case 'user.changed':
-          return person(event.data.userId, event.data.version)
+          await person(event.data.userId, event.data.version)
+          if (event.data.isPrivate !== undefined) await taggedPosts(event.data.userId)
+          return
         case 'post.created':
         case 'post.deleted':
-          return post(event.data.postId, event.data.version)
+          return post(event.data.postId, event.data.version, event.data.userId)
         case 'media.ready':
           // Its version is the media's, not the post's: it may not make a tombstone.
-          if (event.data.postId !== null) await post(event.data.postId, 0)
+          if (event.data.postId !== null) await post(event.data.postId, 0, null)
           return
         case 'celebrity.changed':
           // Rides in the topic of posts to keep its order with them; nothing that is searched changes.
