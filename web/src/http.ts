@@ -51,10 +51,13 @@ export interface Api {
 
 /** A token is renewed this long before it expires. */
 const RENEW_BEFORE_MS = 30_000
+/** While renewing meets an outage, reads go on with the token at hand and try to renew it this often. */
+const RENEW_AGAIN_MS = 5_000
 
 export function createApi(session: SessionStore, now: () => number = Date.now): Api {
   let access: { token: string; until: number } | null = null
   let renewing: Promise<void> | null = null
+  let lastOutageMs = Number.NEGATIVE_INFINITY
   session.onTokens((tokens) => {
     access = tokens === null ? null : { token: tokens.accessToken, until: now() + tokens.expiresIn * 1000 }
   })
@@ -67,6 +70,7 @@ export function createApi(session: SessionStore, now: () => number = Date.now): 
       if (body !== null) session.keep(body)
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) session.end()
+      if (isOutage(error)) lastOutageMs = now()
       throw error
     }
   }
@@ -78,8 +82,20 @@ export function createApi(session: SessionStore, now: () => number = Date.now): 
     return renewing
   }
 
+  /** The API takes a token for an hour past its expiry, for reads, as long as nobody can renew it. */
+  async function renewInTime(isRead: boolean): Promise<void> {
+    if (session.refreshToken() === null || (access !== null && access.until - now() >= RENEW_BEFORE_MS)) return
+    const isOfUse = access !== null && (isRead || access.until > now())
+    if (isOfUse && now() - lastOutageMs < RENEW_AGAIN_MS) return
+    try {
+      await renewed()
+    } catch (error) {
+      if (!isOfUse || !isOutage(error)) throw error
+    }
+  }
+
   async function exchange<T>(path: string, call: Call = {}): Promise<Answer<T>> {
-    if (session.refreshToken() !== null && (access === null || access.until - now() < RENEW_BEFORE_MS)) await renewed()
+    await renewInTime((call.method ?? 'GET') === 'GET')
     try {
       return await send<T>(path, call, access?.token ?? null)
     } catch (error) {
@@ -90,6 +106,10 @@ export function createApi(session: SessionStore, now: () => number = Date.now): 
   }
   return { exchange, call: async <T>(path: string, call?: Call) => (await exchange<T>(path, call)).body as T }
 }
+
+/** Nobody answered, or could not: what is asked for may be right. */
+const isOutage = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500)
 
 async function send<T>(path: string, call: Call, token: string | null): Promise<Answer<T>> {
   const { method = 'GET', body, ifNoneMatch, idempotencyKey, signal, keepalive } = call

@@ -15,7 +15,7 @@ import { createToasts } from './toast.ts'
 const root = document.querySelector<HTMLElement>('#app')
 if (root === null) throw new Error('the page has no #app')
 
-const session = createSessionStore(window.sessionStorage)
+const session = createSessionStore(window.sessionStorage, new BroadcastChannel('tideline.session'))
 const api = createApi(session)
 const toast = createToasts(document.body)
 const news = createNews()
@@ -49,8 +49,11 @@ const app: App = {
 let me: HTMLElement | null = null
 async function learnMe(): Promise<void> {
   me = null
-  if (session.current() === null) return
+  const userId = session.current()?.userId
+  if (userId === undefined) return
   const profile = await api.call<{ username: string; displayName: string; avatar: string | null }>('/v1/me')
+  // Somebody else may have signed in meanwhile.
+  if (session.current()?.userId !== userId) return
   me = avatar(profile)
   document.querySelector('.me')?.replaceChildren(me)
 }
