@@ -8,27 +8,38 @@ import { counted } from './words.ts'
 
 export function boardView(app: App, id: Id): View {
   const title = h('h1', { class: 'tag-title' })
-  let isOwn = false
+  let board: Board | null = null
+  const paint = ({ name, isPrivate, postCount }: Board) => {
+    const about = `${isPrivate ? 'private · ' : ''}${counted(postCount, 'post')}`
+    title.replaceChildren(`${name} `, h('span', { class: 'meta' }, about))
+  }
+  const isOwn = () => board?.userId === app.session.current()?.userId
+  const removed = (tile: HTMLElement) => {
+    grid.remove(tile)
+    if (board === null) return
+    board = { ...board, postCount: Math.max(0, board.postCount - 1) }
+    paint(board)
+  }
   const grid = postGrid<Page<Post> & Board>(app, {
     path: `/v1/boards/${encodeURIComponent(id)}`,
     empty: 'Nothing on this board yet.',
-    onPage(board) {
-      isOwn = board.userId === app.session.current()?.userId
-      const about = `${board.isPrivate ? 'private · ' : ''}${counted(board.postCount, 'post')}`
-      title.replaceChildren(`${board.name} `, h('span', { class: 'meta' }, about))
+    onPage(page) {
+      board = page
+      paint(board)
       document.title = `${board.name} · Tideline`
     },
-    tool: (post, tile) => (isOwn ? removeButton(app, `/v1/boards/${id}/posts/${post.id}`, tile) : null),
+    tool: (post, tile) =>
+      isOwn() ? removeButton(app, `/v1/boards/${id}/posts/${post.id}`, () => removed(tile)) : null,
   })
   return { element: h('div', { class: 'profile-view' }, title, grid.element), title: 'Board', close: grid.close }
 }
 
-function removeButton(app: App, path: string, tile: HTMLElement): HTMLElement {
+function removeButton(app: App, path: string, removed: () => void): HTMLElement {
   const remove = async () => {
     button.disabled = true
     try {
       await app.api.call(path, { method: 'DELETE' })
-      tile.remove()
+      removed()
       app.toast('Taken off the board.', 'done')
     } catch (error) {
       button.disabled = false

@@ -22,10 +22,16 @@ interface GridOptions<P extends Page<Post>> {
   tool?(post: Post, tile: HTMLElement): HTMLElement | null
 }
 
-export function postGrid<P extends Page<Post>>(
-  app: App,
-  { path, empty, onPage, tool }: GridOptions<P>,
-): { element: HTMLElement; close(): void } {
+export interface PostGrid {
+  element: HTMLElement
+  /** Takes a tile away. The focus, which its button may have had, goes to the next one. */
+  remove(tile: HTMLElement): void
+  close(): void
+}
+
+export function postGrid<P extends Page<Post>>(app: App, { path, empty, onPage, tool }: GridOptions<P>): PostGrid {
+  const over = h('p', { class: 'over', hidden: true }, empty)
+  let isWhole = false
   const list = h('ul', { class: 'grid' })
   const pages = readOn<Post>(
     async (cursor) => {
@@ -42,9 +48,19 @@ export function postGrid<P extends Page<Post>>(
         list.append(item)
       }
     },
-    (isEmpty) => isEmpty && list.after(h('p', { class: 'over' }, empty)),
+    (isEmpty) => {
+      isWhole = true
+      over.hidden = !isEmpty
+    },
   )
-  return { element: h('div', {}, list, pages.foot), close: pages.close }
+  const remove = (gone: HTMLElement) => {
+    const next = gone.nextElementSibling ?? gone.previousElementSibling
+    gone.remove()
+    over.hidden = !(isWhole && list.childElementCount === 0)
+    const target = next?.querySelector<HTMLElement>('button, a') ?? document.querySelector<HTMLElement>('#main')
+    target?.focus()
+  }
+  return { element: h('div', {}, list, over, pages.foot), remove, close: pages.close }
 }
 
 function tile(app: App, post: Post): HTMLElement {

@@ -22,7 +22,6 @@ export function profileView(app: App, username: string): View {
       if (isClosed) return
       const isVisible = profile.relation?.visible !== false
       element.replaceChildren(profileHead(app, profile, isVisible))
-      element.setAttribute('aria-busy', 'false')
       if (!isVisible) {
         const isAsked = profile.relation?.following === 'requested'
         const next = isAsked ? 'Your request waits for an answer.' : 'Follow to see its photos.'
@@ -34,6 +33,8 @@ export function profileView(app: App, username: string): View {
       element.append(boardChips(app, profile), grid.element)
     } catch (error) {
       element.replaceChildren(h('p', { class: 'over', role: 'alert' }, sentenceOf(error)))
+    } finally {
+      element.setAttribute('aria-busy', 'false')
     }
   }
   void load()
