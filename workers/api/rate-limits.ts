@@ -4,7 +4,8 @@
  */
 import type { Clock } from '#core/ids.ts'
 
-export type RouteClass = 'read' | 'write' | 'sign-in'
+/** `refused` counts tokens that were refused, by address: each costs the check of a signature, and names nobody. */
+export type RouteClass = 'read' | 'write' | 'sign-in' | 'refused'
 
 interface Limit {
   binding: RateLimit
@@ -24,6 +25,8 @@ export interface RateLimitVerdict {
 
 export interface RateLimits {
   take(routeClass: RouteClass, key: string): Promise<RateLimitVerdict> | RateLimitVerdict
+  /** Seconds until a key counts again that has used up its limit, as far as this isolate knows; null: it has not. Counts nothing. */
+  usedUp(routeClass: RouteClass, key: string): number | null
 }
 
 const WINDOW_MS = 60_000
@@ -38,11 +41,19 @@ export function createRateLimits(bindings: Bindings, clock: Clock): RateLimits {
     read: { binding: bindings.RATE_LIMITER, perMinute: 6_000, unasked: 3_000 },
     write: { binding: bindings.RATE_LIMITER_WRITES, perMinute: 300, unasked: 30 },
     'sign-in': { binding: bindings.RATE_LIMITER_SIGN_IN, perMinute: 60, unasked: 0 },
+    refused: { binding: bindings.RATE_LIMITER_WRITES, perMinute: 300, unasked: 30 },
   }
   let window = 0
   let counts = new Map<string, number>()
+  const secondsLeft = (now: number) => Math.ceil(((Math.floor(now / WINDOW_MS) + 1) * WINDOW_MS - now) / 1000)
 
   return {
+    usedUp(routeClass, key) {
+      const now = clock()
+      if (Math.floor(now / WINDOW_MS) !== window) return null
+      const isOver = (counts.get(`${routeClass}:${key}`) ?? 0) >= limits[routeClass].perMinute
+      return isOver ? secondsLeft(now) : null
+    },
     take(routeClass, key) {
       const now = clock()
       const current = Math.floor(now / WINDOW_MS)
@@ -58,7 +69,7 @@ export function createRateLimits(bindings: Bindings, clock: Clock): RateLimits {
         allowed,
         limit: perMinute,
         remaining: allowed ? Math.max(0, perMinute - count) : 0,
-        resetSeconds: Math.ceil(((current + 1) * WINDOW_MS - now) / 1000),
+        resetSeconds: secondsLeft(now),
       })
       if (count <= unasked) return verdict(true)
       if (count > perMinute) return verdict(false)

@@ -55,6 +55,30 @@ describe('an access token', () => {
   })
 })
 
+describe('an address that sends forged tokens', () => {
+  const from = (address: string) => ({ headers: { 'cf-connecting-ip': address } })
+
+  it('is refused after a while, without a look at them; who is signed in there, and others, go on', async () => {
+    const [ann, bob] = [await person(), await person()]
+    const [address, other] = [`forger-${ann.id}`, `other-${ann.id}`]
+    // Twice: what an isolate remembers from before it first heard of ended sessions, it forgets then.
+    for (let i = 0; i < 2; i++)
+      expect((await call('GET /v1/me', { token: ann.token, ...from(address) })).status).toBe(200)
+    const answers = new Set<number>()
+    // The count begins anew with each minute, perhaps in the middle of this.
+    for (let i = 0; i < 700 && !answers.has(429); i++) {
+      answers.add((await call('GET /v1/me', { token: `forged.${i}.token`, ...from(address) })).status)
+    }
+    expect([...answers]).toEqual([401, 429])
+    const refused = await call('GET /v1/me', { token: await tokenOf(bob.id), ...from(address) })
+    expect(refused).toMatchObject({ status: 429, body: { code: 'too-many-requests' } })
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await call('GET /v1/me', { token: ann.token, ...from(address) })).status).toBe(200)
+    expect((await call('GET /v1/me', { token: bob.token, ...from(other) })).status).toBe(200)
+    expect((await call('GET /v1/me', from(address))).status).toBe(401)
+  })
+})
+
 describe('the access token of a session that ended', () => {
   const mark = (sessionId: string) => services.redis.pipeline([['SET', keys.revoked(sessionId), 1, 'EX', 60]])
 

@@ -1,8 +1,10 @@
 /** Reads the bearer token, if there is one. Routes that need a viewer say so with `requireViewer`. */
 import type { MiddlewareHandler } from 'hono'
-import { problems } from '#core/problem.ts'
+import { Problem, problems } from '#core/problem.ts'
+import type { Viewer } from '../auth/tokens.ts'
 import type { AppContext, AppEnv } from '../context.ts'
 import { logFault } from '../data/after-commit.ts'
+import { addressOf } from './rate-limit.ts'
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i
 
@@ -23,7 +25,7 @@ export function authenticate(): MiddlewareHandler<AppEnv> {
     if (token === null) return next()
     const { tokens } = c.get('services')
     const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
-    const viewer = async () => tokens.remembered(token, reads) ?? (await tokens.verify(token, reads, c.get('trace')))
+    const viewer = async () => tokens.remembered(token, reads) ?? (await verified(c, token, reads))
     const bringsDelta = reads && c.req.path === BRINGS_DELTA
     if (!bringsDelta && tokens.remembered(token, reads) !== null) await hearOfRevocations(c)
     c.set('viewer', await viewer())
@@ -34,6 +36,25 @@ export function authenticate(): MiddlewareHandler<AppEnv> {
       c.res = undefined
       throw error
     })
+  }
+}
+
+/**
+ * Verifies a token that this isolate does not know. Refused ones are counted by address, since they name nobody; an address that
+ * sends nothing else is refused without the check. Who signed in there before is remembered, and not held up.
+ * @throws Problem 401, 429
+ */
+async function verified(c: AppContext, token: string, reads: boolean): Promise<Viewer> {
+  const { tokens, limits } = c.get('services')
+  const address = addressOf(c)
+  const waitSeconds = limits.usedUp('refused', address)
+  if (waitSeconds !== null) throw problems.tooMany(waitSeconds)
+  try {
+    return await tokens.verify(token, reads, c.get('trace'))
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) throw error
+    const { allowed, resetSeconds } = await limits.take('refused', address)
+    throw allowed ? error : problems.tooMany(resetSeconds)
   }
 }
 

@@ -9,9 +9,12 @@ function routeClass(method: string, path: string): RouteClass {
   return path === '/v1/accounts' || path.startsWith('/v1/sessions') ? 'sign-in' : 'write'
 }
 
+/** Cloudflare names it; nothing that a client says of itself counts. */
+export const addressOf = (c: AppContext): string => c.req.raw.headers.get('cf-connecting-ip') ?? 'unknown'
+
 export function rateLimit(): MiddlewareHandler<AppEnv> {
   return async function limitRate(c, next) {
-    const key = c.get('viewer')?.userId ?? c.req.raw.headers.get('cf-connecting-ip') ?? 'unknown'
+    const key = c.get('viewer')?.userId ?? addressOf(c)
     const verdict = c.get('services').limits.take(routeClass(c.req.method, c.req.path), key)
     enforce(c, verdict instanceof Promise ? await verdict : verdict)
     await next()

@@ -95,9 +95,25 @@ describe('reports', () => {
     expect((await report({ kind: 'post', id }, headers)).body).toEqual(first.body)
     expect((await report({ kind: 'user', id: bob.id }, headers)).status).toBe(422)
     expect((await report({ kind: 'user', id: bob.id })).status).toBe(201)
-    expect((await report({ kind: 'post', id: '123' })).status).toBe(404)
+    expect((await report({ kind: 'user', id: '123' })).status).toBe(404)
     expect((await report({ kind: 'planet', id: '1' })).status).toBe(400)
     const rows = await services.db.query(sql`SELECT 1 FROM reports WHERE reporter_id = ${ann.id}::bigint`)
     expect(rows).toHaveLength(2)
+  })
+
+  it('do not tell whether there is a post that one may not see', async () => {
+    const [ann, eve] = [await person({ isPrivate: true }), await person()]
+    const id = await publish(ann)
+    const missing = services.ids.next(0)
+    const statuses = []
+    for (const post of [id, missing]) {
+      const body = { subject: { kind: 'post', id: post }, reason: 'spam' }
+      statuses.push((await call('POST /v1/reports', { token: eve.token, body })).status)
+    }
+    expect(statuses).toEqual([201, 201])
+    const rows = await services.db.query<{ subject_id: string }>(
+      sql`SELECT subject_id::text FROM reports WHERE reporter_id = ${eve.id}::bigint`,
+    )
+    expect(rows.map((row) => row.subject_id)).toEqual([id])
   })
 })

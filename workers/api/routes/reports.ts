@@ -21,7 +21,7 @@ const route = createRoute({
   tags: ['moderation'],
   security: signedIn,
   request: { headers: idempotencyHeader, body: body(NewReport) },
-  responses: { 201: json(Report, 'Filed.'), ...refusals(401, 404, 422) },
+  responses: { 201: json(Report, 'Filed, if there is such a post, person or comment.'), ...refusals(401, 404, 422) },
 })
 
 export function registerReports(app: App): void {
@@ -43,7 +43,8 @@ export function registerReports(app: App): void {
           detail,
         }
         const [row] = await db.query(insertReport(report))
-        if (row === undefined) throw problems.notFound(subject.kind === 'user' ? 'person' : subject.kind)
+        // Of a post nobody learns whether it is there: it may be a private account's, or of somebody who has blocked them.
+        if (row === undefined && subject.kind === 'user') throw problems.notFound('person')
         return { status: 201, body: { id: reportId, state: 'open' } }
       },
     )
