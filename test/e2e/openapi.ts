@@ -14,6 +14,8 @@ export interface Operation {
   /** Names of query parameters; empty when it takes none. */
   query: string[]
   hasBody: boolean
+  /** The status that it answers with when all is well and nothing is away. */
+  success: number
   /** Schemas of JSON answers by status. */
   answers: Map<number, z.ZodType>
 }
@@ -45,8 +47,15 @@ function operation(document: Json, method: string, path: string, described: Json
     needsToken: security.length > 0 && security.every((way) => 'bearer' in way),
     query: parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name),
     hasBody: described.requestBody !== undefined,
+    success: successAmong(Object.keys(described.responses as Json).map(Number)),
     answers,
   }
+}
+
+/** 202 says that a store is away, unless an operation has no other success. */
+function successAmong(statuses: readonly number[]): number {
+  const successes = statuses.filter((status) => status < 300)
+  return successes.find((status) => status !== 202) ?? successes[0] ?? 0
 }
 
 /** The schema with every reference replaced by what it names. */
