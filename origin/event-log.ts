@@ -8,7 +8,7 @@ export interface EventLog {
    * anything is appended, when an event is larger than the log takes.
    */
   publish(events: readonly TidelineEvent[]): Promise<void>
-  /** Starts a member of a consumer group. Partitions run side by side, the events of one in order. */
+  /** Starts a member of a consumer group. Partitions run side by side, the events of one in order unless the subscription says otherwise. */
   subscribe<T extends Topic>(subscription: Subscription<T>): Consumer
   /** Stops reading, lets handlers in flight finish, and releases what is held. */
   close(): Promise<void>
@@ -25,6 +25,13 @@ export interface Subscription<T extends Topic> {
   handle(event: TidelineEvent<EventsOf<T>>, context: HandlerContext): Promise<void>
   /** Tries before the dead letter; the default is 8. */
   maxAttempts?: number
+  /** Handlers that work at once, over all partitions; the default is the log's own, 8. */
+  concurrency?: number
+  /**
+   * Events of one partition that are handled side by side, for effects that come out the same in any order: the next ones begin
+   * when all of them are settled. The default is 1: one after the other.
+   */
+  together?: number
 }
 
 export interface HandlerContext {

@@ -19,7 +19,7 @@ export interface HeldPartition {
   handled: number
   /** What the database knows of `handled`. */
   committed: number
-  /** Fetched, not yet handled; the first may be in a handler's hands. */
+  /** Fetched, not yet handled; the first ones may be in handlers' hands. */
   readonly queue: LogRecord[]
   /** There may be messages at `position`. */
   behind: boolean

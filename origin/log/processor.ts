@@ -1,6 +1,6 @@
 /**
- * Applies one subscription's events: in order within a partition, partitions side by side up to a bound. A failure blocks
- * its own partition only, first with growing pauses, then as a dead letter.
+ * Applies one subscription's events: in order within a partition (or some of it together, where the subscription bears any order),
+ * partitions side by side up to a bound. A failure blocks its own partition only, first with growing pauses, then as a dead letter.
  */
 import { type EventsOf, parseEvent, type TidelineEvent, type Topic } from '#core/events.ts'
 import type { Clock, Random } from '#core/ids.ts'
@@ -52,7 +52,7 @@ class SubscriptionProcessor<T extends Topic> implements Processor {
 
   constructor(options: ProcessorOptions<T>) {
     this.#options = options
-    this.#slots = createSlots(options.concurrency)
+    this.#slots = createSlots(options.subscription.concurrency ?? options.concurrency)
   }
 
   kick(held: HeldPartition): void {
@@ -64,10 +64,13 @@ class SubscriptionProcessor<T extends Topic> implements Processor {
   }
 
   async #work(held: HeldPartition): Promise<void> {
-    for (let record = held.queue[0]; record && !held.over.signal.aborted; record = held.queue[0]) {
-      if (!(await this.#settle(held, record))) return
-      held.queue.shift()
-      held.handled = record.offset + 1
+    const { together = 1 } = this.#options.subscription
+    while (held.queue.length > 0 && !held.over.signal.aborted) {
+      const records = held.queue.slice(0, together)
+      const settled = await Promise.all(records.map((record) => this.#settle(held, record)))
+      if (settled.includes(false)) return
+      held.queue.splice(0, records.length)
+      held.handled = (records.at(-1)?.offset ?? held.handled) + 1
       this.#options.advanced(held)
     }
   }
