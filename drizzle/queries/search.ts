@@ -1,7 +1,8 @@
 /** Search documents in Postgres: words as text-search vectors, misspellings by trigrams. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
-import { everywhere, orderedBy, reads } from '../placement.ts'
+import { everywhere, orderedBy, reads, scattered } from '../placement.ts'
+import { idList } from './feed.ts'
 
 const texts = (list: readonly string[]) => sql`ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(list)}::jsonb))`
 
@@ -182,13 +183,18 @@ const POST = sql`SELECT p.post_id, p.user_id, p.caption,
       (p.deleted_at IS NOT NULL OR p.state <> 'visible') AS deleted, p.version + coalesce(u.version, 0) AS version
     FROM posts p LEFT JOIN users u ON u.user_id = p.user_id`
 
-/** One row `{ user_id, username, display_name, deleted, version }`. */
-export const personToIndex = (userId: Id): SQL => reads(userId, sql`${PERSON} WHERE user_id = ${userId}::bigint`)
+/** People by id. Rows `{ user_id, username, display_name, deleted, version }`, in no order. */
+export const somePeopleToIndex = (ids: readonly Id[]): SQL =>
+  scattered(ids, (own) => sql`${PERSON} WHERE user_id = ANY(${idList(own)})`)
 
-/** One row `{ post_id, user_id, caption, hashtags, deleted, version }`; a post that waits for its video counts as deleted. */
-export const postToIndex = (postId: Id): SQL => reads(postId, sql`${POST} WHERE p.post_id = ${postId}::bigint`)
+/**
+ * Posts by id. Rows `{ post_id, user_id, caption, hashtags, deleted, version }`, in no order; a post that waits for its video
+ * counts as deleted.
+ */
+export const somePostsToIndex = (ids: readonly Id[]): SQL =>
+  scattered(ids, (own) => sql`${POST} WHERE p.post_id = ANY(${idList(own)})`)
 
-/** Rows as of `postToIndex`, in ascending order of ids: an account's posts whose hashtags may have to come or go. */
+/** Rows of posts, in ascending order of ids: an account's posts whose hashtags may have to come or go. */
 export const taggedPostsToIndex = (userId: Id, after: Id, limit: number): SQL =>
   reads(
     userId,
@@ -196,7 +202,7 @@ export const taggedPostsToIndex = (userId: Id, after: Id, limit: number): SQL =>
       AND p.hashtags <> '{}' ORDER BY p.post_id LIMIT ${limit}::int`,
   )
 
-/** Rows as of `personToIndex`, in ascending order of ids, for indexing everything again. */
+/** The same rows, in ascending order of ids, for indexing everything again. */
 export const peopleToIndex = (after: Id, limit: number): SQL =>
   everywhere<{ user_id: Id }>(
     (owned) =>

@@ -27,6 +27,9 @@ export interface SearchNeeds {
 
 const KEEP_UP_EVERY_MS = 1_000
 
+/** Of the log's 16 partitions a topic, so many are mostly at work at once. */
+const BUSY_PARTITIONS = 8
+
 export interface Search {
   handlers: OriginHandlers
   /** Starts following the log. A process that only answers calls need not. */
@@ -48,7 +51,13 @@ export function createSearch({ store, log, rows, logger }: SearchNeeds): Search 
       'search.posts': (input) => service.posts(input),
     },
     start() {
-      consumer = log.subscribe({ group: 'search', topics: SEARCH_TOPICS, handle: (event) => indexer.apply(event) })
+      consumer = log.subscribe({
+        ...{ group: 'search', topics: SEARCH_TOPICS },
+        // Rows decide, and documents have versions: any order will do.
+        concurrency: store.putsAtOnce,
+        together: Math.ceil(store.putsAtOnce / BUSY_PARTITIONS),
+        handle: (event) => indexer.apply(event),
+      })
       stopKeepingUp = repeatedly('search', KEEP_UP_EVERY_MS, logger, () => store.keepUp())
     },
     reindex: indexer.reindex,

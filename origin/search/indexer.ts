@@ -4,15 +4,22 @@ import type { EventsOf, TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
 import { mayLag } from '#drizzle/placement.ts'
-import { peopleToIndex, personToIndex, postsToIndex, postToIndex, taggedPostsToIndex } from '#drizzle/queries/search.ts'
+import {
+  peopleToIndex,
+  postsToIndex,
+  somePeopleToIndex,
+  somePostsToIndex,
+  taggedPostsToIndex,
+} from '#drizzle/queries/search.ts'
+import { batched } from './batches.ts'
 import { gonePerson, gonePost, personDocument, postDocument } from './documents.ts'
 import type { Rebuild, Rebuilt, SearchStore } from './store.ts'
 
 const TOPICS = ['search.index', 'user.changed', 'post.created', 'post.deleted', 'media.ready'] as const
 export const SEARCH_TOPICS: readonly (typeof TOPICS)[number][] = TOPICS
 
-/** Posts of an account that are read and put at once when it turns private or public. */
-const POSTS_AT_ONCE = 500
+/** Rows that are read at once. */
+const ROWS_AT_ONCE = 500
 
 interface PersonRow {
   user_id: Id
@@ -52,25 +59,28 @@ const ofPost = ({ post_id: postId, user_id: userId, caption, hashtags, deleted, 
 
 /** `rows` is where users and posts are, read at the primary. */
 export function createIndexer(rows: Database, store: SearchStore): Indexer {
+  const personRow = together(rows, somePeopleToIndex, (row: PersonRow) => row.user_id)
+  const postRow = together(rows, somePostsToIndex, (row: PostRow) => row.post_id)
+
   /** `version` of the change; a row that is gone altogether leaves a tombstone with it. */
   const person = async (userId: Id, version: number) => {
-    const [row] = await rows.query<PersonRow>(personToIndex(userId))
-    return store.putPerson(row === undefined ? gonePerson(userId, version) : ofPerson(row))
+    const row = await personRow(userId)
+    return store.putPerson(row === null ? gonePerson(userId, version) : ofPerson(row))
   }
   const post = async (postId: Id, version: number, userId: Id | null) => {
-    const [row] = await rows.query<PostRow>(postToIndex(postId))
-    if (row !== undefined) return store.putPost(ofPost(row))
+    const row = await postRow(postId)
+    if (row !== null) return store.putPost(ofPost(row))
     // Versions of posts count their author's in.
-    const [author] = userId === null ? [] : await rows.query<PersonRow>(personToIndex(userId))
+    const author = userId === null ? null : await personRow(userId)
     return store.putPost(gonePost(postId, userId ?? '0', version + Number(author?.version ?? 0)))
   }
   /** Hashtags of an account that has turned private go, those of one that has turned public come. */
   const taggedPosts = async (userId: Id) => {
     for (let after: Id = '0'; ; ) {
-      const page = await rows.query<PostRow>(taggedPostsToIndex(userId, after, POSTS_AT_ONCE))
+      const page = await rows.query<PostRow>(taggedPostsToIndex(userId, after, ROWS_AT_ONCE))
       await Promise.all(page.map((row) => store.putPost(ofPost(row))))
       const last = page.at(-1)
-      if (last === undefined || page.length < POSTS_AT_ONCE) return
+      if (last === undefined || page.length < ROWS_AT_ONCE) return
       after = String(last.post_id)
     }
   }
@@ -115,3 +125,23 @@ export function createIndexer(rows: Database, store: SearchStore): Indexer {
     },
   }
 }
+
+/**
+ * Reads rows by id: those that are asked for while a statement is under way go together in the next one. Where some of them
+ * cannot be read, since a database is away, the others are.
+ */
+function together<R extends object>(
+  rows: Database,
+  statement: (ids: readonly Id[]) => SQL,
+  idOf: (row: R) => Id,
+): (id: Id) => Promise<R | null> {
+  const read = async (ids: readonly Id[]) => {
+    const found = await rows.query<R>(statement([...new Set(ids)]))
+    const byId = new Map(found.map((row) => [String(idOf(row)), row]))
+    return ids.map((id) => byId.get(id) ?? null)
+  }
+  const alone = (id: Id) => read([id]).then(([row]) => row ?? null, asError)
+  return batched<Id, R | null>(ROWS_AT_ONCE, (ids) => read(ids).catch(() => Promise.all(ids.map(alone))))
+}
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

@@ -4,6 +4,8 @@ import * as queries from '#drizzle/queries/search.ts'
 import type { AfterId, AfterTag, Rebuild, Rebuilt, SearchStore } from './store.ts'
 import { fold } from './text.ts'
 
+/** Each is a transaction on connections that other work needs, too. */
+const PUTS_AT_ONCE = 8
 /** Documents of a rebuild that are read at once. */
 const REBUILD_PAGE = 500
 
@@ -20,6 +22,7 @@ export function postgresSearch(database: Database): SearchStore {
   }
 
   return {
+    putsAtOnce: PUTS_AT_ONCE,
     putPerson,
     putPost,
     people: ({ text, words }, after, limit) => database.query<AfterId>(queries.findPeople(text, words, after, limit)),

@@ -1,12 +1,18 @@
 /** Pages of search results: first what matches, as the engine orders it; then what is misspelt, as query.ts does. */
 import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '#core/cursor.ts'
-import { compareIds, type Id, parseId } from '#core/ids.ts'
-import { allowedEdits, editDistance, matchesWords, misspeltBy, parseQuery, type SearchQuery, TIER } from './query.ts'
-import type { AfterTag, Hashtag, SearchStore } from './store.ts'
-
-/** Candidates that an engine offers as misspelt: the list of them ends here. */
-const CANDIDATES = 200
+import { type Id, parseId } from '#core/ids.ts'
+import {
+  compareHits,
+  compareTags,
+  type Hit,
+  misspeltPeople,
+  misspeltPosts,
+  misspeltTags,
+  type TagHit,
+} from './misspelt.ts'
+import { parseQuery, TIER } from './query.ts'
+import type { Hashtag, SearchStore } from './store.ts'
 
 export interface PageRequest {
   q: string
@@ -19,17 +25,6 @@ interface Page<T> {
   cursor: string | null
 }
 
-/** A hit with its place: tier, edits (misspelt ones only), id. */
-interface Hit {
-  tier: number
-  edits: number
-  id: Id
-}
-
-interface TagHit extends AfterTag {
-  edits: number
-}
-
 /** Cursors come back from clients: what no engine could compare is no position. */
 const id = z.string().refine((text) => parseId(text) !== null)
 const posts = z.number().int().min(0).max(2_147_483_647)
@@ -37,49 +32,13 @@ const hitPosition = z.tuple([z.number().int(), z.number().int(), id]).readonly()
 const tagPosition = z.tuple([z.number().int(), z.number().int(), posts, z.string().max(200)]).readonly()
 
 export function searchService(store: SearchStore) {
-  const misspeltPeople = async (query: SearchQuery): Promise<Hit[]> => {
-    const found = await store.peopleAlike(query, CANDIDATES)
-    return ranked(
-      found.flatMap(({ userId, handle, words }) => {
-        const edits = handle.startsWith(query.text) || matchesWords(query, words) ? null : misspeltBy(query, words)
-        return edits === null ? [] : [{ tier: TIER.misspelt, edits, id: userId }]
-      }),
-    )
-  }
-
-  const misspeltPosts = async (query: SearchQuery): Promise<Hit[]> => {
-    const found = await store.postsAlike(query, CANDIDATES)
-    return ranked(
-      found.flatMap(({ postId, words }) => {
-        const edits = matchesWords(query, words) ? null : misspeltBy(query, words)
-        return edits === null ? [] : [{ tier: TIER.misspelt, edits, id: postId }]
-      }),
-    )
-  }
-
-  const misspeltTags = async ({ text }: SearchQuery): Promise<TagHit[]> => {
-    const allowed = allowedEdits(text)
-    if (allowed === 0) return []
-    const found = await store.hashtagsAlike({ text, words: [] }, CANDIDATES)
-    return found
-      .filter(({ folded }) => !folded.startsWith(text))
-      .map(({ tag, posts, folded }) => ({
-        tier: TIER.misspelt,
-        edits: editDistance(text, folded, allowed),
-        posts,
-        tag,
-      }))
-      .filter(({ edits }) => edits <= allowed)
-      .sort(compareTags)
-  }
-
   return {
     async users({ q, limit, cursor }: PageRequest): Promise<Page<{ userId: Id }>> {
       const query = parseQuery(q)
       if (query.text === '') return { items: [], cursor: null }
       const after = readPosition('people', cursor)
       const hits = isMisspelt(after) ? [] : (await store.people(query, after, limit + 1)).map(exactly)
-      if (hits.length <= limit) hits.push(...behind(await misspeltPeople(query), after))
+      if (hits.length <= limit) hits.push(...behind(await misspeltPeople(store, query), after))
       return pageOf('people', hits, limit, (hit) => ({ userId: hit.id }))
     },
 
@@ -89,21 +48,19 @@ export function searchService(store: SearchStore) {
       const after = readPosition('posts', cursor)
       const hits = isMisspelt(after) ? [] : (await store.posts(query, after, limit + 1)).map(exactly)
       const isNothingFound = hits.length === 0 && (after === null || isMisspelt(after))
-      if (isNothingFound) hits.push(...behind(await misspeltPosts(query), after))
+      if (isNothingFound) hits.push(...behind(await misspeltPosts(store, query), after))
       return pageOf('posts', hits, limit, (hit) => ({ postId: hit.id }))
     },
 
     async hashtags({ q, limit, cursor }: PageRequest): Promise<Page<Hashtag>> {
       const query = parseQuery(q)
       if (query.text === '') return { items: [], cursor: null }
-      const position = cursor === null ? null : decodeCursor('hashtags', cursor, tagPosition)
-      const after =
-        position === null ? null : { tier: position[0], edits: position[1], posts: position[2], tag: position[3] }
+      const after = readTagPosition(cursor)
       const hits: TagHit[] = isMisspelt(after)
         ? []
         : (await store.hashtags(query, after, limit + 1)).map((hit) => ({ ...hit, edits: 0 }))
       if (hits.length <= limit) {
-        const misspelt = await misspeltTags(query)
+        const misspelt = await misspeltTags(store, query)
         hits.push(...misspelt.filter((hit) => !isMisspelt(after) || compareTags(hit, after) > 0))
       }
       const items = hits.slice(0, limit)
@@ -123,18 +80,19 @@ const exactly = ({ tier, id }: { tier: number; id: Id }): Hit => ({ tier, id, ed
 
 const isMisspelt = <T extends { tier: number }>(after: T | null): after is T => after?.tier === TIER.misspelt
 
-const compareHits = (a: Hit, b: Hit) => a.edits - b.edits || compareIds(b.id, a.id)
-const ranked = (hits: Hit[]) => hits.sort(compareHits)
 const behind = (hits: Hit[], after: Hit | null) =>
   hits.filter((hit) => !isMisspelt(after) || compareHits(hit, after) > 0)
-
-const compareTags = (a: TagHit, b: TagHit) =>
-  a.edits - b.edits || b.posts - a.posts || (a.tag < b.tag ? -1 : a.tag > b.tag ? 1 : 0)
 
 function readPosition(kind: string, cursor: string | null): Hit | null {
   if (cursor === null) return null
   const [tier, edits, id] = decodeCursor(kind, cursor, hitPosition)
   return { tier, edits, id }
+}
+
+function readTagPosition(cursor: string | null): TagHit | null {
+  if (cursor === null) return null
+  const [tier, edits, posts, tag] = decodeCursor('hashtags', cursor, tagPosition)
+  return { tier, edits, posts, tag }
 }
 
 function pageOf<T>(kind: string, hits: readonly Hit[], limit: number, present: (hit: Hit) => T): Page<T> {

@@ -37,6 +37,8 @@ export interface Rebuilt {
 }
 
 export interface SearchStore {
+  /** As many as may be under way at once: an engine that gathers them wants many, one that shares its connections few. */
+  readonly putsAtOnce: number
   /** Keeps the document unless one as new or newer stands. It is found a second later at the latest: see `settle`. */
   putPerson(document: PersonDocument): Promise<void>
   /** As `putPerson`, and moves the counts of its hashtags with it. */

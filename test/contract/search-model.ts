@@ -19,6 +19,7 @@ export function modelOf(people: readonly PersonDocument[], posts: readonly PostD
   }
 
   return {
+    putsAtOnce: 0,
     people: async (query, after, limit) =>
       byTierAndId(livingPeople, personTier, query, ({ userId }) => userId, after, limit),
     peopleAlike: async () => livingPeople,

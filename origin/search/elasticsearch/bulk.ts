@@ -3,8 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Client, estypes } from '@elastic/elasticsearch'
 import type { Random } from '#core/ids.ts'
 import { Unprocessable } from '../../event-log.ts'
-import type { Outcome } from './batches.ts'
 import { asking, away, isAwayStatus, Moved, OPTIONS } from './connection.ts'
+
+/** What became of one operation or document: null, or why it failed. */
+export type Outcome = Error | null
 
 /** One operation: its action line and what follows it. */
 export type Operation = readonly [action: estypes.BulkOperationContainer, body: object]

@@ -55,72 +55,78 @@ const changing = (alias: string, tag: string, source: string, params: object, re
   { script: { source, params }, ...rest },
 ]
 
-export function hashtagCounts(client: Client, indices: Indices, clock: Clock, random: Random): HashtagCounts {
-  const mark = async (tags: ReadonlySet<string>, generation: Generation) => {
-    if (tags.size === 0) return new Map<string, Error>()
-    const alias = indices.alias('hashtags', generation)
-    const nowMs = clock()
-    const marks = { markedAt: nowMs, dueAt: nowMs + FIRST_MS }
-    const list = [...tags]
-    const operations = list.map((tag) => {
-      const upsert = { tag, folded: fold(tag), posts: 0, countedAt: 0, ...marks }
-      return changing(alias, tag, MARK, marks, { upsert })
-    })
-    const outcomes = await sendBulk(client, operations, random)
-    return new Map(list.flatMap((tag, i) => (outcomes[i] ? [[tag, outcomes[i]] as const] : [])))
-  }
+interface CountsNeeds {
+  client: Client
+  indices: Indices
+  clock: Clock
+  random: Random
+}
 
-  /** Counts up to a page of the tags that a filter finds. Answers how many. */
-  const count = async (generation: Generation, filter: object[]): Promise<number> => {
-    const alias = indices.alias('hashtags', generation)
-    const due = await asking(() =>
-      client.search<TagSource>(
-        {
-          index: alias,
-          query: { bool: { filter } },
-          sort: [{ dueAt: 'asc' }],
-          size: PAGE,
-          _source: ['tag', 'markedAt'],
-          track_total_hits: false,
-        },
-        OPTIONS.write,
-      ),
-    )
-    const tags = due.hits.hits.flatMap(({ _source }) => _source ?? [])
-    if (tags.length === 0) return 0
-    const nowMs = clock()
-    const posts = await postsOf(
-      client,
-      indices.alias('posts', generation),
-      tags.map(({ tag }) => tag),
-    )
-    const operations = tags.map(({ tag, markedAt }, i) => {
-      const isLast = nowMs >= markedAt + LAST_MS
-      const times = { countedAt: nowMs, markedAt, isLast, soon: nowMs + FIRST_MS, last: markedAt + LAST_MS }
-      return changing(alias, tag, COUNT, { posts: posts[i] ?? 0, ...times })
-    })
-    const failure = (await sendBulk(client, operations, random)).find((outcome) => outcome !== null)
-    if (failure) throw failure
-    return tags.length
-  }
-
+export function hashtagCounts(needs: CountsNeeds): HashtagCounts {
+  const { client, indices, clock } = needs
   return {
-    mark,
+    mark: (tags, generation) => mark(needs, tags, generation),
     async countDue(generation) {
       const nowMs = clock()
       const small = { range: { posts: { lt: LARGE } } }
       const rested = { range: { countedAt: { lte: nowMs - LARGE_EVERY_MS } } }
       const isDue = { range: { dueAt: { lte: nowMs } } }
-      return (await count(generation, [isDue, { bool: { should: [small, rested] } }])) === PAGE
+      return (await count(needs, generation, [isDue, { bool: { should: [small, rested] } }])) === PAGE
     },
     async countAll(generation) {
       // Later than any count before this call, even one within the same millisecond.
       const startMs = clock() + 1
       const alias = indices.alias('hashtags', generation)
+      const marked = [{ exists: { field: 'dueAt' } }, { range: { countedAt: { lt: startMs } } }]
       do await asking(() => client.indices.refresh({ index: alias }, OPTIONS.write))
-      while ((await count(generation, [{ exists: { field: 'dueAt' } }, { range: { countedAt: { lt: startMs } } }])) > 0)
+      while ((await count(needs, generation, marked)) > 0)
     },
   }
+}
+
+async function mark(
+  { client, indices, clock, random }: CountsNeeds,
+  tags: ReadonlySet<string>,
+  generation: Generation,
+): Promise<Map<string, Error>> {
+  if (tags.size === 0) return new Map()
+  const alias = indices.alias('hashtags', generation)
+  const nowMs = clock()
+  const marks = { markedAt: nowMs, dueAt: nowMs + FIRST_MS }
+  const list = [...tags]
+  const operations = list.map((tag) => {
+    const upsert = { tag, folded: fold(tag), posts: 0, countedAt: 0, ...marks }
+    return changing(alias, tag, MARK, marks, { upsert })
+  })
+  const outcomes = await sendBulk(client, operations, random)
+  return new Map(list.flatMap((tag, i) => (outcomes[i] ? [[tag, outcomes[i]] as const] : [])))
+}
+
+/** Counts up to a page of the tags that a filter finds. Answers how many. */
+async function count(needs: CountsNeeds, generation: Generation, filter: object[]): Promise<number> {
+  const { client, indices, clock, random } = needs
+  const alias = indices.alias('hashtags', generation)
+  const tags = await tagsToCount(client, alias, filter)
+  if (tags.length === 0) return 0
+  const nowMs = clock()
+  const names = tags.map(({ tag }) => tag)
+  const posts = await postsOf(client, indices.alias('posts', generation), names)
+  const operations = tags.map(({ tag, markedAt }, i) => {
+    const isLast = nowMs >= markedAt + LAST_MS
+    const times = { countedAt: nowMs, markedAt, isLast, soon: nowMs + FIRST_MS, last: markedAt + LAST_MS }
+    return changing(alias, tag, COUNT, { posts: posts[i] ?? 0, ...times })
+  })
+  const failure = (await sendBulk(client, operations, random)).find((outcome) => outcome !== null)
+  if (failure) throw failure
+  return tags.length
+}
+
+/** A page of them, those first that have been due for longest. */
+async function tagsToCount(client: Client, index: string, filter: object[]): Promise<TagSource[]> {
+  const query = { bool: { filter } }
+  const page = { sort: [{ dueAt: 'asc' as const }], size: PAGE, _source: ['tag', 'markedAt'], track_total_hits: false }
+  const due = await asking(() => client.search<TagSource>({ index, query, ...page }, OPTIONS.write))
+  return due.hits.hits.flatMap(({ _source }) => _source ?? [])
 }
 
 /** How many posts carry each of the tags, in their order. Refreshes first: what is acknowledged counts. */

@@ -1,7 +1,8 @@
 /** Search in Elasticsearch: the same folded words, in indices that are replaced without a pause. */
 import type { Clock, Random } from '#core/ids.ts'
+import { batched } from '../batches.ts'
+import type { PersonDocument, PostDocument } from '../documents.ts'
 import type { Rebuild, SearchStore } from '../store.ts'
-import { batched } from './batches.ts'
 import { asking, elasticsearchClient, OPTIONS } from './connection.ts'
 import { hashtagCounts } from './hashtags.ts'
 import { openIndices, withIndicesOf } from './indices.ts'
@@ -25,20 +26,25 @@ export interface ElasticsearchSearch extends SearchStore {
 
 /** Documents of one request: some megabytes at most, where all of them are as long as they may be. */
 const BATCH = 500
+/** Gathered into requests: with eight, an index that is behind catches up a tenth as fast. */
+const PUTS_AT_ONCE = 256
 
 /** Connects, and makes missing indices, at first use: an origin that starts while Elasticsearch is away serves all else. */
 export function elasticsearchSearch({ settings, clock, random }: ElasticsearchNeeds): ElasticsearchSearch {
   const client = elasticsearchClient(settings)
   const indices = openIndices(client, settings, clock)
   const withIndices = withIndicesOf(indices)
-  const counts = hashtagCounts(client, indices, clock, random)
+  const counts = hashtagCounts({ client, indices, clock, random })
   const needs = { client, indices, counts, random, withIndices }
   const writer = createWriter(needs)
+  const putPerson = batched<PersonDocument, null>(BATCH, writer.people)
+  const putPost = batched<PostDocument, null>(BATCH, writer.posts)
   const generations = async () => ((await indices.hasNext()) ? (['current', 'next'] as const) : (['current'] as const))
 
   return {
-    putPerson: batched(BATCH, writer.people),
-    putPost: batched(BATCH, writer.posts),
+    putsAtOnce: PUTS_AT_ONCE,
+    putPerson: async (document) => void (await putPerson(document)),
+    putPost: async (document) => void (await putPost(document)),
     ...createReader(client, indices, withIndices),
     settle: () =>
       withIndices(async () => {

@@ -1,11 +1,11 @@
 /** Makes indices, and puts a new generation of them in the place of the present one. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Client, errors } from '@elastic/elasticsearch'
+import type { Client } from '@elastic/elasticsearch'
 import { z } from 'zod'
 import type { Id } from '#core/ids.ts'
+import { namesAt } from './aliases.ts'
 import { asking, away, isMissing, OPTIONS } from './connection.ts'
-import { mappingsOf, settingsOf } from './mappings.ts'
-import { aliasOf, type Generation, indexOf, KINDS, type Kind, numberOf } from './names.ts'
+import { type Generation, KINDS, type Kind, numberOf } from './names.ts'
 import type { ElasticsearchSettings } from './settings.ts'
 
 /** How far a next generation has been filled: the last id of each kind that is in it. */
@@ -41,42 +41,17 @@ const lastId = z.string().regex(/^\d+$/)
 const progressIn = z.object({ people: lastId, posts: lastId }).catch(() => ({ people: '0', posts: '0' }))
 
 export function openIndices(client: Client, settings: ElasticsearchSettings, clock: () => number): Indices {
-  const alias = (kind: Kind, generation: Generation) => aliasOf(settings.prefix, kind, generation)
+  const names = namesAt(client, settings)
+  const { alias, behind, create } = names
   let known = { hasNext: false, atMs: Number.NEGATIVE_INFINITY }
 
-  /** The index behind an alias; null: there is none. */
-  const behind = (name: string): Promise<string | null> =>
-    asking(async () => {
-      try {
-        const found = await client.indices.getAlias({ name }, OPTIONS.search)
-        return Object.keys(found)[0] ?? null
-      } catch (error) {
-        if (isMissing(error)) return null
-        throw error
-      }
-    })
-
-  /** @throws Error when an index of that name is there without its alias: whose it is, only people can tell */
-  const create = async (kind: Kind, number: number, generation: Generation) => {
-    const index = indexOf(settings.prefix, kind, number)
-    const aliases = { [alias(kind, generation)]: {} }
-    const body = { index, aliases, mappings: mappingsOf(kind), settings: settingsOf(kind, settings) }
-    try {
-      await asking(() => client.indices.create({ ...body, wait_for_active_shards: 1 }, OPTIONS.admin))
-    } catch (error) {
-      if (!isThereAlready(error)) throw error
-      if ((await behind(alias(kind, generation))) === null) {
-        throw new Error(
-          `The index ${index} has lost its alias ${alias(kind, generation)}: give it back, or delete the index.`,
-        )
-      }
-    }
-  }
-
   const look = async () => {
-    const found = await Promise.all(KINDS.map((kind) => behind(alias(kind, 'next'))))
+    const found = await names.allBehind('next')
     known = { hasNext: found.every((index) => index !== null), atMs: clock() }
     return known.hasNext
+  }
+  const forget = () => {
+    known = { ...known, atMs: Number.NEGATIVE_INFINITY }
   }
 
   return {
@@ -89,11 +64,9 @@ export function openIndices(client: Client, settings: ElasticsearchSettings, clo
       )
     },
     hasNext: async () => (clock() - known.atMs < LOOK_EVERY_MS ? known.hasNext : look()),
-    forget() {
-      known = { ...known, atMs: Number.NEGATIVE_INFINITY }
-    },
+    forget,
     async beginNext() {
-      const current = await Promise.all(KINDS.map((kind) => behind(alias(kind, 'current'))))
+      const current = await names.allBehind('current')
       const number = Math.max(...current.map((index) => numberOf(index ?? ''))) + 1
       for (const kind of KINDS) {
         if ((await behind(alias(kind, 'next'))) === null) await create(kind, number, 'next')
@@ -109,42 +82,17 @@ export function openIndices(client: Client, settings: ElasticsearchSettings, clo
       await asking(() => client.indices.putMapping({ index, _meta: { ...progress } }, OPTIONS.admin))
     },
     async swap() {
-      const moves = await Promise.all(
-        KINDS.map(async (kind) => ({
-          kind,
-          old: await behind(alias(kind, 'current')),
-          next: await behind(alias(kind, 'next')),
-        })),
-      )
-      const actions = moves.flatMap(({ kind, old, next }) =>
-        next === null
-          ? []
-          : [
-              ...(old === null ? [] : [{ remove: { index: old, alias: alias(kind, 'current') } }]),
-              { add: { index: next, alias: alias(kind, 'current') } },
-              { remove: { index: next, alias: alias(kind, 'next') } },
-            ],
-      )
-      if (actions.length < KINDS.length * 2)
-        throw new Error('There is no next generation to swap in: another has done so.')
-      await asking(() => client.indices.updateAliases({ actions }, OPTIONS.admin))
+      const old = await names.moveToCurrent()
       await delay(SETTLE_MS)
-      await remove(moves.map(({ old }) => old))
+      await names.remove(old)
+      forget()
     },
     async dropNext() {
-      await remove(await Promise.all(KINDS.map((kind) => behind(alias(kind, 'next')))))
+      await names.remove(await names.allBehind('next'))
+      forget()
     },
   }
-
-  async function remove(names: (string | null)[]): Promise<void> {
-    const index = names.filter((name) => name !== null)
-    if (index.length > 0) await asking(() => client.indices.delete({ index, ignore_unavailable: true }, OPTIONS.admin))
-    known = { ...known, atMs: Number.NEGATIVE_INFINITY }
-  }
 }
-
-const isThereAlready = (error: unknown): boolean =>
-  error instanceof errors.ResponseError && error.message.includes('resource_already_exists_exception')
 
 /** Runs what needs the indices. */
 export type WithIndices = <T>(work: () => Promise<T>) => Promise<T>

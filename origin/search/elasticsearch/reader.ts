@@ -23,34 +23,28 @@ const WHOLE = { allow_partial_search_results: false, track_total_hits: false }
 const BY_ID: estypes.Sort = [{ id: 'desc' }]
 const BY_POSTS: estypes.Sort = [{ posts: 'desc' }, { tag: 'asc' }]
 
+/** A page of one kind of documents: its groups, their order, and where the last page ended. */
+interface GroupedPage {
+  kind: Kind
+  groups: Group[]
+  sort: estypes.Sort
+  after: { tier: number; values: estypes.SortResults } | null
+  limit: number
+}
+
 export function createReader(client: Client, indices: Indices, withIndices: WithIndices): Reads {
-  /** Goes through the groups from the one where the last page ended: all of them in one request. */
-  const grouped = async <S>(
-    kind: Kind,
-    groups: Group[],
-    sort: estypes.Sort,
-    after: { tier: number; values: estypes.SortResults } | null,
-    limit: number,
-  ) => {
-    const asked = after === null ? groups : groups.filter(({ tier }) => tier >= after.tier)
+  const grouped = async <S>(page: GroupedPage) => {
+    const asked = page.groups.filter(({ tier }) => page.after === null || tier >= page.after.tier)
     if (asked.length === 0) return []
-    const index = indices.alias(kind, 'current')
-    const searches = asked.flatMap(({ tier, query }): estypes.MsearchRequestItem[] => [
-      { index, allow_partial_search_results: false },
-      {
-        ...{ query, sort, size: limit, track_total_hits: false },
-        ...(kind === 'hashtags' ? {} : { _source: false }),
-        ...(after?.tier === tier ? { search_after: after.values } : {}),
-      },
-    ])
+    const searches = searchesOf(indices.alias(page.kind, 'current'), asked, page)
     return withIndices(async () => {
       const { responses } = await asking(() => client.msearch<S>({ searches }, OPTIONS.search))
-      return asked.flatMap(({ tier }, i) => hitsOf(responses[i]).map((hit) => ({ ...hit, tier }))).slice(0, limit)
+      return asked.flatMap(({ tier }, i) => hitsOf(responses[i]).map((hit) => ({ ...hit, tier }))).slice(0, page.limit)
     })
   }
-  const byId = async (kind: Kind, groups: Group[], after: AfterId | null, limit: number): Promise<AfterId[]> => {
-    const position = after === null ? null : { tier: after.tier, values: [after.id] }
-    const hits = await grouped(kind, groups, BY_ID, position, limit)
+  const byId = async (kind: Kind, groups: Group[], position: AfterId | null, limit: number): Promise<AfterId[]> => {
+    const after = position === null ? null : { tier: position.tier, values: [position.id] }
+    const hits = await grouped({ kind, groups, sort: BY_ID, after, limit })
     return hits.map(({ _id, tier }) => ({ id: _id ?? '', tier }))
   }
   const alike = async <S>(kind: Kind, query: Query, sort: estypes.Sort, limit: number, fields: string[]) => {
@@ -74,9 +68,10 @@ export function createReader(client: Client, indices: Indices, withIndices: With
       const found = await alike<Pick<PersonSource, 'words'>>('posts', alikeByWords(words), BY_ID, limit, ['words'])
       return found.map(({ id, words }) => ({ postId: id, words }))
     },
-    async hashtags(query, after, limit): Promise<AfterTag[]> {
-      const position = after === null ? null : { tier: after.tier, values: [after.posts, after.tag] }
-      const hits = await grouped<TagSource>('hashtags', hashtagGroups(query), BY_POSTS, position, limit)
+    async hashtags(query, position, limit): Promise<AfterTag[]> {
+      const after = position === null ? null : { tier: position.tier, values: [position.posts, position.tag] }
+      const groups = hashtagGroups(query)
+      const hits = await grouped<TagSource>({ kind: 'hashtags', groups, sort: BY_POSTS, after, limit })
       return hits.flatMap(({ _source, tier }) => (_source ? [{ tier, posts: _source.posts, tag: _source.tag }] : []))
     },
     async hashtagsAlike({ text }, limit) {
@@ -84,12 +79,23 @@ export function createReader(client: Client, indices: Indices, withIndices: With
       return found.map(({ tag, posts, folded }) => ({ tag, posts, folded }))
     },
   }
+}
 
-  function hitsOf<S>(response: estypes.MsearchResponseItem<S> | undefined): estypes.SearchHit<S>[] {
-    if (response === undefined) throw away(new Error('Elasticsearch left a search unanswered'))
-    if (!('error' in response)) return response.hits.hits
-    const failure = new Error(`${response.error.type}: ${response.error.reason ?? ''}`)
-    if (response.status === 404) throw new Moved(failure.message)
-    throw isAwayStatus(response.status ?? 500) ? away(failure) : failure
-  }
+/** The groups from the one where the last page ended, to be asked in one request. */
+const searchesOf = (index: string, asked: Group[], { kind, sort, after, limit }: GroupedPage) =>
+  asked.flatMap(({ tier, query }): estypes.MsearchRequestItem[] => [
+    { index, allow_partial_search_results: false },
+    {
+      ...{ query, sort, size: limit, track_total_hits: false },
+      ...(kind === 'hashtags' ? {} : { _source: false }),
+      ...(after?.tier === tier ? { search_after: after.values } : {}),
+    },
+  ])
+
+function hitsOf<S>(response: estypes.MsearchResponseItem<S> | undefined): estypes.SearchHit<S>[] {
+  if (response === undefined) throw away(new Error('Elasticsearch left a search unanswered'))
+  if (!('error' in response)) return response.hits.hits
+  const failure = new Error(`${response.error.type}: ${response.error.reason ?? ''}`)
+  if (response.status === 404) throw new Moved(failure.message)
+  throw isAwayStatus(response.status ?? 500) ? away(failure) : failure
 }

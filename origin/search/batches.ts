@@ -3,30 +3,30 @@
  * document that comes alone waits for nobody.
  */
 
-/** What became of one item: null, or why it failed. */
-export type Outcome = Error | null
-
-interface Waiting<T> {
+interface Waiting<T, R> {
   item: T
-  resolve(): void
+  resolve(result: R): void
   reject(error: unknown): void
 }
 
 /**
  * @param most items of one batch
- * @param flush answers an outcome for each item, in their order; when it throws, all of the batch have failed
+ * @param flush answers for each item, in their order, what became of it; when it throws, all of the batch have failed
  */
-export function batched<T>(most: number, flush: (items: T[]) => Promise<Outcome[]>): (item: T) => Promise<void> {
-  const waiting: Waiting<T>[] = []
+export function batched<T, R>(
+  most: number,
+  flush: (items: T[]) => Promise<readonly (R | Error)[]>,
+): (item: T) => Promise<R> {
+  const waiting: Waiting<T, R>[] = []
   let isRunning = false
 
-  const settle = async (batch: Waiting<T>[]) => {
+  const settle = async (batch: Waiting<T, R>[]) => {
     try {
       const outcomes = await flush(batch.map(({ item }) => item))
       for (const [i, { resolve, reject }] of batch.entries()) {
-        const failure = outcomes[i]
-        if (failure) reject(failure)
-        else resolve()
+        const outcome = outcomes[i]
+        if (outcome instanceof Error) reject(outcome)
+        else resolve(outcome as R)
       }
     } catch (error) {
       for (const { reject } of batch) reject(error)

@@ -4,7 +4,7 @@ import { batched } from './batches.ts'
 test('what comes while a batch is under way goes together in the next', async () => {
   const batches: number[][] = []
   const gates: (() => void)[] = []
-  const put = batched<number>(3, async (items) => {
+  const put = batched<number, null>(3, async (items) => {
     batches.push(items)
     await new Promise<void>((resolve) => gates.push(resolve))
     return items.map(() => null)
@@ -22,7 +22,7 @@ test('what comes while a batch is under way goes together in the next', async ()
 
 test('an item fails alone, a batch with all of its items, and the next one comes all the same', async () => {
   let calls = 0
-  const put = batched<string>(2, async (items) => {
+  const put = batched<string, null>(2, async (items) => {
     if (++calls === 2) throw new Error('away')
     return items.map((item) => (item === 'bad' ? new Error('refused') : null))
   })
