@@ -3,6 +3,7 @@
  * Anything that changes the picture, the key id or the expiry changes what is signed.
  */
 
+import { z } from 'zod'
 import { parseImageKey } from './key.ts'
 import { IMAGE_LIMITS } from './limits.ts'
 import { parseOptions, presetNameOf } from './options.ts'
@@ -29,6 +30,16 @@ export function parseSigningKeys(text: string): SigningKeys {
   if (new Set(keys.map((key) => key.id)).size < keys.length) throw new Error('two signing keys share an id')
   return keys
 }
+
+/** The same as a setting of a Worker. */
+export const signingKeysSetting = z.string().transform((text, context) => {
+  try {
+    return parseSigningKeys(text)
+  } catch (fault) {
+    context.addIssue(fault instanceof Error ? fault.message : 'unreadable')
+    return z.NEVER
+  }
+})
 
 function parseSigningKey(entry: string): SigningKey {
   const [, id = '', secret = ''] = /^([0-9A-Za-z_-]{1,32}):([0-9A-Za-z_+/=.-]*)$/.exec(entry.trim()) ?? []

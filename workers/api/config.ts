@@ -1,6 +1,6 @@
 /** The Worker's settings, checked once at the door: a wrong one stops the first request with its name, not the hundredth. */
 import { z } from 'zod'
-import { parseSigningKeys, type SigningKeys } from '#core/image/sign.ts'
+import { type SigningKeys, signingKeysSetting } from '#core/image/sign.ts'
 import { parseShardDatabases, type ShardDatabase } from '#core/shard-map.ts'
 
 const address = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, ''))
@@ -17,15 +17,6 @@ const jwks = z
     }
   })
   .pipe(z.array(z.looseObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string(), kid: z.string() })))
-
-const signingKeys = z.string().transform((text, context) => {
-  try {
-    return parseSigningKeys(text)
-  } catch (fault) {
-    context.addIssue(fault instanceof Error ? fault.message : 'unreadable')
-    return z.NEVER
-  }
-})
 
 const databases = z.string().transform((text, context) => {
   try {
@@ -72,7 +63,7 @@ const settings = z.object({
   /** Lines of the access log: of every request, or of those that failed for our fault. */
   ACCESS_LOG: z.enum(['all', 'faults']).default('all'),
   /** Sign the addresses of private pictures; the image Worker holds the same list. */
-  IMAGE_SIGNING_KEYS: signingKeys,
+  IMAGE_SIGNING_KEYS: signingKeysSetting,
   /** Where images are served, when that is another origin. */
   IMAGE_BASE_URL: z.union([z.literal(''), address]).default(''),
   /** Origins that may call with CORS, comma separated; empty = any, which is safe since there are no cookies. */

@@ -1,7 +1,7 @@
 /** The Worker's settings, parsed once at the door: a wrong one stops the first request with a sentence in the log. */
 
 import { z } from 'zod'
-import { parseSigningKeys, type SigningKey } from '#core/image/sign.ts'
+import { type SigningKey, signingKeysSetting } from '#core/image/sign.ts'
 
 /** Generated settings and secrets, and the bucket that only deployments on R2 bind. */
 export type Bindings = ImageEnv & { readonly ORIGINALS?: R2Bucket }
@@ -19,15 +19,6 @@ export interface Config {
   readonly store: { readonly kind: 'r2'; readonly bucket: R2Bucket } | ({ readonly kind: 's3' } & S3Settings)
 }
 
-const signingKeys = z.string().transform((text, context) => {
-  try {
-    return parseSigningKeys(text)
-  } catch (fault) {
-    context.addIssue({ code: 'custom', message: fault instanceof Error ? fault.message : 'unreadable' })
-    return z.NEVER
-  }
-})
-
 const s3Settings = z.object({
   S3_ENDPOINT: z.url({ protocol: /^https?$/ }).transform((endpoint) => endpoint.replace(/\/+$/, '')),
   S3_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
@@ -38,7 +29,7 @@ const s3Settings = z.object({
 
 /** @throws Error naming every setting that is missing or wrong, never its value. */
 export function readConfig(env: Bindings): Config {
-  const keys = checked(z.object({ IMAGE_SIGNING_KEYS: signingKeys }), env).IMAGE_SIGNING_KEYS
+  const keys = checked(z.object({ IMAGE_SIGNING_KEYS: signingKeysSetting }), env).IMAGE_SIGNING_KEYS
   if (env.ORIGINALS) return { signingKeys: keys, store: { kind: 'r2', bucket: env.ORIGINALS } }
   const s3 = checked(s3Settings, env)
   return {

@@ -1,8 +1,7 @@
 /** Boards: collections of posts that one keeps. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { type Id, idShard } from '#core/ids.ts'
+import type { Id } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
-import { sqlState, UNIQUE_VIOLATION, violatedConstraint } from '#drizzle/database.ts'
 import {
   type BoardPostRow,
   type BoardRow,
@@ -14,10 +13,10 @@ import {
   savePost,
   unsavePost,
 } from '#drizzle/queries/boards.ts'
-import { forgetExpired, IDEMPOTENCY_CONSTRAINT } from '#drizzle/queries/idempotency.ts'
 import { NOBODY } from '#drizzle/queries/visibility.ts'
 import { type App, type AppContext, requireViewer } from '../context.ts'
-import { answeredBefore, keyedRequest } from '../middleware/idempotency.ts'
+import { commitUnderKey } from '../data/commit.ts'
+import { keyedRequest } from '../middleware/idempotency.ts'
 import { presentPosts } from '../present/posts.ts'
 import { cutPage, positionOf } from './paging.ts'
 import {
@@ -106,31 +105,16 @@ const present = (row: BoardRow) => ({
   createdAt: new Date(Number(row.created_ms)).toISOString(),
 })
 
-/** Ids collide once in a blue moon; three in a row are a fault. */
-const ID_TRIES = 3
-
-/** Row and key in one batch; answers the board as stored, now or under this key before. */
+/** The board as stored, now or under this key before. */
 async function commit(c: AppContext, userId: Id, board: z.output<typeof NewBoard>): Promise<BoardRow> {
-  const services = c.get('services')
-  const request = await keyedRequest(c, userId)
-  for (let attempt = 1; ; attempt++) {
-    const boardId = services.ids.next(idShard(userId))
-    const insert = createBoard({ boardId, userId, ...board })
-    try {
-      if (request === null) return (await services.db.batch([insert]))[0]![0] as unknown as BoardRow
-      const results = await services.db.batch([forgetExpired(request), insert, rememberBoard(request, boardId)])
-      return results[1]![0] as unknown as BoardRow
-    } catch (error) {
-      if (sqlState(error) !== UNIQUE_VIOLATION) throw error
-      const isReplay = request !== null && violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT
-      const row = isReplay ? await answeredBefore(services, request) : null
-      if (row !== null) {
-        c.header('idempotency-replayed', 'true')
-        return row.response as BoardRow
-      }
-      if (attempt === ID_TRIES) throw error
-    }
-  }
+  const outcome = await commitUnderKey<BoardRow, BoardRow>(c, {
+    owner: userId,
+    request: await keyedRequest(c, userId),
+    insert: (boardId) => createBoard({ boardId, userId, ...board }),
+    remember: rememberBoard,
+  })
+  if (outcome === null) throw new Error('a board was neither made nor refused')
+  return 'made' in outcome ? outcome.made : outcome.former
 }
 
 export function registerBoards(app: App): void {

@@ -4,9 +4,8 @@ import { parseHashtags } from '#core/hashtags.ts'
 import { type Id, idMs, idShard } from '#core/ids.ts'
 import { type FieldProblem, Problem, problems } from '#core/problem.ts'
 import { writeOwnPost } from '#core/timeline/index.ts'
-import { sqlState, UNIQUE_VIOLATION, violatedConstraint } from '#drizzle/database.ts'
 import { postRecord } from '#drizzle/queries/feed.ts'
-import { forgetExpired, IDEMPOTENCY_CONSTRAINT, type KeyedRequest } from '#drizzle/queries/idempotency.ts'
+import type { KeyedRequest } from '#drizzle/queries/idempotency.ts'
 import {
   type CreatedPostRow,
   createPost,
@@ -17,8 +16,9 @@ import {
 } from '#drizzle/queries/posts.ts'
 import { type App, type AppContext, requireViewer } from '../context.ts'
 import { applyToRedis, enqueue } from '../data/after-commit.ts'
+import { commitUnderKey } from '../data/commit.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
-import { answeredBefore, keyedRequest, reserveInRedis } from '../middleware/idempotency.ts'
+import { keyedRequest, reserveInRedis } from '../middleware/idempotency.ts'
 import { presentPost, signaturesFor } from '../present/posts.ts'
 import { Accepted, body, id, idempotencyHeader, json, Post, refusals, signedIn, writing } from './schemas.ts'
 
@@ -51,9 +51,6 @@ const route = createRoute({
     ...refusals(401, 422),
   },
 })
-
-/** Ids collide once in a blue moon; three in a row are a fault. */
-const ID_TRIES = 3
 
 export function registerCreatePost(app: App): void {
   app.openapi(route, async (c) => {
@@ -89,40 +86,25 @@ async function commit(
   request: KeyedRequest | null,
   tried: Id[],
 ): Promise<StoredPost> {
-  const services = c.get('services')
   const hashtags = parseHashtags(post.caption)
   const { traceparent } = c.get('trace')
-  for (let attempt = 1; ; attempt++) {
-    const postId = services.ids.next(idShard(userId))
-    tried.push(postId)
-    const insert = createPost({ ...post, postId, userId, hashtags, traceparent })
-    const batch = request === null ? [insert] : [forgetExpired(request), insert, rememberPost(request, postId)]
-    try {
-      const results = await services.db.batch(batch)
-      const created = results[request === null ? 0 : 1]?.[0] as unknown as CreatedPostRow | undefined
-      if (created === undefined) return (await replay(c, request)) ?? (await refuseMedia(c, userId, post.mediaIds))
-      await applyToRedis(c, writeOwnPost(postRecord(withoutCounts(created.post))))
-      // Read again here at once, should its author be a celebrity; other isolates hear of it with the delta.
-      services.feedIsolate.celebrities.delete(userId)
-      enqueue(c, [created.event])
-      return created.post
-    } catch (error) {
-      if (sqlState(error) !== UNIQUE_VIOLATION) throw error
-      if (violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT) {
-        const former = await replay(c, request)
-        if (former !== null) return former
-      }
-      if (attempt === ID_TRIES) throw error
-    }
-  }
-}
-
-/** The post that this key made before. */
-async function replay(c: AppContext, request: KeyedRequest | null): Promise<StoredPost | null> {
-  const row = request === null ? null : await answeredBefore(c.get('services'), request)
-  if (row === null) return null
-  c.header('idempotency-replayed', 'true')
-  return row.response as StoredPost
+  const outcome = await commitUnderKey<CreatedPostRow, StoredPost>(c, {
+    owner: userId,
+    request,
+    insert(postId) {
+      tried.push(postId)
+      return createPost({ ...post, postId, userId, hashtags, traceparent })
+    },
+    remember: rememberPost,
+  })
+  if (outcome === null) return refuseMedia(c, userId, post.mediaIds)
+  if ('former' in outcome) return outcome.former
+  const { post: created, event } = outcome.made
+  await applyToRedis(c, writeOwnPost(postRecord(withoutCounts(created))))
+  // Read again here at once, should its author be a celebrity; other isolates hear of it with the delta.
+  c.get('services').feedIsolate.celebrities.delete(userId)
+  enqueue(c, [event])
+  return created
 }
 
 const MEDIA_FAULTS: Record<string, string> = {

@@ -9,7 +9,7 @@ import { openTo } from '#drizzle/queries/people.ts'
 import { followersOf, followingOf, mutualsOf } from '#drizzle/queries/people-lists.ts'
 import { type PostViewRow, postsOf } from '#drizzle/queries/posts.ts'
 import { NOBODY } from '#drizzle/queries/visibility.ts'
-import { type App, requireViewer } from '../context.ts'
+import { type App, type AppContext, requireViewer } from '../context.ts'
 import type { LaggingReader } from '../data/replica-reads.ts'
 import { notModified, textTag } from '../middleware/conditional.ts'
 import { presentPerson } from '../present/people.ts'
@@ -87,41 +87,57 @@ export function registerPeopleLists(app: App): void {
     return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
   })
 
-  const people = async (
-    services: Services,
-    kind: string,
-    user: Id,
-    viewer: Id | null,
-    query: { limit: number; cursor?: string | undefined },
-    listOf: (user: Id, viewer: Id, before: Id | null, limit: number) => SQL,
-  ) => {
-    const before = positionOf(kind, query.cursor)
-    const lagging = await enter(services, user, viewer)
-    const statement = listOf(user, viewer ?? NOBODY, before, query.limit + 1)
-    const rows = await services.db.query<PersonRow>(lagging === null ? statement : mayLag(statement))
-    const cut = cutPage(kind, rows, query.limit, (row) => row.user_id)
-    const shown = cut.rows.filter((row) => !lagging?.blocked.has(row.user_id))
-    return { items: shown.map((row) => presentPerson(row, services.config.imageBase)), cursor: cut.cursor }
-  }
-
   app.openapi(followers, async (c) => {
-    const viewer = c.get('viewer')?.userId ?? null
-    const { id } = c.req.valid('param')
-    const answer = await people(c.get('services'), 'followers', id, viewer, c.req.valid('query'), followersOf)
+    const answer = await people(
+      c,
+      c.req.valid('param').id,
+      { kind: 'followers', listOf: followersOf },
+      c.req.valid('query'),
+    )
     return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
   })
 
   app.openapi(following, async (c) => {
-    const viewer = c.get('viewer')?.userId ?? null
-    const { id } = c.req.valid('param')
-    const answer = await people(c.get('services'), 'following', id, viewer, c.req.valid('query'), followingOf)
+    const answer = await people(
+      c,
+      c.req.valid('param').id,
+      { kind: 'following', listOf: followingOf },
+      c.req.valid('query'),
+    )
     return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
   })
 
   app.openapi(mutuals, async (c) => {
-    const viewer = requireViewer(c).userId
-    const { id } = c.req.valid('param')
-    const answer = await people(c.get('services'), 'mutuals', id, viewer, c.req.valid('query'), mutualsOf)
+    requireViewer(c)
+    const answer = await people(
+      c,
+      c.req.valid('param').id,
+      { kind: 'mutuals', listOf: mutualsOf },
+      c.req.valid('query'),
+    )
     return notModified(c, textTag(JSON.stringify(answer))) ?? c.json(answer, 200)
   })
+}
+
+interface PeopleList {
+  /** Names its cursors. */
+  kind: string
+  listOf(user: Id, viewer: Id, before: Id | null, limit: number): SQL
+}
+
+async function people(
+  c: AppContext,
+  user: Id,
+  { kind, listOf }: PeopleList,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+) {
+  const services = c.get('services')
+  const viewer = c.get('viewer')?.userId ?? null
+  const before = positionOf(kind, cursor)
+  const lagging = await enter(services, user, viewer)
+  const statement = listOf(user, viewer ?? NOBODY, before, limit + 1)
+  const rows = await services.db.query<PersonRow>(lagging === null ? statement : mayLag(statement))
+  const cut = cutPage(kind, rows, limit, (row) => row.user_id)
+  const shown = cut.rows.filter((row) => !lagging?.blocked.has(row.user_id))
+  return { items: shown.map((row) => presentPerson(row, services.config.imageBase)), cursor: cut.cursor }
 }
