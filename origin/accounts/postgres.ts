@@ -23,13 +23,9 @@ export function postgresAccounts(database: Database): AccountStore {
         )
         return 'created'
       } catch (error) {
-        if (sqlState(error) !== UNIQUE_VIOLATION) throw error
-        const constraint = violatedConstraint(error)
-        if (/^(users|directory)_username_unique$/.test(constraint ?? '')) return 'username-taken'
-        if (/^(users|directory)_email_unique$/.test(constraint ?? '')) return 'email-taken'
-        if (constraint === IDEMPOTENCY_CONSTRAINT) return 'key-taken'
-        if (/^(users|directory|credentials)_pkey$/.test(constraint ?? '')) return 'id-taken'
-        throw error
+        const taken = takenBy(error)
+        if (taken === null) throw error
+        return taken
       }
     },
     async signedUp(request) {
@@ -66,6 +62,16 @@ export function postgresAccounts(database: Database): AccountStore {
       await database.query(queries.revokeSession(sessionId, nowMs))
     },
   }
+}
+
+/** What of a new account is another's already; null: the error says something else. */
+function takenBy(error: unknown): Exclude<Awaited<ReturnType<AccountStore['create']>>, 'created'> | null {
+  if (sqlState(error) !== UNIQUE_VIOLATION) return null
+  const constraint = violatedConstraint(error) ?? ''
+  if (/^(users|directory)_username_unique$/.test(constraint)) return 'username-taken'
+  if (/^(users|directory)_email_unique$/.test(constraint)) return 'email-taken'
+  if (constraint === IDEMPOTENCY_CONSTRAINT) return 'key-taken'
+  return /^(users|directory|credentials)_pkey$/.test(constraint) ? 'id-taken' : null
 }
 
 const CREATED = 201

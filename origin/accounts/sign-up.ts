@@ -37,59 +37,66 @@ export interface Begun {
 export type SignUpAnswer = Tokens & { replayed: boolean }
 
 export function signUp(parts: SignUpParts) {
-  const { store, passwords, throttle, ids, signUps } = parts
-
-  const begin = (userId: Id, request: KeyedRequest | null) =>
-    request === null ? parts.beginSession(userId) : parts.beginSession(userId, signUps.session(userId, request.key))
-
-  /** What was answered under this key, made again. @throws Problem 422 when it was used for another account */
-  const repeated = async (request: KeyedRequest, asked: Registration): Promise<SignUpAnswer | null> => {
-    const former = await store.signedUp(request)
-    if (former === null) return null
-    if (former.requestHash !== request.requestHash) throw reused()
-    await throttle.admit(asked.username)
-    const credential = await store.credentialOf(asked.username)
-    const isRight = await passwords.verify(credential?.password_hash ?? null, asked.password)
-    if (!isRight || credential?.user_id !== former.userId) throw reused()
-    await throttle.forget(asked.username)
-    const { session, refreshToken } = begin(former.userId, request)
-    return { ...(await parts.answer(former, session.sessionId, refreshToken, former.atMs)), replayed: true }
-  }
-
-  const create = async (checked: Registration, request: KeyedRequest | null, traceparent: string | null) => {
-    const passwordHash = await passwords.hash(checked.password)
-    for (let attempt = 0; attempt < ID_TRIES; attempt++) {
-      const userId = ids.next(ids.randomShard())
-      const { session, refreshToken } = begin(userId, request)
-      const account = { userId, passwordHash, ...checked }
-      const signedUp: SignedUp = { userId, username: checked.username, atMs: session.nowMs }
-      const keyed = request === null ? null : { request, signedUp }
-      const outcome = await store.create(account, session, newAccountEvents(parts, userId, traceparent), keyed)
-      if (outcome === 'created') {
-        return { ...(await parts.answer(account, session.sessionId, refreshToken, session.nowMs)), replayed: false }
-      }
-      if (outcome !== 'id-taken') return outcome
-    }
-    throw new Error(`no free user id in ${ID_TRIES} tries`)
-  }
-
   return async function register(
     input: Registration & { idempotencyKey: string | null },
     traceparent: string | null,
   ): Promise<SignUpAnswer> {
     const checked = checkRegistration(input)
     const request = input.idempotencyKey === null ? null : keyedSignUp(input.idempotencyKey, checked)
-    const former = request === null ? null : await repeated(request, checked)
+    const former = request === null ? null : await repeated(parts, request, checked)
     if (former !== null) return former
-    const made = await create(checked, request, traceparent)
+    const made = await create(parts, checked, request, traceparent)
     if (typeof made !== 'string') return made
     // The name may have been taken by this very request, sent twice at once: the winner's row is there now.
-    const winner = request === null ? null : await repeated(request, checked)
+    const winner = request === null ? null : await repeated(parts, request, checked)
     if (winner !== null) return winner
     throw made === 'email-taken'
       ? problems.conflict(made, 'There is an account with this address already.')
       : problems.conflict('username-taken', 'Somebody has this user name already.')
   }
+}
+
+function begin({ beginSession, signUps }: SignUpParts, userId: Id, request: KeyedRequest | null): Begun {
+  return request === null ? beginSession(userId) : beginSession(userId, signUps.session(userId, request.key))
+}
+
+/** What was answered under this key, made again. @throws Problem 422 when it was used for another account */
+async function repeated(parts: SignUpParts, request: KeyedRequest, asked: Registration): Promise<SignUpAnswer | null> {
+  const { store, passwords, throttle } = parts
+  const former = await store.signedUp(request)
+  if (former === null) return null
+  if (former.requestHash !== request.requestHash) throw reused()
+  await throttle.admit(asked.username)
+  const credential = await store.credentialOf(asked.username)
+  const isRight = await passwords.verify(credential?.password_hash ?? null, asked.password)
+  if (!isRight || credential?.user_id !== former.userId) throw reused()
+  await throttle.forget(asked.username)
+  const { session, refreshToken } = begin(parts, former.userId, request)
+  return { ...(await parts.answer(former, session.sessionId, refreshToken, former.atMs)), replayed: true }
+}
+
+/** Answers what is taken where the account cannot be made. */
+async function create(
+  parts: SignUpParts,
+  checked: Registration,
+  request: KeyedRequest | null,
+  traceparent: string | null,
+): Promise<SignUpAnswer | 'username-taken' | 'email-taken' | 'key-taken'> {
+  const { store, passwords, ids } = parts
+  const passwordHash = await passwords.hash(checked.password)
+  for (let attempt = 0; attempt < ID_TRIES; attempt++) {
+    const userId = ids.next(ids.randomShard())
+    const { session, refreshToken } = begin(parts, userId, request)
+    const account = { userId, passwordHash, ...checked }
+    const signedUp: SignedUp = { userId, username: checked.username, atMs: session.nowMs }
+    const keyed = request === null ? null : { request, signedUp }
+    const outcome = await store.create(account, session, newAccountEvents(parts, userId, traceparent), keyed)
+    if (outcome === 'created') {
+      return { ...(await parts.answer(account, session.sessionId, refreshToken, session.nowMs)), replayed: false }
+    }
+    if (outcome !== 'id-taken') return outcome
+  }
+  throw new Error(`no free user id in ${ID_TRIES} tries`)
 }
 
 function keyedSignUp(key: string, { username, email, displayName }: Registration): KeyedRequest {
