@@ -44,28 +44,9 @@ interface Chosen {
 export function photoChooser(onChange: (count: number, refusal: string | null) => void): PhotoChooser {
   const chosen: Chosen[] = []
   const list = h('ol', { class: 'chosen-photos', 'aria-label': 'Chosen photos' })
-  const invitation = h('strong', {})
-  const input = h('input', {
-    type: 'file',
-    accept: TYPES.join(','),
-    multiple: true,
-    class: 'unseen',
-    onchange: () => {
-      choose(input.files)
-      // The same file again is a choice, too.
-      input.value = ''
-    },
-  })
-  const drop = h(
-    'label',
-    { class: 'drop' },
-    input,
-    h('span', { class: 'no-photo' }, icon('photo'), invitation, h('span', {}, 'or drop them here')),
-  )
+  const { drop, input, invite } = dropArea(choose)
   const paint = (refusal: string | null) => {
-    invitation.textContent = chosen.length === 0 ? 'Choose photos' : 'Add photos'
-    drop.classList.toggle('more', chosen.length > 0)
-    drop.hidden = chosen.length >= MOST
+    invite(chosen.length)
     onChange(chosen.length, refusal)
   }
   const leaveOut = (one: Chosen) => {
@@ -88,7 +69,6 @@ export function photoChooser(onChange: (count: number, refusal: string | null) =
     }
     paint(refusal)
   }
-  takeDrops(drop, choose)
   paint(null)
   return {
     element: h('div', { class: 'chooser' }, list, drop),
@@ -100,6 +80,31 @@ export function photoChooser(onChange: (count: number, refusal: string | null) =
       for (const one of chosen) one.close()
     },
   }
+}
+
+/** Where files are chosen, or dropped. `invite` says so, by how many there are. */
+function dropArea(choose: (files: FileList | null | undefined) => void) {
+  const invitation = h('strong', {})
+  const input = h('input', {
+    type: 'file',
+    accept: TYPES.join(','),
+    multiple: true,
+    class: 'unseen',
+    onchange: () => {
+      choose(input.files)
+      // The same file again is a choice, too.
+      input.value = ''
+    },
+  })
+  const words = h('span', { class: 'no-photo' }, icon('photo'), invitation, h('span', {}, 'or drop them here'))
+  const drop = h('label', { class: 'drop' }, input, words)
+  takeDrops(drop, choose)
+  const invite = (count: number) => {
+    invitation.textContent = count === 0 ? 'Choose photos' : 'Add photos'
+    drop.classList.toggle('more', count > 0)
+    drop.hidden = count >= MOST
+  }
+  return { drop, input, invite }
 }
 
 function chosenPhoto(file: File, leaveOut: () => void): Chosen {
