@@ -1,13 +1,15 @@
-/** A look behind the service, and the end of the bench's keyspace. */
-import { Client } from 'cassandra-driver'
+/** A look behind the service, what plain inserts cost beside it, and the end of the bench's keyspace. */
+import { Client, types } from 'cassandra-driver'
 import type { Id } from '#core/ids.ts'
 import type { CassandraSettings } from '../../origin/engagement/index.ts'
+import { perSecond } from './rate.ts'
 
 async function withClient<T>(settings: CassandraSettings, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({
     contactPoints: [...settings.contactPoints],
     localDataCenter: settings.datacenter,
     ...(settings.credentials && { credentials: settings.credentials }),
+    encoding: { useBigIntAsLong: true },
     socketOptions: { readTimeout: 60_000 },
   })
   try {
@@ -23,6 +25,28 @@ export function bucketsOf(settings: CassandraSettings, post: Id): Promise<number
     const query = `SELECT max(bucket) AS last FROM ${settings.keyspace}.buckets WHERE post_id = ${post} AND kind = 'likes'`
     const { rows } = await client.execute(query)
     return Number(rows[0]?.last ?? 0) + 1
+  })
+}
+
+/**
+ * Rows a second of a like's shape, by plain prepared inserts and nothing else: what the same node takes from the same process.
+ * Made beside the bench's keyspace, in a table of its own.
+ */
+export function plainInsertsPerSecond(
+  settings: CassandraSettings,
+  people: readonly Id[],
+  parallel: number,
+): Promise<number> {
+  const table = `${settings.keyspace}.plain_likes`
+  const insert = `INSERT INTO ${table} (user_id, post_id, state, changed_at, version) VALUES (?, ?, ?, ?, ?)`
+  return withClient(settings, async (client) => {
+    await client.execute(`CREATE TABLE ${table} (user_id bigint, post_id bigint, state text, changed_at bigint,
+      version bigint, PRIMARY KEY ((user_id), post_id))`)
+    const options = { prepare: true, consistency: types.consistencies.localQuorum }
+    return perSecond(people, parallel, (person) => {
+      const now = BigInt(Date.now())
+      return client.execute(insert, [BigInt(person), 1n, 'liked', now, now * 2n], options)
+    })
   })
 }
 

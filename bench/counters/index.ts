@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createIdFactory, type Id } from '#core/ids.ts'
+import { createIdFactory, type Id, type IdFactory } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { type Config, readConfig } from '../../origin/config.ts'
 import type { RequestContext } from '../../origin/internal-api.ts'
@@ -17,8 +17,8 @@ import type { Bench, BenchOptions, Figures } from '../bench.ts'
 import { freePort } from '../processes.ts'
 import { seededRandom } from '../random.ts'
 import { likesThroughTheApi } from './api.ts'
-import { bucketsOf, dropKeyspace } from './cassandra.ts'
-import { type BenchPost, publish } from './post.ts'
+import { bucketsOf, dropKeyspace, plainInsertsPerSecond as plainCassandra } from './cassandra.ts'
+import { type BenchPost, plainInsertsPerSecond as plainPostgres, publish } from './post.ts'
 import { planTaps } from './taps.ts'
 
 const LIKES = 100_000
@@ -27,6 +27,7 @@ const PARALLEL = 128
 /** What "exact" means: equal within so long after the last like. */
 const EXACT_WITHIN_MS = 10_000
 const API_LIKES = 5_000
+const PLAIN_INSERTS = 20_000
 
 export const countersBench: Bench = async (options) => {
   const directory = mkdtempSync(join(tmpdir(), 'tideline-bench-'))
@@ -85,7 +86,9 @@ async function throughTheService(config: Config, likes: number, { say }: BenchOp
     const seconds = (performance.now() - startedAt) / 1_000
     const { counted, afterMs } = await untilExact(origin, post.id, expected)
     const truth = await origin.engines.engagement.count(post.id)
+    const plain = await plainRate(origin, config, ids)
     say(`${taps.length} taps in ${seconds.toFixed(1)} s; ${counted} counted of ${expected} after ${afterMs} ms`)
+    say(`${Math.round(plain)} plain inserts a second`)
     const { cassandra } = config
     return {
       engine: cassandra === null ? 'postgres' : 'cassandra',
@@ -97,11 +100,21 @@ async function throughTheService(config: Config, likes: number, { say }: BenchOp
       inStore: truth.likes,
       exactAfterMs: counted === expected ? afterMs : null,
       servicePerSecond: Math.round(taps.length / seconds),
+      plainInsertsPerSecond: Math.round(plain),
+      serviceRatio: Number((taps.length / seconds / plain).toFixed(3)),
       buckets: cassandra === null ? null : await bucketsOf(cassandra, post.id),
     }
   } finally {
     await origin.close()
   }
+}
+
+/** Plain inserts into the store's engine, as many at once as there were taps; warmed up, as it was by then. */
+function plainRate({ engines }: Origin, { cassandra }: Config, ids: IdFactory): Promise<number> {
+  const people = Array.from({ length: PLAIN_INSERTS }, () => ids.next(ids.randomShard()))
+  return cassandra === null
+    ? plainPostgres(engines.pools[0], people, PARALLEL)
+    : plainCassandra(cassandra, people, PARALLEL)
 }
 
 type Taps = ReturnType<typeof planTaps>['taps']
