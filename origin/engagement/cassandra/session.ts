@@ -3,12 +3,13 @@
  * What the cluster cannot do now is said as `problems.away`, so that the edge queues the write.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { auth, Client, type ClientOptions, policies, type QueryOptions, types } from 'cassandra-driver'
+import { auth, Client, type ClientOptions, policies, type QueryOptions, type types } from 'cassandra-driver'
 import { problems } from '#core/problem.ts'
 import { tlsOptions } from '../../tls.ts'
 import { migrateKeyspace } from './migrate.ts'
 import { isAway, isUndecided, RetryIdempotent } from './outcomes.ts'
 import type { CassandraSettings } from './settings.ts'
+import { statementOptions } from './statement-options.ts'
 
 export type Row = types.Row
 /** What a statement takes: a bigint column a bigint, a timestamp a Date; undefined leaves a column as it is. */
@@ -22,7 +23,7 @@ export interface CassandraSession {
   list(query: string, params: readonly Value[]): Promise<Row[]>
   /** For decisions and counts: sees every write that was acknowledged. */
   read(query: string, params: readonly Value[]): Promise<Row[]>
-  /** All rows of a partition, a page at a time. */
+  /** All rows of a partition, a page at a time; as exact as `read`, since what is built of them is believed for long. */
   scan(query: string, params: readonly Value[]): AsyncIterable<Row>
   /** An aggregate over a partition: exact, and patient. */
   aggregate(query: string, params: readonly Value[]): Promise<Row>
@@ -39,79 +40,62 @@ export interface CassandraSession {
 
 /** The edge gives a call two seconds; whoever waits longer does so for what must be finished. */
 const READ_TIMEOUT_MS = 5_000
-const AGGREGATE_TIMEOUT_MS = 30_000
-/** Rows of one page on the wire. */
-const FETCH_SIZE = 5_000
 /** After a failed connection, before the next is tried. */
 const RECONNECT_AFTER_MS = 1_000
-
-const LEVELS = {
-  LOCAL_ONE: types.consistencies.localOne,
-  ONE: types.consistencies.one,
-  LOCAL_QUORUM: types.consistencies.localQuorum,
-  QUORUM: types.consistencies.quorum,
-  LOCAL_SERIAL: types.consistencies.localSerial,
-  SERIAL: types.consistencies.serial,
-}
 
 /**
  * Connects at first use, and brings the schema up to date before that: an origin that starts while Cassandra is away
  * serves everything else meanwhile.
  */
 export function cassandraSession(settings: CassandraSettings, onFailure: (error: unknown) => void): CassandraSession {
-  const list = LEVELS[settings.readConsistency]
-  const exact = LEVELS[settings.writeConsistency]
-  const serial = LEVELS[settings.serialConsistency]
+  const options = statementOptions(settings)
   const connected = keptConnection(settings, onFailure)
 
-  const execute = async (query: string, params: readonly Value[], options: QueryOptions) => {
+  const execute = async (query: string, params: readonly Value[], how: QueryOptions) => {
     const client = await connected.client()
-    return client.execute(query, [...params], { prepare: true, ...options })
+    return client.execute(query, [...params], { prepare: true, ...how })
   }
-  const run = (query: string, params: readonly Value[], options: QueryOptions) =>
-    execute(query, params, { isIdempotent: true, ...options }).catch(sayAway)
-  const rows = async (query: string, params: readonly Value[], options: QueryOptions) =>
-    (await run(query, params, options)).rows
+  const run = (query: string, params: readonly Value[], how: QueryOptions) => execute(query, params, how).catch(sayAway)
+  const rows = async (query: string, params: readonly Value[], how: QueryOptions) =>
+    (await run(query, params, how)).rows
 
   return {
-    list: (query, params) => rows(query, params, { consistency: list }),
-    read: (query, params) => rows(query, params, { consistency: exact }),
-    async *scan(query, params) {
-      let pageState: string | null = null
-      do {
-        const from: QueryOptions = pageState === null ? {} : { pageState }
-        const page = await run(query, params, { consistency: list, fetchSize: FETCH_SIZE, ...from })
-        // Where the rows are an exact multiple of the page size, the last page is empty.
-        yield* page.rows
-        pageState = page.pageState ?? null
-      } while (pageState !== null)
-    },
+    list: (query, params) => rows(query, params, options.list),
+    read: (query, params) => rows(query, params, options.read),
+    scan: (query, params) => pages((from) => run(query, params, { ...options.scan, ...from })),
     async aggregate(query, params) {
-      const [row] = await rows(query, params, { consistency: exact, readTimeout: AGGREGATE_TIMEOUT_MS })
+      const [row] = await rows(query, params, options.aggregate)
       if (row === undefined) throw new Error('an aggregate answers a row')
       return row
     },
-    readSerial: async (query, params) => (await rows(query, params, { consistency: serial }))[0] ?? null,
+    readSerial: async (query, params) => (await rows(query, params, options.readSerial))[0] ?? null,
     async write(query, params) {
-      await run(query, params, { consistency: exact })
+      await run(query, params, options.write)
     },
     async decide(query, params) {
-      const options = { consistency: exact, serialConsistency: serial, isIdempotent: false, retry: never }
       try {
-        const { rows } = await execute(query, params, options)
+        const { rows } = await execute(query, params, options.decide)
         return rows[0]?.['[applied]'] === true ? 'applied' : 'refused'
       } catch (error) {
         return isUndecided(error) ? 'unknown' : sayAway(error)
       }
     },
     async ping() {
-      await rows('SELECT release_version FROM system.local', [], { consistency: types.consistencies.localOne })
+      await rows('SELECT release_version FROM system.local', [], options.ping)
     },
     close: () => connected.close(),
   }
 }
 
-const never = new policies.retry.FallthroughRetryPolicy()
+async function* pages(read: (from: QueryOptions) => Promise<types.ResultSet>): AsyncIterable<Row> {
+  let pageState: string | null = null
+  do {
+    const page: types.ResultSet = await read(pageState === null ? {} : { pageState })
+    // Where the rows are an exact multiple of the page size, the last page is empty.
+    yield* page.rows
+    pageState = page.pageState ?? null
+  } while (pageState !== null)
+}
 
 function sayAway(error: unknown): never {
   throw isAway(error) ? problems.away('Cassandra', 2, error) : error
