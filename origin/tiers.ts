@@ -45,6 +45,8 @@ export interface Tiers {
   reindex(): Promise<unknown>
   /** Begins to consume and to work on timers. */
   start(): void
+  /** Events that this process's fan-out and graph have still to handle, as the log says now. @throws Error when it cannot say */
+  lag(): Promise<number>
   close(): Promise<void>
 }
 
@@ -66,6 +68,7 @@ export async function createTiers(needs: TierNeeds): Promise<Tiers> {
     endpoints: needs.config.roles.has('ingest') ? tiers.ingest.endpoints : {},
     reindex: () => tiers.search.reindex(),
     start: () => startTiers(needs, tiers, work),
+    lag: () => totalLag(work.consumers),
     async close() {
       const { engagement, recommend, media, search, notify } = tiers
       await Promise.all(work.stops.map((stop) => stop()))

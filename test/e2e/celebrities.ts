@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { keys } from '#core/keys.ts'
 import type { Person } from './person.ts'
+import { watchPosts } from './posts-in-log.ts'
 import { type Stage, untilFeedHas, warm } from './stage.ts'
 import { until } from './until.ts'
 
@@ -106,6 +107,8 @@ export function celebrities(on: () => Stage): void {
     await on().followed(author, readers[3]!)
     await untilMode(on(), author, 'pull')
     await warm(on(), ...readers)
+    const { appended, stop } = await watchPosts(on().system.origin)
+    onTestFinished(stop)
     const post = await author.post('to all of you')
     for (const reader of readers) {
       const { items } = await reader.feed('mode=ranked')
@@ -114,13 +117,8 @@ export function celebrities(on: () => Stage): void {
     const [later] = await on().people(1)
     await on().followed(author, later)
     await untilFeedHas(later, post)
-    await until('fan-out has consumed the post', async () => {
-      const [row] = await on().sql<{ waiting: string }>(
-        `SELECT sum(p.next_offset - o."offset") AS waiting FROM log_offsets o JOIN log_partitions p USING (topic, partition)
-         WHERE o.group_id IN ('fanout', 'fanout-pages')`,
-      )
-      return Number(row?.waiting) === 0
-    })
+    await until('the post is in the log', async () => appended.has(post.id))
+    await until('fan-out has consumed the post', async () => (await on().system.origin.tiers.lag()) === 0)
     for (const reader of readers) {
       expect(await on().redis('ZSCORE', keys.timeline(reader.id), post.id)).toBeNull()
     }
