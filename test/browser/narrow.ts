@@ -3,6 +3,9 @@ import { until } from '../e2e/until.ts'
 import type { Site } from './site.ts'
 import { overhang } from './visit.ts'
 
+const LONG_NAME = 'Maximiliane von Hohenstaufen-Wittelsbach'
+const LONG_WORD = 'Donaudampfschifffahrtsgesellschaftskapitaensmuetzenabzeichen'
+
 export function narrow(on: () => Site): void {
   it('of 390 pixels has no horizontal scroll on any view', async () => {
     const [ann] = on().people
@@ -32,8 +35,42 @@ export function narrow(on: () => Site): void {
     await page.getByRole('heading', { name: 'There is nothing here' }).waitFor()
     wide.nothing = await overhang(page)
     await page.setViewportSize({ width: 320, height: 640 })
+    // Once the styles of so small a window hold: they come a frame later.
+    await page.locator('.brand').waitFor({ state: 'hidden' })
     wide.tiny = await overhang(page)
     await until('the console has named what is not there', async () => on().forgive('404') === 1)
+    expect(Object.values(wide), JSON.stringify(wide)).toEqual(Object.values(wide).map(() => 0))
+    await close()
+  })
+
+  it('of 390 pixels holds long names, long words and posts without a photo', async () => {
+    const [host, talker] = await on().newcomers(2)
+    const text = `${'A long thought about light and water. '.repeat(8)}\n\n${LONG_WORD} #end`
+    await talker!.byApi.ask('PATCH', '/v1/me', { displayName: LONG_NAME })
+    const said = await talker!.byApi.post(text)
+    const shown = await host!.byApi.post(text)
+    await talker!.byApi.ask('POST', `/v1/posts/${shown.id}/comments`, { body: text })
+    await host!.byApi.ask('PATCH', '/v1/me', { isPrivate: true })
+    await talker!.byApi.follow(host!.byApi)
+    const { page, open, close } = await on().visitAs(host!, { width: 390, height: 800, isMobile: true })
+    const wide: Record<string, number> = {}
+    for (const [path, awaited] of [
+      [`/u/${talker!.username}`, 'A long thought'],
+      [`/p/${said.id}`, LONG_WORD],
+      [`/p/${shown.id}`, 'Reply'],
+    ] as const) {
+      await open(path)
+      await page.getByText(awaited).first().waitFor()
+      wide[path] = await overhang(page)
+    }
+    await until('what happened has been told', async () => {
+      await open('/notifications')
+      await page.getByRole('heading', { name: 'Notifications' }).waitFor()
+      await page.waitForLoadState('networkidle')
+      const told = ['Follow requests', 'commented on your post.'].map((words) => page.getByText(words).first())
+      return (await Promise.all(told.map((words) => words.isVisible()))).every(Boolean)
+    })
+    wide.notifications = await overhang(page)
     expect(Object.values(wide), JSON.stringify(wide)).toEqual(Object.values(wide).map(() => 0))
     await close()
   })

@@ -81,7 +81,7 @@ function tile(app: App, post: Post): HTMLElement {
       'a',
       { class: 'tile', href: postPath(post.id), 'aria-label': label },
       first === undefined
-        ? h('span', { class: 'tile-text' }, post.caption)
+        ? h('span', { class: 'tile-text' }, h('span', {}, post.caption))
         : picture(first, { sizes: TILE_SIZES, ratio: 1, renew: renewOnce(app.api, post.id) }),
       counts,
     ),
