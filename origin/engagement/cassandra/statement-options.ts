@@ -1,6 +1,5 @@
 /** What each kind of statement is sent with: how many copies must agree, how long it may take, whether it may be repeated. */
 import { policies, type QueryOptions, types } from 'cassandra-driver'
-import type { CassandraSession } from './session.ts'
 import type { CassandraSettings } from './settings.ts'
 
 const AGGREGATE_TIMEOUT_MS = 30_000
@@ -16,7 +15,8 @@ const LEVELS = {
   SERIAL: types.consistencies.serial,
 }
 
-type Statement = Exclude<keyof CassandraSession, 'close'>
+/** What a session does, but ending. */
+type Statement = 'list' | 'read' | 'scan' | 'aggregate' | 'readSerial' | 'write' | 'decide' | 'ping'
 type Consistencies = Pick<CassandraSettings, 'readConsistency' | 'writeConsistency' | 'serialConsistency'>
 
 /** Only `list` may miss what was acknowledged: nobody keeps what it answers. */
