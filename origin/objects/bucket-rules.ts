@@ -84,10 +84,11 @@ const NAME = 'TidelineNoPublicRead'
 
 /**
  * Who does not sign, in the words of several servers: S3 and MinIO know the type of a principal; SeaweedFS does not, but
- * gives strangers no user id (S3 gives them one, so that this says nothing there).
+ * gives strangers no user id (S3 gives them one, so that this says nothing there). S3 takes names of conditions in any case,
+ * MinIO this one in lower case only.
  */
 const STRANGERS: Readonly<Record<string, object>> = {
-  [`${NAME}ByType`]: { StringEquals: { 'aws:PrincipalType': 'Anonymous' } },
+  [`${NAME}ByType`]: { StringEquals: { 'aws:principaltype': 'Anonymous' } },
   [`${NAME}ById`]: { Null: { 'aws:userid': 'true' } },
 }
 
