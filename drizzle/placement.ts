@@ -82,6 +82,21 @@ export function everywhere<T = Row>(
   return placed(alone, { kind: 'plan', isRead, rows })
 }
 
+/**
+ * A write that takes work from every database. One that is away must not hold up what the others have: its failure is thrown
+ * only when none of them had anything.
+ */
+export function taken<T = Row>(statement: (owned: Owned) => SQL): SQL {
+  const { alone, among } = ownRows(statement)
+  return writesAcross<T>(alone, async ({ all }) => {
+    const outcomes = await Promise.allSettled(all.map((database) => database.query<T>(among)))
+    const rows = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []))
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed !== undefined && rows.length === 0) throw failed.reason
+    return rows
+  })
+}
+
 /** A statement over ids, in each database over those that it holds, side by side. */
 export function scattered<T = Row>(
   ids: readonly Id[],

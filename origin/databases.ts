@@ -20,6 +20,8 @@ export interface Databases {
   database: Database
   /** The first: names and addresses, sessions, and what the embedded log, engagement and search keep. */
   directory: Database
+  /** Each by itself, the directory first: for work that one which is away must not stop in the others. */
+  databases: readonly Database[]
   pools: readonly [pg.Pool, ...pg.Pool[]]
   /** Their connection strings, in their order. */
   urls: readonly [string, ...string[]]
@@ -79,6 +81,7 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
     return {
       database: shardedDatabase(shards),
       directory: shards[0].database,
+      databases: shards.map(({ database }) => database),
       pools: [opened[0].pool, ...opened.slice(1).map(({ pool }) => pool)],
       urls: [opened[0].url, ...opened.slice(1).map(({ url }) => url)],
       replicas,

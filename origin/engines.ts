@@ -29,6 +29,8 @@ export interface Engines {
   database: Database
   /** The first of them. */
   directory: Database
+  /** Each by itself, the directory first. */
+  databases: Databases['databases']
   pools: Databases['pools']
   databaseUrls: Databases['urls']
   replicas: Replicas
@@ -71,7 +73,7 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     await redis.ready()
     await forgetAfterLoss(redis, redisEngine.lostSince, logger)
 
-    const { database, directory, pools, urls } = postgres
+    const { database, directory, databases, pools, urls } = postgres
     const engagement = openEngagement(config, logger, directory)
     closers.push(engagement.close)
     const search = await openSearch(config, logger, directory)
@@ -82,6 +84,7 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
     return {
       database,
       directory,
+      databases,
       pools,
       databaseUrls: urls,
       replicas: postgres.replicas,

@@ -20,7 +20,7 @@ export interface Subscription<T extends Topic> {
   /**
    * Applies the effect of one event. The offset is committed after it resolves; when it throws, the event is retried with
    * growing delay and finally laid into the topic's dead letters with the reason. Throw `Unprocessable` to skip
-   * the retries. What log/away.ts knows as an outage (Redis, the database) is retried for as long as it takes, uncounted.
+   * the retries. What outages.ts knows as an outage (Redis, the database) is retried for as long as it takes, uncounted.
    */
   handle(event: TidelineEvent<EventsOf<T>>, context: HandlerContext): Promise<void>
   /** Tries before the dead letter; the default is 8. */

@@ -23,7 +23,7 @@ import { createNotify, postgresNotifications } from './notify/index.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { createOutbox } from './outbox/index.ts'
-import { REPLAYABLE_MS, replayCommitted } from './outbox/replay.ts'
+import { createReplays, REPLAYABLE_MS } from './outbox/replay.ts'
 import { createRecommend } from './recommend/index.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
 import { lossGuard } from './redis/loss.ts'
@@ -96,6 +96,7 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const deadLetters = postgresDeadLetters(directory)
   const outbox = createOutbox({
     ...common,
+    databases: engines.databases,
     vacuum: engines.needsVacuum,
     bury: (letters) => deadLetters.store('outbox', letters),
   })
@@ -106,7 +107,7 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
     policy: config.policy,
     underLoad: () => backlog.posts > LOADED_LAG,
     observe: fanoutMetrics(metrics),
-    flushOutbox: async () => void (await outbox.sweep(0)),
+    flushOutbox: () => outbox.flush(),
   })
   const graph = createGraph({
     ...common,
@@ -198,8 +199,9 @@ async function totalLag(consumers: readonly Consumer[]): Promise<number> {
 
 /** What follows from committed events is derived again; what is older than the outbox keeps is derived from nothing. */
 function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts }: WiredTiers) {
-  const { database, redis } = engines
+  const { databases, redis } = engines
   const clock = Date.now
+  const replays = createReplays({ databases, log, logger })
   // A Redis of our own ends with every ordinary stop: nobody need be alarmed by the next start.
   const isOwn = config.redisUrl === null || config.redisUrl === 'embedded'
   async function restore(sinceMs: number | null): Promise<void> {
@@ -209,9 +211,13 @@ function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts 
     )
     if (sinceMs !== null && clock() - sinceMs > REPLAYABLE_MS) await forgetDerived(redis)
     await accounts.publishKeys()
-    if (sinceMs !== null) await replayCommitted(database, log, sinceMs)
+    if (sinceMs !== null) await replays.since(sinceMs)
   }
-  return lossGuard({ redis, clock, marginMs: config.policy.replayWindowMs, restore })
+  const look = lossGuard({ redis, clock, marginMs: config.policy.replayWindowMs, restore })
+  return async () => {
+    await look()
+    await replays.catchUp()
+  }
 }
 
 const signingKeys = (config: Config): SigningKeys => ({

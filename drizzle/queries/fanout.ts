@@ -2,7 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
 import type { AuthorMode } from '#core/timeline/index.ts'
-import { batchAcross, everywhere, type Owned, reads, readsAcross, scattered, writes } from '../placement.ts'
+import { batchAcross, type Owned, reads, readsAcross, scattered, taken, writes } from '../placement.ts'
 import { authorModes, followers, follows, outbox, posts, timelinePurges, users } from '../schema.ts'
 import { idList } from './feed.ts'
 import { copyFollow } from './relation-copies.ts'
@@ -195,7 +195,7 @@ export function takeDuePurges(limit: number, leaseMs: number): SQL {
       SELECT follower_id, followee_id FROM ${timelinePurges}
        WHERE due_at <= now() AND ${owned('follower_id')} ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING follower_id, followee_id, due_at::text AS lease`
-  return everywhere(statement, { isRead: false })
+  return taken(statement)
 }
 
 export interface DuePurge {

@@ -2,7 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
-import { batchIn, everywhere, type Owned, ownRows, reads, writes, writesAcross } from '../placement.ts'
+import { batchIn, type Owned, ownRows, reads, taken, writes, writesAcross } from '../placement.ts'
 
 export const instant = (ms: number) => sql`to_timestamp(${ms}::double precision / 1000)`
 
@@ -102,7 +102,7 @@ export function expireUploads(beforeMs: number, limit: number): SQL {
     WHERE media_id IN (SELECT media_id FROM media WHERE state = 'awaiting_upload' AND created_at < ${instant(beforeMs)}
         AND ${owned('media_id')} ORDER BY created_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING media_id, key`
-  return everywhere(statement, { isRead: false })
+  return taken(statement)
 }
 
 /** One job a media; a repetition leaves the first. */
@@ -122,7 +122,8 @@ export interface Lease {
 
 /**
  * Takes the job that is due longest, or whose lease has run out. Rows of `{ media_id, attempts }`: one or none. Of several
- * databases the first that has one gives it; which is asked first changes with the instant, so that none is always last.
+ * databases the first that has one gives it; which is asked first changes with the instant, so that none is always last. The failure
+ * of one that is away is thrown when no other has a job.
  */
 export function leaseJob({ owner, nowMs, untilMs }: Lease): SQL {
   const { alone, among } = ownRows(
@@ -136,10 +137,16 @@ export function leaseJob({ owner, nowMs, untilMs }: Lease): SQL {
   )
   return writesAcross(alone, async ({ all }) => {
     const from = nowMs % all.length
+    const failures: unknown[] = []
     for (const database of [...all.slice(from), ...all.slice(0, from)]) {
-      const rows = await database.query(among)
-      if (rows.length > 0) return rows
+      try {
+        const rows = await database.query(among)
+        if (rows.length > 0) return rows
+      } catch (error) {
+        failures.push(error)
+      }
     }
+    if (failures.length > 0) throw failures[0]
     return []
   })
 }

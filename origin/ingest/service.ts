@@ -13,7 +13,8 @@ import { judge, type Outcome } from './judge.ts'
 
 export interface IngestDependencies {
   log: EventLog
-  outbox: { markPublished(eventIds: readonly string[]): Promise<void> }
+  /** Marks what the log has; never fails, and is not waited for longer than a second. */
+  outbox: { markPublished(events: readonly TidelineEvent[]): Promise<void> }
   deferredHandlers: DeferredHandlers
   deadLetters: DeadLetterStore
   clock: Clock
@@ -81,11 +82,7 @@ async function publish(log: EventLog, events: readonly TidelineEvent[]): Promise
   }
 }
 
-async function ingestEvents(
-  { log, outbox, accepted }: IngestNeeds,
-  messages: readonly Message[],
-  context: RequestContext,
-): Promise<Outcome[]> {
+async function ingestEvents({ log, outbox, accepted }: IngestNeeds, messages: readonly Message[]): Promise<Outcome[]> {
   const outcomes = new Array<Outcome>(messages.length).fill(DONE)
   const events: { event: TidelineEvent; index: number }[] = []
   for (const [index, message] of messages.entries()) {
@@ -102,19 +99,15 @@ async function ingestEvents(
           log,
           events.map(({ event }) => event),
         )
-  const done: string[] = []
+  const done: TidelineEvent[] = []
   for (const [n, { event, index }] of events.entries()) {
     outcomes[index] = published[n]!
     if (published[n]!.outcome !== 'done') continue
-    done.push(event.id)
+    done.push(event)
     accepted(event)
   }
   // The log has them: an unmarked row is only published once more.
-  if (done.length > 0) {
-    await outbox.markPublished(done).catch((error: unknown) => {
-      context.logger.warn({ err: error, events: done.length }, 'published events could not be marked in the outbox')
-    })
-  }
+  if (done.length > 0) await outbox.markPublished(done)
   return outcomes
 }
 

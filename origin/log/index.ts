@@ -16,7 +16,7 @@ import {
 import type { OperableEventLog } from '../event-log.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { isDataFault } from './away.ts'
+import { isDataFault } from '../outages.ts'
 import type { BackoffPolicy } from './backoff.ts'
 import { readDeadLetters, replayAll } from './dead-letters.ts'
 import { createGroupCommit } from './group-commit.ts'

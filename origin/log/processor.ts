@@ -6,7 +6,7 @@ import { type EventsOf, parseEvent, type TidelineEvent, type Topic } from '#core
 import type { Clock, Random } from '#core/ids.ts'
 import { type Subscription, Unprocessable } from '../event-log.ts'
 import type { Logger } from '../observe/logger.ts'
-import { isAway } from './away.ts'
+import { isAway } from '../outages.ts'
 import { type BackoffPolicy, backoffMs, pause } from './backoff.ts'
 import type { HeldPartition, LogRecord } from './held-partition.ts'
 import type { LogMetrics } from './log-metrics.ts'

@@ -49,8 +49,8 @@ export function postgresMedia(database: Database): MediaStore {
       const [rows] = await database.batch(places.moveMedia(mediaId, move))
       return rows!.length > 0
     },
-    async published(eventId) {
-      await database.query(markPublished([eventId]))
+    async published(event) {
+      await database.query(markPublished([event]))
     },
   }
 }

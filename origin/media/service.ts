@@ -127,7 +127,7 @@ async function accept(
   }
   // The outbox holds what the log does not take now.
   await parts.publish([event]).then(
-    () => store.published(event.id),
+    () => store.published(event),
     () => {},
   )
   // What another completion has put where the picture does not belong goes too; it removes what it puts there later.

@@ -41,7 +41,7 @@ export interface MediaStore {
   /** Writes a picture's new key wherever it stands; false when its key was not `from` any more. */
   move(mediaId: Id, move: Move): Promise<boolean>
   /** The log has the event. */
-  published(eventId: string): Promise<void>
+  published(event: { id: string; key: Id }): Promise<void>
 }
 
 /** Where a media lies, and what decides where it belongs. */

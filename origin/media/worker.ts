@@ -83,7 +83,7 @@ async function makeReady(needs: WorkerNeeds, mediaId: Id): Promise<'done' | 'los
   }
   // The outbox holds what the log does not take now.
   await needs.publish([written]).then(
-    () => store.published(written.id),
+    () => store.published(written),
     () => {},
   )
   return 'done'

@@ -71,7 +71,7 @@ describe('outbox', () => {
     await database.query(insertOutbox([late, brought]))
     await age('outbox', 'created_at', '3 seconds')
     await database.query(insertOutbox([young]))
-    await outbox.markPublished([brought.id])
+    await outbox.markPublished([brought])
     expect(await outbox.sweep()).toBe(1)
     expect(await inLog()).toEqual([late.id])
     expect(await outbox.sweep()).toBe(0)

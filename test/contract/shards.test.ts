@@ -220,16 +220,25 @@ describe.each([1, 2])('over %i databases', (count) => {
 
   it('each event is swept once and replayed once, in pages, from both outboxes', async () => {
     const wanted = (await relational.events()).map(({ id }) => id)
-    const claimed = await query<{ event_id: string }>(claimUnpublished(-60_000, 60_000, 1_000))
-    expect(claimed.map((row) => row.event_id).sort()).toEqual([...wanted].sort())
-    expect(await query(claimUnpublished(-60_000, 60_000, 1_000))).toEqual([])
-    await query(markPublished(wanted))
+    const claim = async () => {
+      const claims = relational.shards.map((shard) =>
+        shard.database.query<{ event_id: string; body: { key: Id } }>(claimUnpublished(-60_000, 60_000, 1_000)),
+      )
+      return (await Promise.all(claims)).flat().map((row) => ({ id: row.event_id, key: row.body.key }))
+    }
+    const claimed = await claim()
+    expect(claimed.map(({ id }) => id).sort()).toEqual([...wanted].sort())
+    expect(await claim()).toEqual([])
+    await query(markPublished(claimed))
     expect(await relational.events()).toEqual([])
     const replayed: string[] = []
-    for (;;) {
-      const page = await query<{ event_id: string }>(committedSince(0, replayed.at(-1) ?? '', 7))
-      replayed.push(...page.map((row) => row.event_id))
-      if (page.length < 7) break
+    for (const shard of relational.shards) {
+      for (let after = ''; ; ) {
+        const page = await shard.database.query<{ event_id: string }>(committedSince(0, after, 7))
+        replayed.push(...page.map((row) => row.event_id))
+        if (page.length < 7) break
+        after = page.at(-1)?.event_id ?? ''
+      }
     }
     expect(new Set(replayed).size).toBe(replayed.length)
     expect(replayed.sort()).toEqual([...wanted].sort())

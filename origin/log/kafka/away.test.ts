@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { makeEvent } from '#core/events.ts'
 import { createLogger } from '../../observe/logger.ts'
 import { createMetrics } from '../../observe/metrics.ts'
-import { isAway, isDataFault } from '../away.ts'
+import { isAway, isDataFault } from '../../outages.ts'
 import { kafkaLog } from './index.ts'
 import { KAFKA_CLIENTS, type KafkaClientName } from './settings.ts'
 

@@ -187,7 +187,7 @@ class KafkaEventLog implements KafkaLog {
   }
 }
 
-/** Whoever waits for the broker learns that it is away, in the words that consumers know an outage by (log/away.ts). */
+/** Whoever waits for the broker learns that it is away, in the words that consumers know an outage by (outages.ts). */
 function awayOf(error: unknown): never {
   if (error instanceof Unprocessable) throw error
   throw problems.away('The event log', undefined, error)

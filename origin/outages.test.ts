@@ -1,8 +1,10 @@
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import pg from 'pg'
 import { expect, it } from 'vitest'
-import { startEmbeddedPostgres } from '../embedded/postgres/index.ts'
-import { isAway, isDataFault } from './away.ts'
+import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
+import { s3Objects } from './objects/index.ts'
+import { isAway, isDataFault } from './outages.ts'
 
 const failureOf = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
@@ -36,3 +38,27 @@ it('knows a statement without an answer, and a pool without a free connection, a
   await pool.end()
   await server.close()
 }, 30_000)
+
+it('knows an object store that asks for patience, fails or is silent as an outage; one that refuses what was asked is none', async () => {
+  let status = 503
+  const store = createHttpServer((_, response) => response.writeHead(status).end()).listen(0, '127.0.0.1')
+  await new Promise((resolve) => store.once('listening', resolve))
+  const { port } = store.address() as { port: number }
+  const objects = s3Objects({
+    endpoint: `http://127.0.0.1:${port}`,
+    bucket: 'pictures',
+    region: 'auto',
+    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
+  })
+  const failure = () => failureOf(objects.delete(['a.jpg']))
+  for (const [answered, away] of [
+    [503, true],
+    [500, true],
+    [403, false],
+  ] as const) {
+    status = answered
+    expect([answered, isAway(await failure())]).toEqual([answered, away])
+  }
+  await new Promise((resolve) => store.close(resolve))
+  expect(isAway(await failure())).toBe(true)
+})

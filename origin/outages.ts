@@ -1,7 +1,9 @@
+/** Which errors tell of an outage, to be waited for, and which of data that no repetition will store: what the tiers agree on. */
 import { Problem } from '#core/problem.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import { sqlState } from '#drizzle/database.ts'
-import { Unprocessable } from '../event-log.ts'
+import { Unprocessable } from './event-log.ts'
+import { ObjectStoreError } from './objects/index.ts'
 
 /** The errno codes of a peer that cannot be reached or has gone. */
 const NETWORK = new Set([
@@ -31,6 +33,7 @@ export function isAway(error: unknown): boolean {
   if (/^(08|53|57P)/.test(sqlState(error) ?? '')) return true
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof RedisAwayError || (e instanceof Problem && e.status === 503)) return true
+    if (e instanceof ObjectStoreError && e.isTransient) return true
     if ('code' in e && typeof e.code === 'string' && NETWORK.has(e.code)) return true
     const { message } = e
     if (SILENCE.some((start) => message.startsWith(start))) return true
