@@ -1,8 +1,10 @@
 /** Redis engines for tests: the embedded one always, a real redis-server where the machine has one. */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createConnection, createServer } from 'node:net'
+import { test } from 'vitest'
 import { startEmbeddedRedis } from '../embedded/redis/index.ts'
+import { findRedisServer } from '../embedded/redis-server.ts'
 
 export interface RunningRedis {
   url: string
@@ -26,28 +28,20 @@ const embedded: RedisEngine = {
   },
 }
 
-const redisServer: RedisEngine = { name: 'redis-server', blocks: true, start: startRedisServer }
-
-/** The engines to run a suite on. Says so when the machine has no redis-server. */
+/** The engines to run a suite on: to be asked where tests are declared, since one that is absent is a test that is skipped. */
 export function redisEngines(): RedisEngine[] {
-  if (hasRedisServer()) return [embedded, redisServer]
-  console.info('no redis-server on the PATH: running on the embedded engine only')
+  const command = findRedisServer(process.env.PATH ?? '')
+  if (command !== null) {
+    return [embedded, { name: 'redis-server', blocks: true, start: (port) => startRedisServer(command, port) }]
+  }
+  test.skip('a real server: no redis-server or valkey-server is on the PATH', () => {})
   return [embedded]
 }
 
-function hasRedisServer(): boolean {
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function startRedisServer(port?: number): Promise<RunningRedis> {
+async function startRedisServer(command: string, port?: number): Promise<RunningRedis> {
   const chosen = port ?? (await freePort())
   const options = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp']
-  const child = spawn('redis-server', options, { stdio: 'ignore' })
+  const child = spawn(command, options, { stdio: 'ignore' })
   await untilListening(chosen)
   return {
     url: `redis://127.0.0.1:${chosen}`,

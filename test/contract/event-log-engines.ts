@@ -29,7 +29,11 @@ export async function logEngines(): Promise<Candidate[]> {
   const absent = 'neither KAFKA_BROKERS nor the small cluster (npm run cluster) has a broker to test against'
   return [
     { name: 'the embedded Postgres', start: () => startPostgresEngine(), absent: '' },
-    ...(server ? [{ name: 'a Postgres server', start: () => startPostgresEngine(server), absent: '' }] : []),
+    {
+      name: 'a Postgres server',
+      start: server ? () => startPostgresEngine(server) : null,
+      absent: 'POSTGRES_TEST_URL names no server to test against',
+    },
     ...KAFKA_CLIENTS.map((client) => ({
       name: `Kafka with ${client}`,
       start: brokers === null ? null : () => startKafkaEngine(brokers, client),

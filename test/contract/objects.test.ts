@@ -23,7 +23,7 @@ interface Engine {
 const engines: Record<string, () => Promise<Engine>> = { embedded: startEmbedded }
 const { S3_TEST_ENDPOINT } = process.env
 if (S3_TEST_ENDPOINT) engines[S3_TEST_ENDPOINT] = async () => connect(S3_TEST_ENDPOINT)
-else console.info('objects: only the embedded engine runs; S3_TEST_ENDPOINT is not set')
+else test.skip('an object store: another S3 server (S3_TEST_ENDPOINT names none)', () => {})
 
 async function startEmbedded(): Promise<Engine> {
   const dir = await mkdtemp(join(tmpdir(), 'objects-contract-'))

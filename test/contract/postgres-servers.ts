@@ -1,4 +1,4 @@
-/** Two servers of Postgres for suites about moving rows between them. */
+/** Servers of Postgres for suites about what goes on between two of them: shards that move, a standby that follows. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -38,10 +38,25 @@ export async function startTwoDatabases(env: NodeJS.ProcessEnv = process.env): P
 }
 
 async function startTwoServers(downloads: string): Promise<TwoDatabases> {
+  const { urls, close } = await startServers(downloads, ({ follows }) => follows === undefined)
+  return { urls, described: 'two servers of its own', close }
+}
+
+/** A primary and its standby, of their own, as the profile `cluster` has them. @param downloads where the software lies */
+export async function startPair(
+  downloads: string,
+): Promise<{ primary: string; standby: string; close(): Promise<void> }> {
+  const { urls, close } = await startServers(downloads, ({ name, follows }) => [name, follows].includes('postgres-1'))
+  const [primary = '', standby = ''] = urls
+  return { primary, standby, close }
+}
+
+/** Some of the profile `cluster`, in a folder and on ports of their own. */
+async function startServers(downloads: string, isWanted: (server: Server) => boolean) {
   const folder = mkdtempSync(join(tmpdir(), 'postgres-'))
-  const primaries = serversOf('cluster').filter(({ kind, follows }) => kind === 'postgres' && follows === undefined)
+  const wanted = serversOf('cluster').filter((server) => server.kind === 'postgres' && isWanted(server))
   const servers: Server[] = []
-  for (const server of primaries) servers.push({ ...server, port: await freePort(servers.map(({ port }) => port)) })
+  for (const server of wanted) servers.push({ ...server, port: await freePort(servers.map(({ port }) => port)) })
   const cluster: Cluster = { folder, downloads, profile: 'cluster', servers, secrets: clusterSecrets(folder) }
   const way = nativeWay(cluster)
   const close = async () => {
@@ -55,11 +70,7 @@ async function startTwoServers(downloads: string): Promise<TwoDatabases> {
     await close()
     throw error
   }
-  return {
-    urls: servers.map((server) => postgresUrl(server, cluster.secrets)),
-    described: 'two servers of its own',
-    close,
-  }
+  return { urls: servers.map((server) => postgresUrl(server, cluster.secrets)), close }
 }
 
 /** Below those that Linux hands out to outgoing connections. */

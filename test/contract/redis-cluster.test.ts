@@ -14,9 +14,11 @@ import { eventually } from './engines.ts'
 import { type Carrier, carriers } from './redis-carriers.ts'
 
 const command = findRedisServer(process.env.PATH ?? '')
-if (command === null) console.info('no redis-server or valkey-server on the PATH: a cluster cannot be started')
 
-describe.skipIf(command === null)('a redis cluster', () => {
+/** The reason stands in the titles: they are what is told of a test that is skipped. */
+const needs = command === null ? ' (no redis-server or valkey-server is on the PATH)' : ''
+
+describe.skipIf(command === null)(`a redis cluster${needs}`, () => {
   let cluster: RunningCluster
   let redis: OriginRedis
   beforeAll(async () => {
@@ -135,7 +137,7 @@ describe.skipIf(command === null)('a redis cluster', () => {
   })
 })
 
-describe.skipIf(command === null)('a master that dies', () => {
+describe.skipIf(command === null)(`a master that dies${needs}`, () => {
   let cluster: RunningCluster
   let redis: OriginRedis
   beforeAll(async () => {

@@ -1,12 +1,12 @@
 /**
- * Reads that may lag, on a primary and its real standby, of the cluster that E2E_ENGINES names: its profile `cluster` has one,
- * the small one and the embedded engine have none.
+ * Reads that may lag, on a primary and its real standby: of the cluster that E2E_ENGINES names, whose profile `cluster` has one,
+ * or of its own where POSTGRES_TEST_DOWNLOADS says that the software lies. The embedded engine has none.
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
 import { createIdFactory } from '#core/ids.ts'
 import { type Database, nodeDatabase } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
@@ -17,24 +17,27 @@ import { withReplica } from '#drizzle/replicas.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createReplicas, postgresPair, type Replicas } from '../../origin/replicas/index.ts'
 import { createDatabaseAt, eventually } from './engines.ts'
+import { startPair } from './postgres-servers.ts'
 
-const { E2E_ENGINES: file } = process.env
+const { E2E_ENGINES: file, POSTGRES_TEST_DOWNLOADS: downloads } = process.env
 const servers = file ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {}
 const [primaryUrl] = (servers.DATABASE_URLS ?? '').split(',')
 const [replicaUrl] = (servers.DATABASE_REPLICA_URLS ?? '').split(',')
 const ids = createIdFactory(Date.now, Math.random)
 const logger = createLogger({ level: 'silent' })
 
-if (!primaryUrl || !replicaUrl) {
-  it('has no standby to run on: DATABASE_REPLICA_URLS names none', () => {
-    console.info('replicas.test.ts: no standby here; npm run test:cluster -- --profile cluster has one')
-  })
+const running = primaryUrl && replicaUrl ? { primary: primaryUrl, standby: replicaUrl, close: async () => {} } : null
+const start = running === null && !downloads ? null : async () => running ?? startPair(downloads ?? '')
+
+if (start === null) {
+  test.skip('a primary with a standby (neither DATABASE_REPLICA_URLS nor POSTGRES_TEST_DOWNLOADS has one)', () => {})
 } else {
-  describe('a primary with a standby', () => suite(primaryUrl, replicaUrl))
+  describe('a primary with a standby', () => suite(start))
 }
 
-function suite(primaryServer: string, replicaServer: string): void {
+function suite(startServers: () => Promise<Awaited<ReturnType<typeof startPair>>>): void {
   const closers: (() => Promise<unknown>)[] = []
+  let replicaServer: string
   let primary: pg.Pool
   let replica: pg.Pool
   let replicas: Replicas
@@ -63,7 +66,10 @@ function suite(primaryServer: string, replicaServer: string): void {
   const people = (id: string) => usersByIds([id])
 
   beforeAll(async () => {
-    const own = await createDatabaseAt(primaryServer)
+    const servers = await startServers()
+    closers.unshift(servers.close)
+    replicaServer = servers.standby
+    const own = await createDatabaseAt(servers.primary)
     closers.unshift(own.close)
     const url = Object.assign(new URL(replicaServer), { pathname: new URL(own.url).pathname }).href
     primary = pool(own.url)

@@ -28,14 +28,13 @@ const FRESH_MS = 1_000
 const FLAGS = ['--notice', '4', '--keep', '3']
 
 const started = await startTwoDatabases()
-if (started === null)
-  console.info('shards-move: left out, since no Postgres server is named (npm run test:cluster has them)')
+const needs = started === null ? ' (POSTGRES_TEST_DOWNLOADS, POSTGRES_TEST_URLS name no server)' : ''
 
 /** Without servers no case runs. */
 const servers: TwoDatabases = started ?? { urls: [], described: '', close: async () => {} }
 const { urls, described } = servers
 
-describe.skipIf(started === null)('moving a range of shards', () => {
+describe.skipIf(started === null)(`moving a range of shards${needs}`, () => {
   let relational: Relational
   let pools: pg.Pool[]
   /** Beside the pools, where the writers stand in line. */

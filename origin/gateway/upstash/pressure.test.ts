@@ -6,6 +6,7 @@ import { type GatewayServer, startUpstashGateway } from './server.ts'
 import type { GatewayLimits } from './settings.ts'
 
 const token = 'token'
+const engines = redisEngines()
 const cleanups: (() => Promise<unknown> | unknown)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
@@ -56,7 +57,7 @@ async function hangingRedis(): Promise<{ url: string; server: Server; sockets: S
 
 describe('a Redis that is away', () => {
   it('is answered for at once with 503 and Retry-After, and found again when it is back', async () => {
-    for (const engine of redisEngines()) {
+    for (const engine of engines) {
       const first = await engine.start()
       const gateway = await gatewayFor(first.url)
       await connected(gateway)
@@ -150,7 +151,7 @@ describe('limits', () => {
   })
 
   it('bound pipelines, answers and streams', async () => {
-    const [engine] = redisEngines()
+    const [engine] = engines
     const redis = await engine!.start()
     cleanups.push(() => redis.close())
     const gateway = await gatewayFor(redis.url, { pipelineCommands: 3, replyBytes: 1000, streams: 1 })
@@ -173,7 +174,7 @@ describe('limits', () => {
 
 describe('streams', () => {
   it('show MONITOR as Upstash does, forge no event from a payload, and end when Redis goes', async () => {
-    for (const engine of redisEngines()) {
+    for (const engine of engines) {
       const redis = await engine.start()
       const gateway = await gatewayFor(redis.url)
       await connected(gateway)
@@ -192,7 +193,7 @@ describe('streams', () => {
   })
 
   it('keep a silent connection open with comments', async () => {
-    const [engine] = redisEngines()
+    const [engine] = engines
     const redis = await engine!.start()
     cleanups.push(() => redis.close())
     const gateway = await gatewayFor(redis.url, { streamHeartbeatMs: 20 })
@@ -219,7 +220,7 @@ function lines(response: Response) {
 
 describe('metrics', () => {
   it('count commands, errors and requests by route and status', async () => {
-    const [engine] = redisEngines()
+    const [engine] = engines
     const redis = await engine!.start()
     cleanups.push(() => redis.close())
     const gateway = await gatewayFor(redis.url)
