@@ -1,7 +1,9 @@
 /** Likes, comments and shares in Postgres: conditional writes, tombstones, keyset pages. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
-import { scattered } from '../placement.ts'
+import type { Database } from '../database.ts'
+import { OwnersParted } from '../ownership.ts'
+import { writesAcross } from '../placement.ts'
 
 const ids = (list: readonly Id[]) => sql`(SELECT jsonb_array_elements_text(${JSON.stringify(list)}::jsonb)::bigint)`
 
@@ -148,11 +150,36 @@ export function shareOf(postId: Id, userId: Id): SQL {
   return sql`SELECT shared_at FROM shares WHERE post_id = ${postId}::bigint AND user_id = ${userId}::bigint`
 }
 
-/** Writes rolled-up counts into the posts, for readers who find nothing in Redis. */
+/** A post whose counts are not in its row, since its database did not take them. */
+export interface UnstoredCounts {
+  post_id: Id
+  failure: unknown
+}
+
+/**
+ * Writes rolled-up counts into the posts, for readers who find nothing in Redis. Answers rows of UnstoredCounts: one of
+ * several databases that is away does not keep the others from theirs. It fails where nothing could be written at all.
+ */
 export function storeCounts(counts: readonly { postId: Id; likes: number; comments: number }[]): SQL {
   const of = new Map(counts.map((count) => [count.postId, count]))
   const statement = (ids: readonly Id[]) => sql`UPDATE posts p SET like_count = c.likes, comment_count = c.comments
     FROM jsonb_to_recordset(${JSON.stringify(ids.map((id) => of.get(id)))}::jsonb) AS c ("postId" bigint, likes int, comments int)
     WHERE p.post_id = c."postId" AND (p.like_count, p.comment_count) IS DISTINCT FROM (c.likes, c.comments)`
-  return scattered([...of.keys()], statement, { isRead: false })
+  const posts = [...of.keys()]
+  return writesAcross(statement(posts), (shards) => storeApart([...shards.group(posts)], statement))
+}
+
+async function storeApart(
+  groups: readonly [Database, Id[]][],
+  statement: (ids: readonly Id[]) => SQL,
+): Promise<UnstoredCounts[]> {
+  const outcomes = await Promise.allSettled(groups.map(([database, ids]) => database.query(statement(ids))))
+  const failures = outcomes.flatMap((outcome, i) =>
+    outcome.status === 'rejected' ? [{ failure: outcome.reason as unknown, ids: groups[i]?.[1] ?? [] }] : [],
+  )
+  // What changed hands is tried again by the router; where nothing succeeded, there is nothing to tell apart.
+  const parted = failures.find(({ failure }) => failure instanceof OwnersParted)
+  if (parted !== undefined) throw parted.failure
+  if (failures.length === groups.length && failures[0] !== undefined) throw failures[0].failure
+  return failures.flatMap(({ failure, ids }) => ids.map((post_id) => ({ post_id, failure })))
 }

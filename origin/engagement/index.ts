@@ -13,7 +13,7 @@ import { consumeEngagement } from './consumer.ts'
 import { shardPicker } from './counter-shards.ts'
 import { rebuildLiked } from './liked-set.ts'
 import { createReconcile, RECONCILE } from './reconcile.ts'
-import { createRollUp, ROLL_UP } from './roll-up.ts'
+import { createRollUp, type Failed, ROLL_UP } from './roll-up.ts'
 import { type EngagementService, engagementService } from './service.ts'
 import type { EngagementStore } from './store.ts'
 
@@ -63,6 +63,7 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
     ...{ store, redis, clock, owner },
     posts: needs.posts,
     onRecount: recountMetrics(needs.metrics),
+    onFailures: failureReport(needs.metrics, logger),
   })
   const reconcile = createReconcile({
     ...{ store, redis, clock, owner, logger },
@@ -132,6 +133,18 @@ function recountMetrics(metrics: Metrics): (drift: number) => void {
   return (drift) => {
     recounts.inc()
     drifted.inc(drift)
+  }
+}
+
+function failureReport(metrics: Metrics, logger: Logger): (failed: readonly Failed[]) => void {
+  const delayed = metrics.counter(
+    'counts_delayed_total',
+    'Times that a post could not be counted or written, and was put back',
+  )
+  return (failed) => {
+    delayed.inc(failed.length)
+    const [first] = failed
+    logger.warn({ err: first?.error, posts: failed.length, first: first?.postId }, 'counts of posts are behind')
   }
 }
 

@@ -165,6 +165,64 @@ test('a post that is never quiet is recounted now and then', async () => {
   expect(stage.drift).toBe(7)
 })
 
+test('a post that cannot be counted keeps no other from its counts, and is tried again, less and less often', async () => {
+  const { post, author } = await stage.begin()
+  const sick = newId()
+  await stage.like(sick, newId(), author, stage.now)
+  stage.now += 1
+  await stage.like(post, newId(), author)
+  const counting = stage.store()
+  let tries = 0
+  let isSick = true
+  const told: unknown[] = []
+  const roll = createRollUp({
+    ...{ redis: stage.redis, posts: stage.database, clock: () => stage.now, owner: 'test' },
+    store: {
+      ...counting,
+      async count(postId) {
+        if (postId === sick) tries++
+        if (postId === sick && isSick) throw new Error('too many tombstones')
+        return counting.count(postId)
+      },
+    },
+    onFailures: (failed) => told.push(...failed.map(({ postId }) => postId)),
+  })
+  stage.now += ROLL_UP.quietMs
+  await roll.tick()
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('1:0')
+  expect(await stage.one(['ZRANGE', keys.dirtyCounts(), 0, -1])).toEqual([sick])
+  for (let seconds = 0; seconds < 120; seconds++) {
+    stage.now += 1_000
+    await roll.tick()
+  }
+  expect(tries).toBeGreaterThanOrEqual(7)
+  expect(tries).toBeLessThanOrEqual(9)
+  expect(told).toEqual(Array.from({ length: tries }, () => sick))
+  isSick = false
+  stage.now += ROLL_UP.longestRetryMs
+  await roll.tick()
+  expect(await stage.one(['GET', keys.counts(sick)])).toBe('1:0')
+  expect(await stage.one(['ZCARD', keys.dirtyCounts()])).toBe(0)
+})
+
+test('recounts that take long are left to the next roll', async () => {
+  const { author } = await stage.begin()
+  for (let i = 0; i < 3 * ROLL_UP.parallelRecounts; i++) await stage.like(newId(), newId(), author)
+  const counting = stage.store()
+  const slow = {
+    ...counting,
+    count(postId: Id) {
+      stage.now += ROLL_UP.recountForMs
+      return counting.count(postId)
+    },
+  }
+  const needs = { redis: stage.redis, posts: stage.database, clock: () => stage.now, owner: 'test' }
+  const roll = createRollUp({ ...needs, store: slow })
+  stage.now += ROLL_UP.quietMs
+  expect(await roll.tick()).toMatchObject({ recounted: ROLL_UP.parallelRecounts })
+  expect(await stage.one(['ZCARD', keys.dirtyCounts()])).toBe(2 * ROLL_UP.parallelRecounts)
+})
+
 test('one process rolls at a time, and another takes over when it is gone', async () => {
   const { post, author } = await stage.begin()
   const other = stage.rollUp('other')
