@@ -20,6 +20,11 @@ export interface Stretch {
   answer: string
 }
 
+interface Mark {
+  atMs: number
+  text: string
+}
+
 export interface Watch {
   /** Writes a word into the timeline. */
   mark(text: string): void
@@ -36,7 +41,7 @@ export function watchFeed(reader: Person, fewest: number, isBusy: () => boolean)
   const began = performance.now()
   const now = () => Math.round(performance.now() - began)
   const stretches: Stretch[] = []
-  const marks: { atMs: number; text: string }[] = []
+  const marks: Mark[] = []
   let isEnding = false
 
   const read = async (mode: string) => {
@@ -74,18 +79,20 @@ export function watchFeed(reader: Person, fewest: number, isBusy: () => boolean)
       await done
       return stretches
     },
-    told() {
-      const lines = [
-        ...marks.map(({ atMs, text }) => ({ atMs, line: `— ${text}` })),
-        ...stretches.map(({ fromMs, toMs, reads, slowestMs, answer }) => ({
-          atMs: fromMs,
-          line: `feed ${answer} (${reads} reads until ${(toMs / 1_000).toFixed(1)} s, the slowest ${slowestMs} ms)`,
-        })),
-      ]
-      return lines
-        .sort((a, b) => a.atMs - b.atMs)
-        .map(({ atMs, line }) => `${(atMs / 1_000).toFixed(1).padStart(6)} s  ${line}`)
-        .join('\n')
-    },
+    told: () => told(marks, stretches),
   }
+}
+
+function told(marks: readonly Mark[], stretches: readonly Stretch[]): string {
+  const lines = [
+    ...marks.map(({ atMs, text }) => ({ atMs, line: `— ${text}` })),
+    ...stretches.map(({ fromMs, toMs, reads, slowestMs, answer }) => ({
+      atMs: fromMs,
+      line: `feed ${answer} (${reads} reads until ${(toMs / 1_000).toFixed(1)} s, the slowest ${slowestMs} ms)`,
+    })),
+  ]
+  return lines
+    .sort((a, b) => a.atMs - b.atMs)
+    .map(({ atMs, line }) => `${(atMs / 1_000).toFixed(1).padStart(6)} s  ${line}`)
+    .join('\n')
 }
