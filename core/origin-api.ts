@@ -3,6 +3,7 @@
  * authentication, problems (RFC 9457) for errors. Relational writes never go this way: the edge makes those itself.
  */
 import { z } from 'zod'
+import { edgeObservations } from './edge-observations.ts'
 import { idSchema } from './events.ts'
 
 /** As long as the edge lets through: what is no cursor is then said by the list, in its own words. */
@@ -162,6 +163,8 @@ export const originApi = {
     input: z.object({ q: z.string().min(1).max(200), ...page }),
     output: hit({ postId: idSchema }),
   },
+  /** What an isolate has counted since it last said so; every process of the origin takes it. */
+  'observe.edge': { input: edgeObservations, output: z.object({}) },
 } as const
 
 export type OriginMethod = keyof typeof originApi

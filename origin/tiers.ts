@@ -20,6 +20,7 @@ import type { OriginHandlers } from './internal-api.ts'
 import { createMedia } from './media/index.ts'
 import { cloudflarePurge } from './media/purge.ts'
 import { createNotify, postgresNotifications } from './notify/index.ts'
+import { edgeMetrics } from './observe/edge.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { createOutbox } from './outbox/index.ts'
@@ -64,7 +65,7 @@ export async function createTiers(needs: TierNeeds): Promise<Tiers> {
   const tiers = await wireTiers(needs)
   const work: Work = { consumers: [], stops: [] }
   return {
-    methods: tiers.methods,
+    methods: { ...tiers.methods, 'observe.edge': observeEdge(needs.metrics) },
     endpoints: needs.config.roles.has('ingest') ? tiers.ingest.endpoints : {},
     reindex: () => tiers.search.reindex(),
     start: () => startTiers(needs, tiers, work),
@@ -75,6 +76,15 @@ export async function createTiers(needs: TierNeeds): Promise<Tiers> {
       await Promise.all(work.consumers.map((consumer) => consumer.stop()))
       await Promise.all([engagement, recommend, media, search, notify].map((tier) => tier.close()))
     },
+  }
+}
+
+/** Every process takes what isolates have counted, whatever its roles: the edge knows one address. */
+function observeEdge(metrics: Metrics): NonNullable<OriginHandlers['observe.edge']> {
+  const add = edgeMetrics(metrics)
+  return async (seen) => {
+    add(seen)
+    return {}
   }
 }
 

@@ -7,6 +7,7 @@ import { limitBody } from './middleware/body-limit.ts'
 import { envelope } from './middleware/envelope.ts'
 import { securityAndCors } from './middleware/headers.ts'
 import { answerUnrouted } from './middleware/methods.ts'
+import { observe } from './middleware/observe.ts'
 import { noteOwnWrites } from './middleware/own-writes.ts'
 import { answerProblem, refuseInput } from './middleware/problems.ts'
 import { rateLimit } from './middleware/rate-limit.ts'
@@ -63,6 +64,7 @@ export function createApp(log: (line: string) => void): App {
   registerHealth(app)
 
   app.use('*', envelope(log))
+  app.use('*', observe())
   app.use('*', securityAndCors())
   app.use('/v1/*', limitBody())
   app.use('/v1/*', authenticate())

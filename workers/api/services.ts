@@ -16,6 +16,7 @@ import { upstashRedis } from './data/redis.ts'
 import { type ReplicaReads, type ReplicaVerdict, replicaReads, replicaVerdict } from './data/replica-reads.ts'
 import { FeedIsolate } from './feed/isolate.ts'
 import { type LastPages, lastPages } from './feed/last-page.ts'
+import { Observations } from './observations.ts'
 import { createSignatures, type Signatures } from './present/signatures.ts'
 import { createRateLimits, type RateLimits } from './rate-limits.ts'
 
@@ -36,6 +37,8 @@ export interface Services {
   /** What this isolate remembers of posts and lists, bounded. */
   readonly feedIsolate: FeedIsolate
   readonly lastPages: LastPages
+  /** What this isolate has counted and not told yet. */
+  readonly observations: Observations
   /** For the addresses of private pictures. */
   readonly signatures: Signatures
   /** The image Worker, and the client's files. */
@@ -73,6 +76,7 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
     limits: createRateLimits(env, clock),
     feedIsolate,
     lastPages: lastPages(clock, () => caches.default),
+    observations: new Observations(clock()),
     signatures: createSignatures(config.imageSigningKeys, clock),
     images: env.IMAGES,
   })

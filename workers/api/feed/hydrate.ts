@@ -44,7 +44,7 @@ export async function hydrate(ids: readonly Id[], ports: FeedPorts, authors: rea
     if (cached === undefined) missing.push(id)
     else posts.set(id, cached)
   }
-  ports.count('post-cache', ids.length - missing.length, missing.length)
+  ports.count('isolate', ids.length - missing.length, missing.length)
   if (missing.length === 0) return posts
   const fetched = await fetchPosts(missing, authors, ports)
   for (const post of fetched) {

@@ -1,4 +1,5 @@
 /** What the feed needs of its surroundings: handed over by the route, so that the stages' wiring knows no framework. */
+import type { ReadLayer } from '#core/edge-observations.ts'
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import type { FeedPolicy, RankModel } from '#core/feed/index.ts'
 import type { Clock, Id } from '#core/ids.ts'
@@ -28,5 +29,5 @@ export interface FeedPorts {
   /** Whether an error says that a dependency is away, rather than that we are wrong. */
   isAway(error: unknown): boolean
   /** Cache hits and misses by layer, for metrics. */
-  count(layer: 'post-cache' | 'post' | 'timeline', hits: number, misses: number): void
+  count(layer: ReadLayer, hits: number, misses: number): void
 }

@@ -118,8 +118,8 @@ async function answerFeed(
   c: AppContext,
   query: { user: Id; limit: number; mode: FeedMode; cursor: string | null },
 ): Promise<Response> {
-  const { lastPages, signatures } = c.get('services')
-  const degraded = new Set<string>()
+  const { lastPages, signatures, observations } = c.get('services')
+  const degraded = new Set<'redis' | 'postgres'>()
   try {
     const page = await serveFeed(
       query,
@@ -127,6 +127,7 @@ async function answerFeed(
     )
     const posts = page.items.map((item) => item.post)
     await signPosts(posts, signatures)
+    for (const by of degraded) observations.degraded(by)
     const tag = feedTag(page)
     const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
     if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
@@ -137,6 +138,7 @@ async function answerFeed(
     if (!isAway(error)) throw error
     const stale = query.cursor === null ? await lastPages.find(query.user) : null
     if (stale === null) throw problems.away('The feed', 2, error)
+    observations.degraded('stale')
     return c.body(stale, 200, {
       'content-type': 'application/json',
       'cache-control': 'private, no-store',
@@ -152,8 +154,8 @@ function later(c: AppContext, work: () => Promise<unknown>): void {
   c.executionCtx.waitUntil(work().catch((error: unknown) => logFault(c, 'after-feed', error)))
 }
 
-function feedPorts(c: AppContext, degraded: (what: string) => void): FeedPorts {
-  const { redis, db, replicas, clock, random, feedIsolate, config } = c.get('services')
+function feedPorts(c: AppContext, degraded: FeedPorts['degraded']): FeedPorts {
+  const { redis, db, replicas, clock, random, feedIsolate, observations, config } = c.get('services')
   return {
     redis,
     db,
@@ -168,6 +170,6 @@ function feedPorts(c: AppContext, degraded: (what: string) => void): FeedPorts {
     degraded,
     isAway,
     mayLag: async (reader) => (await replicas.lagging(redis, reader)) !== null,
-    count: () => {},
+    count: (layer, hits, misses) => observations.read(layer, hits, misses),
   }
 }

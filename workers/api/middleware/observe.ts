@@ -1,0 +1,18 @@
+/** Counts every answer, and hands the counts over to the origin once in a while, after an answer. */
+import type { MiddlewareHandler } from 'hono'
+import { routePath } from 'hono/route'
+import type { AppEnv } from '../context.ts'
+
+export function observe(): MiddlewareHandler<AppEnv> {
+  return async function observeAnswer(c, next) {
+    const { observations, clock, origin } = c.get('services')
+    const startedMs = clock()
+    await next()
+    const nowMs = clock()
+    observations.answered(`${c.req.method} ${routePath(c)}`, c.res.status, nowMs - startedMs)
+    const due = observations.takeDue(nowMs)
+    if (due === null) return
+    // An origin that is away gets them later.
+    c.executionCtx.waitUntil(origin.call('observe.edge', due, c.get('trace')).catch(() => observations.putBack(due)))
+  }
+}

@@ -1,0 +1,69 @@
+/** Counts of one isolate, kept until the origin has them. Bounded: routes, statuses and steps of time are few. */
+import type { DegradedBy, EdgeObservations, ReadLayer } from '#core/edge-observations.ts'
+
+const HAND_OVER_MS = 5_000
+
+export class Observations {
+  private readonly answers = new Map<string, Map<number, number>>()
+  private readonly reads = new Map<ReadLayer, { hits: number; misses: number }>()
+  private readonly pages = new Map<DegradedBy, number>()
+  private takenMs: number
+
+  /** @param nowMs the first hand-over comes a while later, when there is something to tell */
+  constructor(nowMs: number) {
+    this.takenMs = nowMs
+  }
+
+  /** @param route a verb and a route's pattern, never a path that a caller made up: "GET /v1/posts/:id" */
+  answered(route: string, status: number, ms: number): void {
+    this.addAnswers(`${status} ${route}`, step(ms), 1)
+  }
+
+  read(layer: ReadLayer, hits: number, misses: number): void {
+    const sums = this.reads.get(layer) ?? { hits: 0, misses: 0 }
+    this.reads.set(layer, { hits: sums.hits + hits, misses: sums.misses + misses })
+  }
+
+  degraded(by: DegradedBy, pages = 1): void {
+    this.pages.set(by, (this.pages.get(by) ?? 0) + pages)
+  }
+
+  /** What is to be told now; null while it is too early. Whoever takes it hands it over, or puts it back. */
+  takeDue(nowMs: number): EdgeObservations | null {
+    if (nowMs - this.takenMs < HAND_OVER_MS) return null
+    this.takenMs = nowMs
+    const taken: EdgeObservations = {
+      answers: [...this.answers].map(([key, ms]) => {
+        const [status = '', ...route] = key.split(' ')
+        return { route: route.join(' '), status: Number(status), ms: [...ms] }
+      }),
+      reads: [...this.reads].map(([layer, sums]) => ({ layer, ...sums })),
+      degraded: [...this.pages].map(([by, pages]) => ({ by, pages })),
+    }
+    this.answers.clear()
+    this.reads.clear()
+    this.pages.clear()
+    return taken
+  }
+
+  /** For what the origin did not take: it is told with the next. An answer that was lost makes it count twice. */
+  putBack({ answers, reads, degraded }: EdgeObservations): void {
+    for (const { route, status, ms } of answers) {
+      for (const [took, times] of ms) this.addAnswers(`${status} ${route}`, took, times)
+    }
+    for (const { layer, hits, misses } of reads) this.read(layer, hits, misses)
+    for (const { by, pages } of degraded) this.degraded(by, pages)
+  }
+
+  private addAnswers(key: string, ms: number, times: number): void {
+    const steps = this.answers.get(key) ?? new Map<number, number>()
+    steps.set(ms, (steps.get(ms) ?? 0) + times)
+    this.answers.set(key, steps)
+  }
+}
+
+/** Milliseconds in steps that grow with them: some 500 in all, finer than the buckets that they end in. */
+function step(ms: number): number {
+  if (ms < 100) return Math.max(0, Math.round(ms))
+  return ms < 1_000 ? Math.round(ms / 10) * 10 : Math.min(Math.round(ms / 100) * 100, 30_000)
+}
