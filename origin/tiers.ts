@@ -19,6 +19,7 @@ import {
 import type { OriginHandlers } from './internal-api.ts'
 import { createMedia } from './media/index.ts'
 import { cloudflarePurge } from './media/purge.ts'
+import { mediaQueue } from './media/queue.ts'
 import { createNotify, postgresNotifications } from './notify/index.ts'
 import { edgeMetrics } from './observe/edge.ts'
 import type { Logger } from './observe/logger.ts'
@@ -189,7 +190,10 @@ function startTiers(needs: TierNeeds, tiers: WiredTiers, { consumers, stops }: W
   }
   if (has('engagement')) tiers.engagement.start()
   if (has('recommend')) tiers.recommend.start()
-  if (has('media')) tiers.media.start()
+  if (has('media')) {
+    tiers.media.start()
+    every(MEASURE_LAG_EVERY_MS, 'media queue', mediaQueue(engines.database, needs.metrics))
+  }
   if (has('search')) tiers.search.start()
   if (has('notify')) tiers.notify.start()
 }

@@ -2,7 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
-import { batchIn, type Owned, ownRows, reads, taken, writes, writesAcross } from '../placement.ts'
+import { batchIn, everywhere, type Owned, ownRows, reads, taken, writes, writesAcross } from '../placement.ts'
 
 export const instant = (ms: number) => sql`to_timestamp(${ms}::double precision / 1000)`
 
@@ -248,5 +248,13 @@ export function mediaOfDeletedPost(postId: Id): SQL {
     SELECT m.media_id, u.profile_image_url AS avatar
       FROM media m JOIN posts p ON p.post_id = m.post_id LEFT JOIN users u ON u.user_id = m.user_id
      WHERE m.post_id = ${postId}::bigint AND p.deleted_at IS NOT NULL`,
+  )
+}
+
+/** Jobs that wait or are under way. Rows of `{ jobs }`: one of each database. */
+export function countWaitingJobs(): SQL {
+  return everywhere(
+    (owned) =>
+      sql`SELECT count(*)::int AS jobs FROM media_jobs WHERE state IN ('waiting', 'running') AND ${owned('media_id')}`,
   )
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { edgeObservations } from '#core/edge-observations.ts'
+import alerts from '../../ops/prometheus/alerts.yaml?raw'
 import { Observations } from './observations.ts'
-import { call, person, services } from './testing.ts'
+import { call, env, person, services } from './testing.ts'
 
 describe('what an isolate has counted', () => {
   it('is handed over every five seconds, and then begins anew', () => {
@@ -53,5 +54,23 @@ describe('what an isolate has counted', () => {
     )
     expect(taken?.reads.map(({ layer }) => layer)).toContain('timeline')
     expect(edgeObservations.parse(taken)).toEqual(taken)
+  })
+
+  it("ends in the origin's metrics, which have every name that an alert asks for", async () => {
+    const ann = await person()
+    await call('GET /v1/feed', { token: ann.token })
+    const { origin, observations } = services
+    const taken = observations.takeDue(Number.MAX_SAFE_INTEGER * 4)
+    if (taken === null) throw new Error('it was due')
+    await origin.call('observe.edge', taken, { requestId: 'request-0002', traceparent: '' })
+    const answer = await fetch(`${env.ORIGIN_URL}/metrics`, {
+      headers: { authorization: `Bearer ${env.SERVICE_TOKEN}` },
+    })
+    const text = await answer.text()
+    expect(text).toMatch(/^tideline_edge_request_seconds_count\{route="GET \/v1\/feed",status="200"\} [1-9]/m)
+    expect(text).toMatch(/^tideline_edge_reads_total\{layer="timeline",outcome="(hit|miss)"\} [1-9]/m)
+    const asked = new Set(alerts.match(/\btideline_\w+/g))
+    expect(asked.size).toBe(5)
+    for (const name of asked) expect(text).toContain(`# TYPE ${name.replace(/_bucket$/, '')} `)
   })
 })
