@@ -137,6 +137,8 @@ export const originApi = {
         .regex(/^[0-9a-f]{64}$/)
         .nullable(),
       alt: z.string().max(1000).default(''),
+      /** Asks for parts; a large file comes in parts anyway. */
+      multipart: z.boolean().default(false),
     }),
     output: upload,
   },

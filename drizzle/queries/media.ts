@@ -21,10 +21,12 @@ export interface MediaRow {
   alt: string
   failure: string | null
   version: string
+  /** The object store's, of an upload in parts. */
+  upload_id: string | null
 }
 
 const MEDIA = sql.raw(`media_id, user_id, post_id, key, content_type, bytes, sha256, state, width, height, blur, alt,
-  failure, version`)
+  failure, version, upload_id`)
 
 export interface NewMedia {
   mediaId: Id
@@ -51,6 +53,15 @@ export function insertMedia(media: NewMedia): SQL[] {
 
 export function mediaById(mediaId: Id): SQL {
   return reads(mediaId, sql`SELECT ${MEDIA} FROM media WHERE media_id = ${mediaId}::bigint`)
+}
+
+/** Names the upload in parts that a media awaits; a repetition leaves the first. Rows of `{ upload_id }`: the one that stands, none when it is not awaited any more. */
+export function beginParts(mediaId: Id, uploadId: string): SQL {
+  return writes(
+    mediaId,
+    sql`UPDATE media SET upload_id = coalesce(upload_id, ${uploadId}), updated_at = now()
+    WHERE media_id = ${mediaId}::bigint AND state = 'awaiting_upload' RETURNING upload_id`,
+  )
 }
 
 export interface CheckedUpload {
@@ -94,14 +105,14 @@ export function refuseUpload(mediaId: Id, failure: string): SQL {
   )
 }
 
-/** Fails up to `limit` uploads of each database that nobody completed; rows of `{ media_id, key }`. */
+/** Fails up to `limit` uploads of each database that nobody completed; rows of `{ key, upload_id }`. */
 export function expireUploads(beforeMs: number, limit: number): SQL {
   const statement = (
     owned: Owned,
   ) => sql`UPDATE media SET state = 'failed', failure = 'never-completed', version = version + 1, updated_at = now()
     WHERE media_id IN (SELECT media_id FROM media WHERE state = 'awaiting_upload' AND created_at < ${instant(beforeMs)}
         AND ${owned('media_id')} ORDER BY created_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
-    RETURNING media_id, key`
+    RETURNING key, upload_id`
   return taken(statement)
 }
 
@@ -162,18 +173,32 @@ export function renewLease(mediaId: Id, owner: string, untilMs: number): SQL {
   )
 }
 
+export interface Release {
+  state: 'waiting' | 'dead'
+  runAfterMs: number
+  failure: string
+  /** Whether the try counts: one that met an outage does not. */
+  isCounted: boolean
+}
+
 /** Puts a failed job back until later, or gives it up. */
-export function releaseJob(
-  mediaId: Id,
-  owner: string,
-  next: { state: 'waiting' | 'dead'; runAfterMs: number; failure: string },
-): SQL {
+export function releaseJob(mediaId: Id, owner: string, next: Release): SQL {
   return writes(
     mediaId,
     sql`UPDATE media_jobs SET state = ${next.state}, run_after = ${instant(next.runAfterMs)},
-      failure = ${next.failure}, lease_owner = NULL, lease_until = NULL
+      failure = ${next.failure}, lease_owner = NULL, lease_until = NULL,
+      attempts = attempts - ${next.isCounted ? 0 : 1}::int
     WHERE ${held(mediaId, owner)}`,
   )
+}
+
+/** Queues all jobs anew that were given up. Rows of `{ media_id }`. */
+export function reviveJobs(nowMs: number): SQL {
+  const statement = (
+    owned: Owned,
+  ) => sql`UPDATE media_jobs SET state = 'waiting', attempts = 0, run_after = ${instant(nowMs)}
+    WHERE state = 'dead' AND ${owned('media_id')} RETURNING media_id`
+  return taken(statement)
 }
 
 export interface StoredVariant {

@@ -13,11 +13,12 @@ import type { Metrics } from '../observe/metrics.ts'
 import { type Loop, wakeable } from '../repeatedly.ts'
 import { consumeAccounts, consumeMedia } from './consumer.ts'
 import { consumeDeletions } from './deletion.ts'
+import { refusingWhileAway } from './outage.ts'
 import { postgresMedia, postgresMediaJobs, postgresPurges } from './postgres.ts'
 import { type CachePurge, PURGE_POLICY, purgeOnce } from './purge.ts'
 import { mediaService } from './service.ts'
-import type { Media } from './store.ts'
-import { MEDIA_JOBS, type WorkerNeeds, workOnce } from './worker.ts'
+import type { Media, PurgeStore } from './store.ts'
+import { MEDIA_JOBS, patientWorker, type WorkerNeeds } from './worker.ts'
 
 export { UPLOAD_PREFIX } from './rules.ts'
 
@@ -39,6 +40,8 @@ export interface MediaNeeds {
 
 export interface MediaTier {
   handlers: OriginHandlers
+  /** Queues the jobs anew that were given up. @returns how many */
+  reviveJobs(): Promise<number>
   /** Starts turning events into jobs, working through them, and sweeping what was never completed. */
   start(): void
   /** Stops, and lets the job under way finish. */
@@ -46,69 +49,68 @@ export interface MediaTier {
 }
 
 export function createMedia(needs: MediaNeeds): MediaTier {
-  const { database, objects, redis, log, logger, caches, clock = Date.now, random = Math.random } = needs
+  const { database, objects, log, metrics, caches, clock = Date.now, random = Math.random } = needs
   const store = postgresMedia(database)
   const jobs = postgresMediaJobs(database)
   const publish: EventLog['publish'] = (events) => log.publish(events)
   const randomHex = () => randomBytes(16).toString('hex')
   const service = mediaService({ store, objects, publish, clock, random, randomHex })
-  const outcomes = needs.metrics.counter('media_jobs_total', 'Media jobs by outcome', ['outcome'])
+  const outcomes = metrics.counter('media_jobs_total', 'Media jobs by outcome', ['outcome'])
   const purges = postgresPurges(database)
   const purge = async (tags: readonly string[]) => {
     if (caches !== undefined) await purges.request(tags, clock())
   }
-  const places = { store, objects, redis, purge, clock }
-  const worker = {
-    ...places,
-    jobs,
-    publish,
-    random,
-    owner: uuidv7(clock, random),
-    onOutcome: (outcome: string) => outcomes.inc({ outcome }),
-  }
-  const work = jobLoop(worker, logger)
-  const sweep = wakeable(
-    'media sweep',
-    SWEEP_EVERY_MS,
-    logger,
-    async () => (await service.sweep(SWEEP_LIMIT)) === SWEEP_LIMIT,
-  )
-  const purging = wakeable('cache purges', PURGE_POLICY.everyMs, logger, async () => {
-    if (caches !== undefined) await purgeOnce(purges, caches, clock)
-    // More than one call's worth waits: so many calls a minute are allowed.
-    return false
-  })
+  const places = { store, objects, redis: needs.redis, purge, clock }
+  const onOutcome = (outcome: string) => outcomes.inc({ outcome })
+  const work = jobLoop({ ...places, jobs, publish, random, owner: uuidv7(clock, random), onOutcome }, needs.logger)
+  const loops = [work, sweepLoop(service, needs.logger), purgeLoop(purges, needs)]
   let consumers: Consumer[] = []
 
   return {
-    handlers: {
-      'media.create': (input) => service.create(input),
-      'media.complete': async (input, { traceparent }) => present(await service.complete(input, traceparent)),
-      'media.openForAll': (input) => service.openForAll(input),
-      'media.get': async ({ mediaId }) => present(await service.get(mediaId)),
-    },
+    handlers: handlersOf(service),
+    reviveJobs: () => jobs.revive(clock()),
     start() {
       consumers = [
         consumeMedia(log, jobs, clock, work.wake),
         consumeAccounts(log, jobs, clock, work.wake),
         consumeDeletions(log, places),
       ]
-      for (const loop of [work, sweep, purging]) loop.wake()
+      for (const loop of loops) loop.wake()
     },
     async close() {
       await Promise.all(consumers.map((consumer) => consumer.stop()))
-      await Promise.all([work, sweep, purging].map((loop) => loop.stop()))
+      await Promise.all(loops.map((loop) => loop.stop()))
     },
   }
 }
 
+const handlersOf = (service: ReturnType<typeof mediaService>): OriginHandlers => ({
+  'media.create': (input) => refusingWhileAway(service.create(input)),
+  'media.complete': async (input, { traceparent }) =>
+    present(await refusingWhileAway(service.complete(input, traceparent))),
+  'media.openForAll': (input) => refusingWhileAway(service.openForAll(input)),
+  'media.get': async ({ mediaId }) => present(await service.get(mediaId)),
+})
+
+const sweepLoop = (service: ReturnType<typeof mediaService>, logger: Logger): Loop =>
+  wakeable('media sweep', SWEEP_EVERY_MS, logger, async () => (await service.sweep(SWEEP_LIMIT)) === SWEEP_LIMIT)
+
+const purgeLoop = (purges: PurgeStore, { caches, logger, clock = Date.now }: MediaNeeds): Loop =>
+  wakeable('cache purges', PURGE_POLICY.everyMs, logger, async () => {
+    if (caches !== undefined) await purgeOnce(purges, caches, clock)
+    // More than one call's worth waits: so many calls a minute are allowed.
+    return false
+  })
+
 /** Works through the jobs; first those of pictures that private accounts have among the public ones. */
 function jobLoop(worker: WorkerNeeds, logger: Logger): Loop {
+  const look = patientWorker(worker)
   let hasLooked = false
   return wakeable('media jobs', MEDIA_JOBS.idleMs, logger, async () => {
     if (!hasLooked) await worker.jobs.addExposed(worker.clock())
     hasLooked = true
-    return (await workOnce(worker)) !== 'idle'
+    const outcome = await look()
+    return outcome !== 'idle' && outcome !== 'away'
   })
 }
 

@@ -16,6 +16,10 @@ export function postgresMedia(database: Database): MediaStore {
       const [row] = await database.query<queries.MediaRow>(queries.mediaById(mediaId))
       return row === undefined ? null : readMedia(row)
     },
+    async beginParts(mediaId, uploadId) {
+      const [row] = await database.query<{ upload_id: string }>(queries.beginParts(mediaId, uploadId))
+      return row?.upload_id ?? null
+    },
     async accept(upload, event) {
       const [rows] = await database.batch([queries.acceptUpload(upload), queries.announceUpload(upload.mediaId, event)])
       const row = rows![0]
@@ -25,8 +29,9 @@ export function postgresMedia(database: Database): MediaStore {
       await database.query(queries.refuseUpload(mediaId, failure))
     },
     async expire(beforeMs, limit) {
-      const rows = await database.query<{ key: string }>(queries.expireUploads(beforeMs, limit))
-      return rows.map((row) => row.key)
+      type Expired = Pick<queries.MediaRow, 'key' | 'upload_id'>
+      const rows = await database.query<Expired>(queries.expireUploads(beforeMs, limit))
+      return rows.map((row) => ({ key: row.key, uploadId: row.upload_id }))
     },
     async ofDeletedPost(postId) {
       const rows = await database.query<queries.DeletedMediaRow>(queries.mediaOfDeletedPost(postId))
@@ -75,6 +80,9 @@ export function postgresMediaJobs(database: Database): MediaJobs {
     },
     async release(mediaId, owner, next) {
       await database.query(queries.releaseJob(mediaId, owner, next))
+    },
+    async revive(nowMs) {
+      return (await database.query(queries.reviveJobs(nowMs))).length
     },
     async end(mediaId, owner) {
       return (await database.query(places.endJob(mediaId, owner))).length > 0
@@ -127,5 +135,6 @@ function readMedia(row: queries.MediaRow): Media {
     blur: row.blur,
     alt: row.alt,
     failure: row.failure,
+    uploadId: row.upload_id,
   }
 }

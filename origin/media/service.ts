@@ -7,6 +7,7 @@ import { problems } from '#core/problem.ts'
 import type { HandlerInput } from '../internal-api.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import { type InspectedPicture, inspectPicture, UploadRefused } from './inspect.ts'
+import { comesInParts, joinParts, type NamedPart, PART_BYTES, presignParts } from './parts.ts'
 import { copyForAll, storedCacheControl } from './place.ts'
 import { checkAnnounced, originalKey, refusedUpload, uploadKey } from './rules.ts'
 import type { Media, MediaStore } from './store.ts'
@@ -46,14 +47,15 @@ export function mediaService(parts: MediaParts) {
 
     /** Fails uploads that nobody completed. @returns how many */
     async sweep(limit: number): Promise<number> {
-      const keys = await store.expire(clock() - 2 * UPLOAD_SECONDS * 1_000, limit)
-      await objects.delete(keys)
-      return keys.length
+      const expired = await store.expire(clock() - 2 * UPLOAD_SECONDS * 1_000, limit)
+      await objects.delete(expired.map(({ key }) => key))
+      for (const { key, uploadId } of expired) if (uploadId !== null) await objects.abortMultipart({ key, uploadId })
+      return expired.length
     },
   }
 }
 
-/** Where the client is to put its file. May be repeated: the same upload gets an address again. */
+/** Where the client is to put its file, or each part of it. May be repeated: the same upload gets an address again. */
 async function announce(parts: MediaParts, input: HandlerInput<'media.create'>) {
   const { mediaId, userId, bytes, sha256, alt } = input
   const contentType = CONTENT_TYPE[checkAnnounced(input.contentType, bytes)]
@@ -67,21 +69,26 @@ async function announce(parts: MediaParts, input: HandlerInput<'media.create'>) 
   if (!isSameUpload(media, { userId, contentType, bytes, sha256 })) {
     throw problems.conflict('id-taken', 'This media id is taken; use another one.')
   }
-  const put = await parts.objects.presignPut({
-    key: media.key,
+  const isInParts = comesInParts(bytes, input.multipart || media.uploadId !== null)
+  const puts = isInParts ? await presignParts(media, UPLOAD_SECONDS, parts) : [await presignWhole(media, parts.objects)]
+  const uploads = puts.map(({ url, headers }) => ({ url, headers: { ...headers } }))
+  const expiresMs = Math.min(...puts.map(({ expiresAt }) => expiresAt))
+  return { mediaId, key: media.key, uploads, partBytes: isInParts ? PART_BYTES : null, expiresMs }
+}
+
+const presignWhole = ({ key, contentType, bytes, sha256 }: Media, objects: ObjectStore) =>
+  objects.presignPut({
+    key,
     contentType,
     contentLength: bytes,
     expiresSeconds: UPLOAD_SECONDS,
     ...(sha256 === null ? {} : { checksumSha256: Buffer.from(sha256, 'hex').toString('base64') }),
   })
-  const upload = { url: put.url, headers: { ...put.headers } }
-  return { mediaId, key: media.key, uploads: [upload], partBytes: null, expiresMs: put.expiresAt }
-}
 
 /** Checks the file that arrived. May be repeated: what has been decided is answered again. */
 async function complete(
   parts: MediaParts,
-  { mediaId, userId, parts: multipart }: HandlerInput<'media.complete'>,
+  { mediaId, userId, parts: named }: HandlerInput<'media.complete'>,
   traceparent: string | null,
 ): Promise<Media> {
   const { store, objects } = parts
@@ -89,8 +96,7 @@ async function complete(
   if (media === null || media.userId !== userId) throw problems.notFound('media')
   if (media.state === 'failed') throw refusedUpload(media.failure ?? '')
   if (media.state !== 'awaiting_upload') return media
-  if (multipart !== null) throw problems.badRequest('This upload has no parts.')
-  const bytes = await readUpload(objects, media)
+  const bytes = await readUpload(objects, media, named)
   if (bytes === undefined) return decidedMeanwhile(store, mediaId)
   if (bytes instanceof UploadRefused) return refuse(parts, media, bytes)
   const picture = await inspectPicture(bytes, checkAnnounced(media.contentType, media.bytes)).catch(asRefusal)
@@ -137,8 +143,10 @@ async function accept(
 }
 
 async function refuse({ store, objects }: MediaParts, media: Media, refusal: UploadRefused): Promise<never> {
-  await store.refuse(media.mediaId, refusal.fault)
-  await objects.delete([media.key])
+  const { mediaId, key, uploadId } = media
+  await store.refuse(mediaId, refusal.fault)
+  await objects.delete([key])
+  if (uploadId !== null) await objects.abortMultipart({ key, uploadId })
   throw refusedUpload(refusal.fault)
 }
 
@@ -158,8 +166,15 @@ async function withdraw(key: string, mediaId: Id, { store, objects }: Pick<Media
   if (place?.key !== key && place?.avatar !== key) await objects.delete([key])
 }
 
-/** Undefined when there is no file. */
-async function readUpload(objects: ObjectStore, media: Media): Promise<Uint8Array | UploadRefused | undefined> {
+/** The file that arrived, its parts joined. Undefined when there is none. */
+async function readUpload(
+  objects: ObjectStore,
+  media: Media,
+  named: readonly NamedPart[] | null,
+): Promise<Uint8Array | UploadRefused | undefined> {
+  if (media.uploadId === null && named !== null) throw problems.badRequest('This upload has no parts.')
+  const refusal = media.uploadId === null ? null : await joinParts(media, media.uploadId, named, objects)
+  if (refusal !== null) return refusal
   const object = await objects.get(media.key)
   if (object === undefined) return undefined
   if (object.size !== media.bytes) {

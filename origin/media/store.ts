@@ -2,10 +2,10 @@
 import type { TidelineEvent } from '#core/events.ts'
 import type { Id } from '#core/ids.ts'
 import type { Counts, PostRecord } from '#core/timeline/index.ts'
-import type { CheckedUpload, FinishedMedia, Lease, NewMedia } from '#drizzle/queries/media.ts'
+import type { CheckedUpload, FinishedMedia, Lease, NewMedia, Release } from '#drizzle/queries/media.ts'
 import type { Move } from '#drizzle/queries/media-places.ts'
 
-export type { CheckedUpload, FinishedMedia, Lease, NewMedia, StoredVariant } from '#drizzle/queries/media.ts'
+export type { CheckedUpload, FinishedMedia, Lease, NewMedia, Release, StoredVariant } from '#drizzle/queries/media.ts'
 
 export interface Media {
   mediaId: Id
@@ -20,17 +20,21 @@ export interface Media {
   blur: string | null
   alt: string
   failure: string | null
+  /** The object store's, of an upload in parts. */
+  uploadId: string | null
 }
 
 export interface MediaStore {
   /** Adds a media, or answers the one that has its id already. */
   create(media: NewMedia): Promise<Media>
   find(mediaId: Id): Promise<Media | null>
+  /** Names an upload in parts. @returns the one that stands, an earlier one's if there is; null when none is awaited any more */
+  beginParts(mediaId: Id, uploadId: string): Promise<string | null>
   /** Accepts an awaited upload with its event; null when it is not awaited any more. */
   accept(upload: CheckedUpload, event: TidelineEvent): Promise<Media | null>
   refuse(mediaId: Id, failure: string): Promise<void>
-  /** Fails uploads that were never completed and answers their keys. */
-  expire(beforeMs: number, limit: number): Promise<string[]>
+  /** Fails uploads that were never completed and answers where they lie. */
+  expire(beforeMs: number, limit: number): Promise<Pick<Media, 'key' | 'uploadId'>[]>
   /** The media of a post that is deleted, with the owner's picture of each; none while it stands. */
   ofDeletedPost(postId: Id): Promise<{ mediaId: Id; avatar: string | null }[]>
   /** Whether the account shows its posts to followers only; false when there is none. */
@@ -81,11 +85,9 @@ export interface MediaJobs {
   lease(lease: Lease): Promise<{ mediaId: Id; attempts: number } | null>
   /** False when the lease was lost to another worker. */
   renew(mediaId: Id, owner: string, untilMs: number): Promise<boolean>
-  release(
-    mediaId: Id,
-    owner: string,
-    next: { state: 'waiting' | 'dead'; runAfterMs: number; failure: string },
-  ): Promise<void>
+  release(mediaId: Id, owner: string, next: Release): Promise<void>
+  /** Queues all jobs anew that were given up. @returns how many */
+  revive(nowMs: number): Promise<number>
   /** Ends the job and answers the event as it was written, or null when the lease was lost, or the original moved. */
   finish(mediaId: Id, owner: string, finished: FinishedMedia, event: TidelineEvent): Promise<TidelineEvent | null>
   /** Ends a job of a media that was ready before. False when the lease was lost. */

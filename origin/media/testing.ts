@@ -9,6 +9,7 @@ import type { RequestContext } from '../internal-api.ts'
 import { createLogger } from '../observe/logger.ts'
 import { createMetrics } from '../observe/metrics.ts'
 import { createMedia } from './index.ts'
+import type { NamedPart } from './parts.ts'
 import { postgresMedia, postgresMediaJobs } from './postgres.ts'
 import type { CachePurge } from './purge.ts'
 import type { WorkerNeeds } from './worker.ts'
@@ -56,13 +57,19 @@ export async function openStage() {
     })
   const media = open()
 
-  const create = (bytes: number, contentType = 'image/jpeg', sha256: string | null = null, mediaId = newId()) =>
+  const create = (
+    bytes: number,
+    contentType = 'image/jpeg',
+    sha256: string | null = null,
+    mediaId = newId(),
+    multipart = false,
+  ) =>
     media.handlers['media.create']!(
-      { mediaId, userId: moment.user, contentType, bytes, sha256, alt: 'a view' },
+      { mediaId, userId: moment.user, contentType, bytes, sha256, alt: 'a view', multipart },
       context,
     )
-  const complete = (mediaId: Id, userId = moment.user) =>
-    media.handlers['media.complete']!({ mediaId, userId, parts: null }, context)
+  const complete = (mediaId: Id, userId = moment.user, parts: NamedPart[] | null = null) =>
+    media.handlers['media.complete']!({ mediaId, userId, parts }, context)
   const send = (to: { url: string; headers: Record<string, string> }, bytes: Uint8Array) =>
     fetch(to.url, { method: 'PUT', headers: to.headers, body: bytes as Uint8Array<ArrayBuffer> })
 

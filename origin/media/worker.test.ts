@@ -1,9 +1,10 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { eventually } from '../../test/contract/engines.ts'
+import { ObjectStoreError } from '../objects/index.ts'
 import { postgresMediaJobs } from './postgres.ts'
 import { jpeg, newId, openStage, picture, type Stage } from './testing.ts'
-import { MEDIA_JOBS, workOnce } from './worker.ts'
+import { MEDIA_JOBS, patientWorker, workOnce } from './worker.ts'
 
 let stage: Stage
 beforeAll(async () => {
@@ -78,6 +79,66 @@ test('a failed job is tried again after a growing pause, and given up in the end
   stage.now += MEDIA_JOBS.backoffMs * 2 ** MEDIA_JOBS.maxAttempts
   expect(await workOnce(stage.worker())).toBe('idle')
   expect((await stage.get(done.mediaId)).state).toBe('uploaded')
+})
+
+const storeAway = (code: string, status: number) => () =>
+  Promise.reject(new ObjectStoreError(code, status, `The object store refused: ${code}`))
+
+test.each([
+  ['silent', 0],
+  ['SlowDown', 503],
+  ['InternalError', 500],
+])('an object store that is away (%s) uses up no attempts, however long it lasts', async (code, status) => {
+  const done = await stage.upload(await jpeg())
+  await postgresMediaJobs(stage.database).add(done.mediaId, stage.now)
+  const away = stage.worker('away', { objects: { ...stage.objects, get: storeAway(code, status) } })
+  for (let n = 0; n < 3 * MEDIA_JOBS.maxAttempts; n++) {
+    expect(await workOnce(away)).toBe('away')
+    expect(await workOnce(away)).toBe('idle')
+    stage.now += MEDIA_JOBS.backoffMs
+  }
+  expect(await workOnce(stage.worker())).toBe('done')
+  expect((await stage.get(done.mediaId)).state).toBe('ready')
+})
+
+test('a worker that meets an outage looks at no other job for a while, and for longer each time', async () => {
+  for (const mediaId of [newId(), newId(), newId()]) {
+    await stage.pool.query(
+      `insert into media (media_id, user_id, key, content_type, bytes, state) values ($1, $2, 'media/1/a.jpg', 'image/jpeg', 1, 'uploaded')`,
+      [mediaId, stage.user],
+    )
+    await postgresMediaJobs(stage.database).add(mediaId, stage.now)
+  }
+  let isAway = true
+  const get: typeof stage.objects.get = (key) => (isAway ? storeAway('Unreachable', 0)() : stage.objects.get(key))
+  const look = patientWorker(stage.worker('away', { objects: { ...stage.objects, get } }))
+  const metAt: number[] = []
+  for (const endMs = stage.now + 200_000; stage.now < endMs; stage.now += 1_000) {
+    if ((await look()) === 'away') metAt.push(stage.now)
+  }
+  const seconds = metAt.slice(1).map((at, i) => (at - metAt[i]!) / 1_000)
+  expect(seconds).toEqual([5, 10, 20, 40, 60, 60])
+  isAway = false
+  stage.now += MEDIA_JOBS.longestPauseMs
+  // Their originals are gone: a fault of the job, after which the next comes at once.
+  expect([await look(), await look(), await look()]).toEqual(['failed', 'failed', 'failed'])
+})
+
+test('jobs that were given up come back when they are called', async () => {
+  const done = await stage.upload(await jpeg())
+  const jobs = postgresMediaJobs(stage.database)
+  await jobs.add(done.mediaId, stage.now)
+  const broken = stage.worker('broken', { objects: { ...stage.objects, get: () => Promise.reject(new Error('odd')) } })
+  for (let attempt = 1; attempt <= MEDIA_JOBS.maxAttempts; attempt++) {
+    await workOnce(broken)
+    stage.now += MEDIA_JOBS.backoffMs * 2 ** attempt
+  }
+  expect(await workOnce(stage.worker())).toBe('idle')
+  expect(await jobs.revive(stage.now)).toBe(1)
+  expect(await jobs.revive(stage.now)).toBe(0)
+  expect(await workOnce(broken)).toBe('failed')
+  stage.now += MEDIA_JOBS.backoffMs
+  expect(await workOnce(stage.worker())).toBe('done')
 })
 
 test('a worker that died loses its job to another, and a slow one does not finish what it lost', async () => {

@@ -1,6 +1,7 @@
 /** Works through the leased jobs: each picture where it belongs, and variants of those that are new. */
 import { makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { Id, Random } from '#core/ids.ts'
+import { isAway } from '../outages.ts'
 import { type PlaceNeeds, putInPlace, removeMedia, storedCacheControl } from './place.ts'
 import type { Media, MediaJobs, MediaStore } from './store.ts'
 import { makeVariants, type Variant } from './variants.ts'
@@ -14,6 +15,8 @@ export const MEDIA_JOBS = Object.freeze({
   /** First pause after a failure, doubled each time: an object store that restarts is back by the third try. */
   backoffMs: 5_000,
   maxAttempts: 8,
+  /** The longest pause of a worker that meets nothing but an outage; the first is `backoffMs`. */
+  longestPauseMs: 60_000,
   /** Between looks for jobs that nobody told of: retries and those of workers that died. */
   idleMs: 1_000,
 })
@@ -25,11 +28,11 @@ export interface WorkerNeeds extends PlaceNeeds {
   random: Random
   /** Names this worker in the leases. */
   owner: string
-  onOutcome?: (outcome: 'done' | 'failed' | 'dead' | 'lost') => void
+  onOutcome?: (outcome: Exclude<WorkOutcome, 'idle'>) => void
 }
 
-/** What became of one look for work. */
-export type WorkOutcome = 'idle' | 'done' | 'failed' | 'dead' | 'lost'
+/** What became of one look for work. `away`: an outage kept it from being done, which uses up none of its attempts. */
+export type WorkOutcome = 'idle' | 'done' | 'failed' | 'dead' | 'lost' | 'away'
 
 /** Takes one job that is due and does it. Never throws for what is wrong with a job; throws when the jobs cannot be read. */
 export async function workOnce(needs: WorkerNeeds): Promise<WorkOutcome> {
@@ -42,17 +45,41 @@ export async function workOnce(needs: WorkerNeeds): Promise<WorkOutcome> {
   try {
     outcome = await makeReady(needs, job.mediaId)
   } catch (error) {
-    outcome = job.attempts >= MEDIA_JOBS.maxAttempts ? 'dead' : 'failed'
+    outcome = failureOf(job.attempts, error)
+    const isCounted = outcome !== 'away'
     await jobs.release(job.mediaId, owner, {
       state: outcome === 'dead' ? 'dead' : 'waiting',
-      runAfterMs: clock() + MEDIA_JOBS.backoffMs * 2 ** (job.attempts - 1),
+      runAfterMs: clock() + MEDIA_JOBS.backoffMs * (isCounted ? 2 ** (job.attempts - 1) : 1),
       failure: String(error),
+      isCounted,
     })
   } finally {
     stopRenewing()
   }
   needs.onOutcome?.(outcome)
   return outcome
+}
+
+function failureOf(attempts: number, error: unknown): 'away' | 'failed' | 'dead' {
+  if (isAway(error)) return 'away'
+  return attempts >= MEDIA_JOBS.maxAttempts ? 'dead' : 'failed'
+}
+
+/**
+ * Looks for work as `workOnce` does; while outages are all that it meets, only after pauses that grow to a minute: the other
+ * jobs would meet the same. What wakes it meanwhile finds nothing.
+ */
+export function patientWorker(needs: WorkerNeeds): () => Promise<WorkOutcome> {
+  let outages = 0
+  let resumeMs = 0
+  return async () => {
+    if (needs.clock() < resumeMs) return 'idle'
+    const outcome = await workOnce(needs)
+    outages = outcome === 'away' ? outages + 1 : outcome === 'idle' ? outages : 0
+    const pauseMs = Math.min(MEDIA_JOBS.backoffMs * 2 ** (outages - 1), MEDIA_JOBS.longestPauseMs)
+    if (outcome === 'away') resumeMs = needs.clock() + pauseMs
+    return outcome
+  }
 }
 
 async function makeReady(needs: WorkerNeeds, mediaId: Id): Promise<'done' | 'lost'> {

@@ -88,7 +88,14 @@ export interface Board {
 
 export interface Upload {
   id: Id
-  uploads: { url: string; headers: Record<string, string> }[]
+  /** One a part, in order; one for the whole file without `partBytes`. */
+  uploads: UploadTarget[]
+  partBytes: number | null
+}
+
+export interface UploadTarget {
+  url: string
+  headers: Record<string, string>
 }
 
 /** Accepted and kept in a queue: it will be there soon. */

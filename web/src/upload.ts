@@ -1,23 +1,67 @@
-/** A photo straight from the browser to the object store: the API only signs and checks. */
-import type { Id, Upload } from './api.ts'
+/** A photo straight from the browser to the object store, a large one in parts: the API only signs and checks. */
+import type { Id, Upload, UploadTarget } from './api.ts'
 import { type Api, ApiError } from './http.ts'
 
 /** Set by the browser itself; scripts may not. */
 const FORBIDDEN = new Set(['content-length', 'host'])
 
+/** A line that breaks off costs the part under way, and that comes again: three times more, after pauses. */
+const PAUSES_MS = [1_000, 3_000, 9_000]
+
+type Progress = (share: number) => void
+
+/** What sends one body, and what waits. */
+export interface Sending {
+  /** @throws ApiError with the status that the store answered, 0 for none */
+  put(target: UploadTarget, body: Blob, onProgress: Progress): Promise<void>
+  pause(ms: number): Promise<void>
+}
+
+const overTheNetwork: Sending = {
+  put: putByRequest,
+  pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+}
+
 /** @param onProgress told the share that has been sent, 0 to 1. @returns the media's id, ready to be posted */
-export async function uploadPhoto(api: Api, file: File, alt: string, onProgress: (share: number) => void): Promise<Id> {
+export async function uploadPhoto(
+  api: Pick<Api, 'call'>,
+  file: File,
+  alt: string,
+  onProgress: Progress,
+  sending = overTheNetwork,
+): Promise<Id> {
   const announced = { contentType: file.type, bytes: file.size, alt }
   const media = await api.call<Upload>('/v1/media', { method: 'POST', body: announced })
-  const [target] = media.uploads
-  if (target === undefined) throw new Error('the server named no place to send the photo to')
-  await put(target, file, onProgress)
+  if (media.uploads.length === 0) throw new Error('the server named no place to send the photo to')
+  const partBytes = media.partBytes ?? file.size
+  // One after the other: a slow line is not made faster by sharing it.
+  for (const [i, target] of media.uploads.entries()) {
+    const start = i * partBytes
+    const part = file.slice(start, start + partBytes)
+    await putPatiently(target, part, (share) => onProgress((start + share * part.size) / file.size), sending)
+  }
   await api.call(`/v1/media/${media.id}/complete`, { method: 'POST', body: {} })
   return media.id
 }
 
+async function putPatiently(target: UploadTarget, body: Blob, onProgress: Progress, { put, pause }: Sending) {
+  for (const ms of PAUSES_MS) {
+    try {
+      return await put(target, body, onProgress)
+    } catch (error) {
+      if (!isPassing(error)) throw error
+    }
+    await pause(ms)
+  }
+  return put(target, body, onProgress)
+}
+
+/** Whether the same bytes may be taken a moment later: the line broke off, or the store has too much to do. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500)
+
 /** XMLHttpRequest, because fetch tells nothing about what has been sent. */
-function put(target: Upload['uploads'][number], file: File, onProgress: (share: number) => void): Promise<void> {
+function putByRequest(target: UploadTarget, body: Blob, onProgress: Progress): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open('PUT', target.url)
@@ -30,6 +74,6 @@ function put(target: Upload['uploads'][number], file: File, onProgress: (share: 
       else reject(new ApiError(request.status, { detail: 'The photo was not accepted. Please try again.' }))
     }
     request.onerror = () => reject(new ApiError(0, { detail: 'The upload was interrupted. Please try again.' }))
-    request.send(file)
+    request.send(body)
   })
 }

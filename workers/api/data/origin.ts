@@ -42,6 +42,9 @@ export interface OriginConfig {
 /** What the origin answers when no role of it serves the method. */
 const NO_SUCH_METHOD = problems.notFound('route').detail
 
+/** Methods that take longer: a large upload is fetched, looked into and put in its place before the answer. */
+const LONGER_MS: { readonly [M in OriginMethod]?: number } = { 'media.complete': 20_000 }
+
 /** The answer of a probe is only a yes or no: it may be short. */
 const PROBE_TIMEOUT_MS = 300
 
@@ -65,7 +68,7 @@ export function originClient(config: OriginConfig, breaker: Breaker): OriginClie
       let response: Response
       let text: string
       try {
-        response = await post(method, input, trace, config.timeoutMs)
+        response = await post(method, input, trace, LONGER_MS[method] ?? config.timeoutMs)
         text = await response.text()
       } catch (error) {
         breaker.failed()

@@ -5,6 +5,7 @@ interface UploadAnswer {
   id: string
   key: string
   uploads: { url: string; headers: Record<string, string> }[]
+  partBytes: number | null
 }
 
 /** One red pixel, as PNG. */
@@ -33,6 +34,41 @@ describe('an upload', () => {
     expect(await call(`GET /v1/media/${body.id}`, { token: ann.token })).toMatchObject({ status: 200 })
     const post = await call<PostAnswer>('POST /v1/posts', { token: ann.token, body: { mediaIds: [body.id] } })
     expect(post).toMatchObject({ status: 201, body: { media: [{ id: body.id, width: 1, alt: 'a red dot' }] } })
+  })
+
+  it('of a large file goes in parts, each of which may be sent again', async () => {
+    const ann = await person()
+    // What comes after a picture's end is of no account to who reads it.
+    const file = new Blob([PNG, new Uint8Array(9 * 1024 * 1024)])
+    const { status, body } = await begin(ann, { ...announced, bytes: file.size })
+    expect([status, body.uploads.length, body.partBytes]).toEqual([201, 2, 8 * 1024 * 1024])
+    const send = async (part: number) => {
+      const { url, headers } = body.uploads[part - 1]!
+      const bytes = file.slice((part - 1) * body.partBytes!, part * body.partBytes!)
+      const answer = await fetch(url, { method: 'PUT', headers, body: await bytes.arrayBuffer() })
+      return { part, etag: answer.headers.get('etag') ?? '' }
+    }
+    const complete = (parts: unknown) =>
+      call(`POST /v1/media/${body.id}/complete`, { token: ann.token, body: { parts } })
+    const [first] = [await send(1), await send(1)]
+    expect(await complete(null)).toMatchObject({ status: 409, body: { code: 'not-uploaded' } })
+    const second = await send(2)
+    expect(await complete([first])).toMatchObject({ status: 400, body: { code: 'bad-request' } })
+    expect(await complete([first, { part: 2, etag: 'another' }])).toMatchObject({
+      status: 409,
+      body: { code: 'part-mismatch' },
+    })
+    const done = await complete([first, second])
+    expect(done).toMatchObject({ status: 200, body: { id: body.id, width: 1, height: 1 } })
+    expect((await complete([first, second])).body).toEqual(done.body)
+    const post = await call<PostAnswer>('POST /v1/posts', { token: ann.token, body: { mediaIds: [body.id] } })
+    expect(post.status).toBe(201)
+  })
+
+  it('comes in one part when a small file’s owner asks for it', async () => {
+    const { body } = await begin(await person(), { ...announced, multipart: true })
+    expect([body.uploads.length, body.partBytes]).toEqual([1, 8 * 1024 * 1024])
+    expect(new URL(body.uploads[0]!.url).searchParams.get('partNumber')).toBe('1')
   })
 
   it('is its owner’s alone', async () => {
@@ -70,6 +106,7 @@ describe('an upload', () => {
     [{}, 400],
     [{ contentType: 'text/html', bytes: 10 }, 400],
     [{ ...announced, bytes: 0 }, 400],
+    [{ ...announced, multipart: 'yes' }, 400],
     [{ ...announced, sha256: 'short' }, 400],
     [{ ...announced, key: 'media/1/own.png' }, 400],
     [{ contentType: 'image/svg+xml', bytes: 10 }, 415],

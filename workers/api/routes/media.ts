@@ -18,6 +18,10 @@ export const NewMedia = z.strictObject({
     .nullable()
     .default(null),
   alt: writing().max(1_000).default(''),
+  multipart: z
+    .boolean()
+    .default(false)
+    .openapi({ description: 'Asks for parts. A file of more than 8 MiB comes in parts anyway.' }),
 })
 export const Upload = z
   .object({
@@ -26,7 +30,11 @@ export const Upload = z
     uploads: z
       .array(z.object({ url: z.string(), headers: z.record(z.string(), z.string()) }))
       .openapi({ description: 'One PUT, or one a part in order.' }),
-    partBytes: z.number().int().nullable(),
+    partBytes: z
+      .number()
+      .int()
+      .nullable()
+      .openapi({ description: 'Bytes of each part but the last; null: the file goes whole into the one PUT.' }),
     expiresAt: instant,
   })
   .openapi('Upload')
@@ -35,7 +43,11 @@ export const CompleteMedia = z.strictObject({
     .array(z.strictObject({ part: z.number().int().min(1).max(10_000), etag: writing().min(1).max(200) }))
     .max(10_000)
     .nullable()
-    .default(null),
+    .default(null)
+    .openapi({
+      description:
+        'Each part with the ETag that its PUT answered, to be compared with what has arrived; null: not compared.',
+    }),
 })
 export const MediaState = z
   .object({
