@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [--json] [--data FILE] …`: the last line is one JSON object of figures (with --json, only it). */
 import { parseArgs } from 'node:util'
 import type { Bench, BenchOptions } from './bench.ts'
+import { capacityBench } from './capacity/index.ts'
 import { countersBench } from './counters/index.ts'
 import { fanoutBench } from './fanout/index.ts'
 import { feedBench } from './feed/index.ts'
@@ -13,6 +14,7 @@ const BENCHES: Record<string, Bench> = {
   counters: countersBench,
   log: logBench,
   search: searchBench,
+  capacity: capacityBench,
 }
 
 const { values, positionals } = parseArgs({
@@ -23,6 +25,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '10' },
     likes: { type: 'string' },
     documents: { type: 'string' },
+    svg: { type: 'string' },
   },
 })
 // Wrangler's harness tells of every batch of a queue on stdout, where only the figures belong.
@@ -38,6 +41,7 @@ const options: BenchOptions = {
   seconds: Number(values.seconds),
   likes: values.likes === undefined ? null : Number(values.likes),
   documents: values.documents === undefined ? null : Number(values.documents),
+  svg: values.svg ?? null,
   say: values.json ? () => {} : (text) => console.log(text),
 }
 try {

@@ -13,7 +13,7 @@ import { PostCache } from './post-cache.ts'
 
 /** The memory that posts may take; an isolate has 128 MB for everything. */
 const POST_CACHE_BYTES = 32 * 1024 * 1024
-const CELEBRITY_LISTS = 400
+export const CELEBRITY_LISTS = 400
 const CACHED_USERS = 20_000
 const DELTA_EVERY_MS = 1_000
 const DISTRUSTED_READERS = 1_000
