@@ -59,6 +59,36 @@ const ofPost = ({ post_id: postId, user_id: userId, caption, hashtags, deleted, 
 
 /** `rows` is where users and posts are, read at the primary. */
 export function createIndexer(rows: Database, store: SearchStore): Indexer {
+  const { person, post, taggedPosts } = putsOf(rows, store)
+  return {
+    async apply(event) {
+      switch (event.type) {
+        case 'search.index':
+          return event.data.kind === 'user'
+            ? person(event.data.id, event.data.version)
+            : post(event.data.id, event.data.version, null)
+        case 'user.changed':
+          await person(event.data.userId, event.data.version)
+          if (event.data.isPrivate !== undefined) await taggedPosts(event.data.userId)
+          return
+        case 'post.created':
+        case 'post.deleted':
+          return post(event.data.postId, event.data.version, event.data.userId)
+        case 'media.ready':
+          // Its version is the media's, not the post's: it may not make a tombstone.
+          if (event.data.postId !== null) await post(event.data.postId, 0, null)
+          return
+        case 'celebrity.changed':
+          // Rides in the topic of posts to keep its order with them; nothing that is searched changes.
+          return
+      }
+    },
+    reindex: reindexer(rows, store),
+  }
+}
+
+/** Puts documents as their rows stand now. */
+function putsOf(rows: Database, store: SearchStore) {
   const personRow = together(rows, somePeopleToIndex, (row: PersonRow) => row.user_id)
   const postRow = together(rows, somePostsToIndex, (row: PostRow) => row.post_id)
 
@@ -84,45 +114,24 @@ export function createIndexer(rows: Database, store: SearchStore): Indexer {
       after = String(last.post_id)
     }
   }
+  return { person, post, taggedPosts }
+}
 
-  return {
-    async apply(event) {
-      switch (event.type) {
-        case 'search.index':
-          return event.data.kind === 'user'
-            ? person(event.data.id, event.data.version)
-            : post(event.data.id, event.data.version, null)
-        case 'user.changed':
-          await person(event.data.userId, event.data.version)
-          if (event.data.isPrivate !== undefined) await taggedPosts(event.data.userId)
-          return
-        case 'post.created':
-        case 'post.deleted':
-          return post(event.data.postId, event.data.version, event.data.userId)
-        case 'media.ready':
-          // Its version is the media's, not the post's: it may not make a tombstone.
-          if (event.data.postId !== null) await post(event.data.postId, 0, null)
-          return
-        case 'celebrity.changed':
-          // Rides in the topic of posts to keep its order with them; nothing that is searched changes.
-          return
-      }
-    },
-    reindex({ caughtUp, ...options } = {}) {
-      let settled: Promise<unknown> | null = null
-      const read = async <T>(statement: SQL) => {
-        if (caughtUp === undefined) return rows.query<T>(statement)
-        // Not sooner than at the first page: the next index is there by then.
-        settled ??= caughtUp()
-        await settled
-        return rows.query<T>(mayLag(statement))
-      }
-      return store.rebuild({
-        people: async (after, limit) => (await read<PersonRow>(peopleToIndex(after, limit))).map(ofPerson),
-        posts: async (after, limit) => (await read<PostRow>(postsToIndex(after, limit))).map(ofPost),
-        ...options,
-      })
-    },
+function reindexer(rows: Database, store: SearchStore): Indexer['reindex'] {
+  return ({ caughtUp, ...options } = {}) => {
+    let settled: Promise<unknown> | null = null
+    const read = async <T>(statement: SQL) => {
+      if (caughtUp === undefined) return rows.query<T>(statement)
+      // Not sooner than at the first page: the next index is there by then.
+      settled ??= caughtUp()
+      await settled
+      return rows.query<T>(mayLag(statement))
+    }
+    return store.rebuild({
+      people: async (after, limit) => (await read<PersonRow>(peopleToIndex(after, limit))).map(ofPerson),
+      posts: async (after, limit) => (await read<PostRow>(postsToIndex(after, limit))).map(ofPost),
+      ...options,
+    })
   }
 }
 

@@ -84,18 +84,7 @@ function openSave(app: App, post: Post): void {
     dialog.close()
     app.toast(`Saved to “${board.name}”.`, 'done')
   }
-  const line = (board: Board) =>
-    h(
-      'li',
-      {},
-      h(
-        'button',
-        { class: 'board-line', type: 'button', onclick: () => void attempt(() => saveTo(board)) },
-        icon(board.isPrivate ? 'lock' : 'mark'),
-        h('span', { class: 'name' }, board.name),
-        h('span', { class: 'meta' }, counted(board.postCount, 'post')),
-      ),
-    )
+  const line = (board: Board) => boardLine(board, () => void attempt(() => saveTo(board)))
   const form = newBoardForm(app, (make) => void attempt(async () => saveTo(await make())))
   const dialog = openDialog(
     { title: 'Save to a board', kind: 'sheet' },
@@ -109,6 +98,19 @@ function openSave(app: App, post: Post): void {
     )
     .then(() => list.setAttribute('aria-busy', 'false'))
 }
+
+const boardLine = ({ isPrivate, name, postCount }: Board, onclick: () => void): HTMLElement =>
+  h(
+    'li',
+    {},
+    h(
+      'button',
+      { class: 'board-line', type: 'button', onclick },
+      icon(isPrivate ? 'lock' : 'mark'),
+      h('span', { class: 'name' }, name),
+      h('span', { class: 'meta' }, counted(postCount, 'post')),
+    ),
+  )
 
 /** @param submit handed what makes the board; made again after a failure, it is still one board */
 function newBoardForm(app: App, submit: (make: () => Promise<Board>) => void): HTMLElement {

@@ -62,23 +62,16 @@ export function createApi(session: SessionStore, now: () => number = Date.now): 
     access = tokens === null ? null : { token: tokens.accessToken, until: now() + tokens.expiresIn * 1000 }
   })
 
-  async function renew(): Promise<void> {
-    const refreshToken = session.refreshToken()
-    if (refreshToken === null) return
-    try {
-      const { body } = await send<Tokens>('/v1/sessions/refresh', { method: 'POST', body: { refreshToken } }, null)
-      if (body !== null) session.keep(body)
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 401) session.end()
-      if (isOutage(error)) lastOutageMs = now()
-      throw error
-    }
-  }
   /** One renewal at a time: a refresh token counts once. */
   const renewed = () => {
-    renewing ??= renew().finally(() => {
-      renewing = null
-    })
+    renewing ??= renew(session)
+      .catch((error: unknown) => {
+        if (isOutage(error)) lastOutageMs = now()
+        throw error
+      })
+      .finally(() => {
+        renewing = null
+      })
     return renewing
   }
 
@@ -105,6 +98,18 @@ export function createApi(session: SessionStore, now: () => number = Date.now): 
     }
   }
   return { exchange, call: async <T>(path: string, call?: Call) => (await exchange<T>(path, call)).body as T }
+}
+
+async function renew(session: SessionStore): Promise<void> {
+  const refreshToken = session.refreshToken()
+  if (refreshToken === null) return
+  try {
+    const { body } = await send<Tokens>('/v1/sessions/refresh', { method: 'POST', body: { refreshToken } }, null)
+    if (body !== null) session.keep(body)
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) session.end()
+    throw error
+  }
 }
 
 /** Nobody answered, or could not: what is asked for may be right. */

@@ -7,12 +7,13 @@ import type { ElasticsearchSettings } from './settings.ts'
 
 export interface NamesAt {
   alias(kind: Kind, generation: Generation): string
-  /** The index behind an alias; null: there is none. */
-  behind(alias: string): Promise<string | null>
   /** The indices of a generation, kind by kind. */
   allBehind(generation: Generation): Promise<(string | null)[]>
-  /** @throws Error when an index of that name is there without its alias: whose it is, only people can tell */
-  create(kind: Kind, number: number, generation: Generation): Promise<void>
+  /**
+   * Makes the index of that number unless the alias leads to one, whoever else does so at the same time.
+   * @throws Error when an index of that name is there without its alias: whose it is, only people can tell
+   */
+  ensure(kind: Kind, number: number, generation: Generation): Promise<void>
   /** Gives the current aliases to the next generation, in one step. Answers the indices that had them. */
   moveToCurrent(): Promise<(string | null)[]>
   remove(indices: readonly (string | null)[]): Promise<void>
@@ -24,11 +25,11 @@ export function namesAt(client: Client, settings: ElasticsearchSettings): NamesA
   const allBehind = (generation: Generation) => Promise.all(KINDS.map((kind) => behind(alias(kind, generation))))
   return {
     alias,
-    behind,
     allBehind,
-    async create(kind, number, generation) {
+    async ensure(kind, number, generation) {
       const index = indexOf(settings.prefix, kind, number)
       const name = alias(kind, generation)
+      if ((await behind(name)) !== null) return
       const body = { index, aliases: { [name]: {} }, mappings: mappingsOf(kind), settings: settingsOf(kind, settings) }
       try {
         await asking(() => client.indices.create({ ...body, wait_for_active_shards: 1 }, OPTIONS.admin))

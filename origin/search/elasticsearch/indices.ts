@@ -42,7 +42,7 @@ const progressIn = z.object({ people: lastId, posts: lastId }).catch(() => ({ pe
 
 export function openIndices(client: Client, settings: ElasticsearchSettings, clock: () => number): Indices {
   const names = namesAt(client, settings)
-  const { alias, behind, create } = names
+  const { alias } = names
   let known = { hasNext: false, atMs: Number.NEGATIVE_INFINITY }
 
   const look = async () => {
@@ -56,21 +56,13 @@ export function openIndices(client: Client, settings: ElasticsearchSettings, clo
 
   return {
     alias,
-    async ensure() {
-      await Promise.all(
-        KINDS.map(async (kind) => {
-          if ((await behind(alias(kind, 'current'))) === null) await create(kind, 1, 'current')
-        }),
-      )
-    },
+    ensure: async () => void (await Promise.all(KINDS.map((kind) => names.ensure(kind, 1, 'current')))),
     hasNext: async () => (clock() - known.atMs < LOOK_EVERY_MS ? known.hasNext : look()),
     forget,
     async beginNext() {
       const current = await names.allBehind('current')
       const number = Math.max(...current.map((index) => numberOf(index ?? ''))) + 1
-      for (const kind of KINDS) {
-        if ((await behind(alias(kind, 'next'))) === null) await create(kind, number, 'next')
-      }
+      for (const kind of KINDS) await names.ensure(kind, number, 'next')
       await delay(SETTLE_MS)
       await look()
       const name = alias('people', 'next')
