@@ -4,12 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { LOGICAL_SHARDS } from '#core/ids.ts'
+import { problems } from '#core/problem.ts'
 import { formatRanges, type OwnedRange, type ShardDatabase } from '#core/shard-map.ts'
 import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import { withReplica } from '#drizzle/replicas.ts'
 import { settleShards } from '#drizzle/settle-shards.ts'
-import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
+import { type RoutingOptions, type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import type { Config } from './config.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import type { Logger } from './observe/logger.ts'
@@ -45,6 +46,9 @@ const POOL = {
   replica: { max: 20, connectionTimeoutMillis: 1_000, statement_timeout: 10_000, query_timeout: 11_000 },
 }
 
+/** Seconds after which whoever met a move may come again: a switch takes some tenths of a second. */
+const MOVE_RETRY_S = 2
+
 /** @throws when one cannot be reached or brought to the schema, or when they hold other shards than the settings say */
 export async function openDatabases(config: Config, logger: Logger): Promise<Databases> {
   const closers: (() => Promise<unknown>)[] = []
@@ -79,7 +83,7 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
     const shards: [Shard, ...Shard[]] = [shardOf(opened[0], 0), ...opened.slice(1).map((one, i) => shardOf(one, i + 1))]
     const map = await settleShards(shards)
     return {
-      database: shardedDatabase(shards),
+      database: routedDatabase(shards),
       directory: shards[0].database,
       databases: shards.map(({ database }) => database),
       pools: [opened[0].pool, ...opened.slice(1).map(({ pool }) => pool)],
@@ -93,6 +97,16 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
     throw error
   }
 }
+
+/**
+ * Rows that a move keeps closed for longer than a statement waits are as a database that is away: to be waited for without
+ * counting, and no fault of whatever needs them.
+ */
+export const routedDatabase = (
+  shards: readonly [Shard, ...Shard[]],
+  options: Partial<Omit<RoutingOptions, 'unavailable'>> = {},
+): Database =>
+  shardedDatabase(shards, { ...options, unavailable: (cause) => problems.away('The database', MOVE_RETRY_S, cause) })
 
 /** Who owns what, in the order of the settings. */
 const owned = (map: readonly OwnedRange[], count: number): string =>

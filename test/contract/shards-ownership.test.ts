@@ -10,6 +10,8 @@ import { type FollowRow, follow, unfollow } from '#drizzle/queries/graph.ts'
 import { createPost } from '#drizzle/queries/posts.ts'
 import { peopleToIndex } from '#drizzle/queries/search.ts'
 import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
+import { routedDatabase } from '../../origin/databases.ts'
+import { isAway } from '../../origin/outages.ts'
 import { HERE, openRelational, type Relational, THERE } from './shards-harness.ts'
 
 const ids = createIdFactory(Date.now, Math.random)
@@ -127,6 +129,15 @@ describe('a write', () => {
     expect(await postsIn(0, ann)).toBe(0)
     const bob = await relational.person({ shard: THERE })
     expect(await database.query(post(bob, THERE).statement)).toHaveLength(1)
+  })
+
+  it('that is given up is an outage to the origin’s consumers: what they handle is no dead letter for it', async () => {
+    const ann = await relational.person({ shard: HERE })
+    await state(0, 'closing')
+    const origin = routedDatabase(relational.shards, { patienceMs: 0 })
+    const failure = await origin.query(post(ann).statement).catch((error: unknown) => error)
+    expect(isAway(failure)).toBe(true)
+    expect(failure).toMatchObject({ status: 503 })
   })
 
   it('is refused at another epoch, and done with the one that the map says by now', async () => {

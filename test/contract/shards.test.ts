@@ -167,7 +167,7 @@ describe.each([1, 2])('over %i databases', (count) => {
       await query(
         changeMode(star, 'push', 'both', {
           id: `mode:${star}`,
-          body: { id: `mode:${star}`, type: 'celebrity.changed', data: {} },
+          body: { id: `mode:${star}`, type: 'celebrity.changed', key: star, data: {} },
         }),
       )
     }
