@@ -21,17 +21,19 @@ export function followersPage(author: Id, after: Id, limit: number, through: Id 
 }
 
 /**
- * The last follower of each page of `size`, and the last of all: where to cut a fan-out into pages. Rows of
- * `{ follower_id }`, ascending.
+ * Of the followers above `after` the last of each page of `size`, for up to `pages` pages: where to cut a fan-out. Fewer rows
+ * than `pages` mean that the last of them is the last of all. Rows of `{ follower_id }`, ascending.
  */
-export function followerPageEnds(author: Id, size: number): SQL {
+export function followerPageEnds(author: Id, after: Id, size: number, pages: number): SQL {
   return reads(
     author,
     sql`
     SELECT follower_id FROM (
       SELECT follower_id, row_number() OVER w AS n, count(*) OVER () AS total
-        FROM ${followers}
-       WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
+        FROM (SELECT follower_id FROM ${followers}
+               WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
+                 AND ${followers.followerId} > ${after}::bigint
+               ORDER BY follower_id LIMIT ${size}::int * ${pages}::int) above
       WINDOW w AS (ORDER BY follower_id)
     ) numbered
     WHERE n % ${size}::int = 0 OR n = total ORDER BY follower_id`,
@@ -108,7 +110,9 @@ export function fanoutTarget(post: Id): SQL {
     sql`
     SELECT p.post_id, p.user_id, p.caption, p.media_urls, p.hashtags, p.like_count, p.comment_count, p.version, p.state,
            p.deleted_at IS NOT NULL AS deleted, u.follower_count, coalesce(m.applied_mode, 'push') AS applied_mode,
-           m.author_id IS NOT NULL AS has_crossed
+           m.author_id IS NOT NULL AS has_crossed,
+           CASE WHEN m.mode = 'pull' AND m.applied_mode = 'pull' AND m.applied_version = m.version
+                THEN floor(extract(epoch FROM m.updated_at) * 1000)::bigint END AS pulled_since
       FROM ${posts} p
       JOIN ${users} u ON u.user_id = p.user_id
       LEFT JOIN ${authorModes} m ON m.author_id = p.user_id
@@ -163,12 +167,12 @@ export function changeMode(author: Id, from: AuthorMode, to: AuthorMode, event: 
   )
 }
 
-/** Notes that fan-out has consumed a change of mode. Newer wins. */
+/** Notes that fan-out has consumed a change of mode, and when. Newer wins. */
 export function applyMode(author: Id, mode: AuthorMode, version: number): SQL {
   return writes(
     author,
     sql`
-    UPDATE ${authorModes} SET applied_mode = ${mode}, applied_version = ${version}::int
+    UPDATE ${authorModes} SET applied_mode = ${mode}, applied_version = ${version}::int, updated_at = now()
      WHERE author_id = ${author}::bigint AND applied_version < ${version}::int`,
   )
 }

@@ -1,7 +1,7 @@
 /** Graph and fan-out on Postgres and Redis, embedded. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { EventData, TidelineEvent } from '#core/events.ts'
-import { createIdFactory, type Id } from '#core/ids.ts'
+import { compareIds, createIdFactory, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { type Command, type RedisPort, strings } from '#core/redis.ts'
 import { followedCelebrities, hiddenAuthors } from '#drizzle/queries/feed.ts'
@@ -131,6 +131,58 @@ test('above the inline limit a fan-out goes through pages that reach everybody o
   for (const event of published) if (event.type === 'fanout.page') await fanout.page(event.data)
   for (const reader of readers) expect(await timeline(reader)).toEqual(['~'])
   expect(await one(['HGET', keys.post(id), 'deleted'])).toBe('1')
+})
+
+test('followers are cut into pages some at a time, none left out between them', async () => {
+  const author = await person()
+  const readers = (await Promise.all(Array.from({ length: 5 }, person))).sort(compareIds)
+  for (const reader of readers) await followed(reader, author)
+  const { store } = services()
+  const ends = async (after: Id, pages: number) => store.pageEnds(author, after, 2, pages)
+  expect(await ends('0', 10)).toEqual([readers[1], readers[3], readers[4]])
+  expect(await ends('0', 2)).toEqual([readers[1], readers[3]])
+  expect(await ends(readers[3]!, 2)).toEqual([readers[4]])
+  expect(await ends(readers[4]!, 2)).toEqual([])
+})
+
+test('a deletion goes to the followers unless the post was made since its author is pulled only', async () => {
+  const author = await person()
+  const readers = await Promise.all([person(), person(), person()])
+  for (const reader of readers) {
+    await followed(reader, author)
+    await warm(reader)
+  }
+  const { fanout, store } = services()
+  const isTakenBack = async (id: Id) => {
+    await one(['ZADD', keys.timeline(readers[0]!), 1, id])
+    await postgres.pool.query('update posts set deleted_at = now() where post_id = $1', [id])
+    published = []
+    await fanout.postDeleted(id)
+    expect(await one(['HGET', keys.post(id), 'deleted'])).toBe('1')
+    for (const event of published) if (event.type === 'fanout.page') await fanout.page(event.data)
+    return !(await timeline(readers[0]!)).includes(id)
+  }
+  const setMode = async (mode: string, applied: string, ago: string) => {
+    await postgres.pool.query('delete from author_modes where author_id = $1', [author])
+    await postgres.pool.query(
+      `insert into author_modes (author_id, mode, version, applied_mode, applied_version, updated_at)
+       values ($1, $2, 2, $3, $4, now() - $5::interval)`,
+      [author, mode, applied, mode === applied ? 2 : 1, ago],
+    )
+  }
+  await setMode('pull', 'pull', '10 minutes')
+  expect(await isTakenBack(await post(author))).toBe(false)
+  expect(published).toEqual([])
+  await setMode('pull', 'pull', '0 seconds')
+  expect(await isTakenBack(await post(author))).toBe(true)
+  await setMode('both', 'pull', '10 minutes')
+  expect(await isTakenBack(await post(author))).toBe(true)
+  await setMode('pull', 'both', '10 minutes')
+  expect(await isTakenBack(await post(author))).toBe(true)
+
+  await store.applyMode(author, 'pull', 1_000)
+  await postgres.pool.query('update author_modes set version = applied_version where author_id = $1', [author])
+  expect((await store.target(await post(author)))?.pulledSinceMs).toBeGreaterThan(Date.now() - 60_000)
 })
 
 test('an author crosses the line and back: no timeline is written above it, nothing is missing below', async () => {

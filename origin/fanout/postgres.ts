@@ -1,9 +1,15 @@
+import type { AuthorMode } from '#core/timeline/index.ts'
 import type { Database } from '#drizzle/database.ts'
 import * as queries from '#drizzle/queries/fanout.ts'
 import * as feed from '#drizzle/queries/feed.ts'
 import type { FanoutStore } from './store.ts'
 
-type TargetRow = feed.PostRow & { follower_count: number; applied_mode: 'push' | 'both' | 'pull'; has_crossed: boolean }
+type TargetRow = feed.PostRow & {
+  follower_count: number
+  applied_mode: AuthorMode
+  has_crossed: boolean
+  pulled_since: string | number | null
+}
 
 /** Fan-out on Postgres. All of it reads the primary: a replica would miss a follow that has just been made. */
 export function postgresFanout(database: Database): FanoutStore {
@@ -18,11 +24,13 @@ export function postgresFanout(database: Database): FanoutStore {
         followerCount: row.follower_count,
         appliedMode: row.applied_mode,
         hasCrossed: row.has_crossed,
+        pulledSinceMs: row.pulled_since === null ? null : Number(row.pulled_since),
       }
     },
     followers: async (author, after, limit, through) =>
       idsOf(await database.query(queries.followersPage(author, after, limit, through ?? null))),
-    pageEnds: async (author, size) => idsOf(await database.query(queries.followerPageEnds(author, size))),
+    pageEnds: async (author, after, size, pages) =>
+      idsOf(await database.query(queries.followerPageEnds(author, after, size, pages))),
     async hotReaders(readers, limit) {
       const rows = await database.query<{ user_id: string }>(queries.hotReaders(readers, limit))
       return new Set(rows.map((row) => String(row.user_id)))

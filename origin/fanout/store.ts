@@ -11,6 +11,8 @@ export interface FanoutTarget {
   appliedMode: AuthorMode
   /** Has ever been a celebrity: isolates may still keep a list of the author's posts, which must stay whole. */
   hasCrossed: boolean
+  /** Unix milliseconds (by the database) since when posts are pulled only; null: they are pushed, or a crossing is under way. */
+  pulledSinceMs: number | null
 }
 
 export interface AuthorModeState {
@@ -24,8 +26,8 @@ export interface FanoutStore {
   target(post: Id): Promise<FanoutTarget | null>
   /** Active followers with after < id ≤ through, ascending. Reads the primary. */
   followers(author: Id, after: Id, limit: number, through?: Id): Promise<Id[]>
-  /** Where to cut all followers into pages of `size`: the last id of each. */
-  pageEnds(author: Id, size: number): Promise<Id[]>
+  /** Where to cut the followers above `after` into pages of `size`: the last id of each, for up to `pages` of them. */
+  pageEnds(author: Id, after: Id, size: number, pages: number): Promise<Id[]>
   /** Which of these readers follow more than `limit` accounts. */
   hotReaders(readers: readonly Id[], limit: number): Promise<ReadonlySet<Id>>
   authorPosts(author: Id, limit: number): Promise<FollowedPosts>

@@ -24,7 +24,11 @@ interface Mode {
   appliedMode: AuthorMode
   version: number
   appliedVersion: number
+  appliedMs: number
 }
+
+const pulledSince = ({ mode, appliedMode, version, appliedVersion, appliedMs }: Mode) =>
+  mode === 'pull' && appliedMode === 'pull' && version === appliedVersion ? appliedMs : null
 
 const pairOf = (a: Id, b: Id) => `${a}:${b}`
 
@@ -42,7 +46,7 @@ export function memoryTruth(clock: Clock): Truth {
 
   const isFollowing = (reader: Id, author: Id) => follows.get(pairOf(reader, author))?.state === 'active'
   const modeOf = (author: Id): Mode =>
-    modes.get(author) ?? { mode: 'push', appliedMode: 'push', version: 0, appliedVersion: 0 }
+    modes.get(author) ?? { mode: 'push', appliedMode: 'push', version: 0, appliedVersion: 0, appliedMs: 0 }
   const newestFirst = (of: (post: Post) => boolean, limit: number): Post[] =>
     [...posts.values()]
       .filter((post) => !post.deleted && of(post))
@@ -155,14 +159,17 @@ export function memoryTruth(clock: Clock): Truth {
           followerCount: followersOf(post.author).length,
           appliedMode: modeOf(post.author).appliedMode,
           hasCrossed: modes.has(post.author),
+          pulledSinceMs: pulledSince(modeOf(post.author)),
         }
       },
       followers: async (author, after, limit, through) =>
         followersOf(author)
           .filter((id) => compareIds(id, after) > 0 && (through === undefined || compareIds(id, through) <= 0))
           .slice(0, limit),
-      async pageEnds(author, size) {
+      async pageEnds(author, after, size, pages) {
         const all = followersOf(author)
+          .filter((id) => compareIds(id, after) > 0)
+          .slice(0, size * pages)
         return all.filter((_, i) => (i + 1) % size === 0 || i === all.length - 1)
       },
       hotReaders: async (readers, limit) =>
@@ -185,7 +192,7 @@ export function memoryTruth(clock: Clock): Truth {
       async applyMode(author, mode, version) {
         const former = modeOf(author)
         if (former.appliedVersion < version)
-          modes.set(author, { ...former, appliedMode: mode, appliedVersion: version })
+          modes.set(author, { ...former, appliedMode: mode, appliedVersion: version, appliedMs: now() })
       },
     },
     async commitPost(author, id) {
