@@ -44,6 +44,12 @@ describe('the settings of Kafka', () => {
     expect(read({})).toMatchObject({ brokers: ['one.example:9092'], tls: null, sasl: null })
   })
 
+  test('want three copies of everything in production, however many brokers are named, unless they say otherwise', () => {
+    expect(read({}, true)?.replication).toBe(3)
+    expect(read({ KAFKA_REPLICATION: '1' }, true)?.replication).toBe(1)
+    expect(read({})?.replication).toBeUndefined()
+  })
+
   test('take both, and an authority of one’s own', () => {
     expect(read({ ...user, KAFKA_TLS: 'on', KAFKA_CA_FILE: file('own.pem', pem) })).toMatchObject({
       tls: { ca: pem },

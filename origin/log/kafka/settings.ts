@@ -1,6 +1,7 @@
 /** The settings of the log on Kafka, and no more: they are read without loading a client library. */
 import { z } from 'zod'
 import { type Certificates, certificatesOf, pemFile } from '../../tls.ts'
+import { TOPIC_SETTINGS } from '../topics.ts'
 
 export const KAFKA_CLIENTS = ['kafkajs', 'platformatic'] as const
 export type KafkaClientName = (typeof KAFKA_CLIENTS)[number]
@@ -31,7 +32,7 @@ export const kafkaEnvironment = {
     .string()
     .regex(/^[\w.-]{0,100}$/, 'must be of letters, digits, dots, dashes and underscores')
     .default(''),
-  /** Copies of the topics that are made. Absent: three, or as many as KAFKA_BROKERS names. */
+  /** Copies of the topics that are made. Absent: three; outside of production no more than KAFKA_BROKERS names. */
   KAFKA_REPLICATION: z.coerce.number().int().min(1).max(10).optional(),
   KAFKA_TLS: z.enum(['on', 'off']).default('off'),
   /** PEM: the authority behind the brokers' certificates where Node does not know it, and one's own certificate with its key. */
@@ -58,11 +59,12 @@ export interface KafkaSettings {
 type Environment = z.output<z.ZodObject<typeof kafkaEnvironment>>
 
 /**
- * Null: the event log is in Postgres.
+ * Null: the event log is in Postgres. One address does not say that there is one broker: a managed cluster is often named by one.
+ * So in production topics get three copies, and a cluster of fewer brokers refuses them unless KAFKA_REPLICATION says so.
  * @throws Error for settings that are right by themselves but not together
  */
 export function kafkaSettings(environment: Environment, production: boolean): KafkaSettings | null {
-  const { KAFKA_BROKERS: brokers, KAFKA_REPLICATION: replication } = environment
+  const { KAFKA_BROKERS: brokers } = environment
   if (brokers === undefined) return null
   const { KAFKA_CLIENT: client, KAFKA_PREFIX: prefix } = environment
   const { KAFKA_CA_FILE: ca, KAFKA_CERT_FILE: cert, KAFKA_KEY_FILE: key } = environment
@@ -73,6 +75,7 @@ export function kafkaSettings(environment: Environment, production: boolean): Ka
       'KAFKA_SASL=plain shows the password to the network: use it with KAFKA_TLS=on, or use scram-sha-512.',
     )
   }
+  const replication = environment.KAFKA_REPLICATION ?? (production ? TOPIC_SETTINGS.replication : undefined)
   return { brokers, client, prefix, ...(replication === undefined ? {} : { replication }), tls, sasl }
 }
 
