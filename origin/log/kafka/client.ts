@@ -60,6 +60,8 @@ export interface MembershipOptions {
   /** Before the member asks for a new share: ends the work on the present one and commits it. Never throws. */
   revoking(): Promise<void>
   records(place: Place, records: readonly IncomingRecord[]): void
+  /** Fetches from a broker go on failing, so many in a row by now; said at growing intervals. */
+  failing(error: unknown, failures: number): void
   /** This membership is over, and what it held is lost; the next one is a new call. At most once. */
   ended(error: unknown): void
 }

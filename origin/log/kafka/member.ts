@@ -97,7 +97,7 @@ export class GroupMember {
 
   /** One membership, from joining to its end. Throws what ended it, unless that was `stop`. */
   async #belong(assigned: () => void): Promise<void> {
-    const { client, names, topics, group, sessionMs, maxWaitMs, drainMs } = this.#options
+    const { client, names, topics, group, sessionMs, maxWaitMs, drainMs, logger } = this.#options
     const { signal } = this.#stopping
     const { promise: over, resolve, reject } = Promise.withResolvers<void>()
     const stopped = () => resolve()
@@ -113,6 +113,7 @@ export class GroupMember {
       },
       revoking: () => this.#release(),
       records: (place, records) => this.#arrived(place, records),
+      failing: (error, failures) => logger.warn({ err: error, group, failures }, 'fetches fail; trying again'),
       ended: reject,
     })
     this.#membership = membership

@@ -13,6 +13,7 @@ import {
   placeKey,
   startingPositions,
 } from './client.ts'
+import { type FetchFailures, fetchFailures } from './fetch-failures.ts'
 import { fetchRecords } from './platformatic-fetch.ts'
 import { within } from './within.ts'
 
@@ -34,6 +35,7 @@ class PlatformaticMember implements GroupMembership {
   readonly #options: MembershipOptions
   readonly #member: Consumer
   readonly #fetcher: Consumer
+  readonly #failures: FetchFailures
   /** The present share, with where each partition's next fetch begins. */
   #share = new Map<string, Position>()
   readonly #paused = new Set<string>()
@@ -47,6 +49,7 @@ class PlatformaticMember implements GroupMembership {
     this.#client = client
     this.#options = options
     const { group, topics, sessionMs, maxWaitMs } = options
+    this.#failures = fetchFailures({ failing: options.failing, hopeless: (error) => this.#end(error) })
     const rebalanceMs = sessionMs * 3
     const requestMs = base.requestTimeout ?? sessionMs
     this.#member = new Consumer({
@@ -134,6 +137,7 @@ class PlatformaticMember implements GroupMembership {
           continue
         }
         const fetched = await fetchRecords(this.#fetcher, node, wanted, this.#options.maxWaitMs)
+        this.#failures.succeeded(node)
         if (this.#over || generation !== this.#generation) continue
         for (const { topic, partition, records, next } of fetched) {
           const position = this.#share.get(placeKey({ topic, partition }))
@@ -143,6 +147,7 @@ class PlatformaticMember implements GroupMembership {
         }
       } catch (error) {
         if (this.#over) return
+        this.#failures.failed(node, error)
         await this.#recover(error)
       }
     }
