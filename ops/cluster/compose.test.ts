@@ -97,6 +97,45 @@ describe('compose.yaml', () => {
   })
 })
 
+/** Words that docs/guides/deploy.md sets as code: names, without their values. `…_MIN_ISR` stands for all that end so. */
+const explained = new Set(
+  [...readFileSync('docs/guides/deploy.md', 'utf8').matchAll(/`([^`\n]+)`/g)].flatMap(([, code = '']) =>
+    code.split(/[\s=,]+/),
+  ),
+)
+const isExplained = (name: string) => {
+  const short = name.replace(/^(KAFKA|MINIO)_/, '').replace(/^CALLHOME_ENABLE$/, 'CALLHOME')
+  return [...explained].some(
+    (word) => word === name || word === short || (word[0] === '…' && name.endsWith(word.slice(1))),
+  )
+}
+/** `--port 1`, `-dir=/data`, `-c name=value`, `-Dcassandra.settings.name=value` → `port`, `-dir`, `name`, `name`. */
+function flagsIn(line: string): string[] {
+  const words = line.split(/\s+/)
+  return words.flatMap((word, n) => {
+    if (words[n - 1] === '-c') return [word.split('=')[0] ?? '']
+    if (word === '-c' || !word.startsWith('-') || word === '-1') return []
+    const name = word.split('=')[0] ?? ''
+    if (name.startsWith('-D')) return [name.split('.').at(-1) ?? '']
+    return [name.startsWith('--') && line.startsWith('valkey-server') ? name.slice(2) : name]
+  })
+}
+
+describe('docs/guides/deploy.md', () => {
+  it.each(Object.entries(services))('explains every key, setting and flag of %s', (_, one) => {
+    const build = one.build?.dockerfile_inline ?? ''
+    const names = [
+      ...Object.keys(one),
+      ...Object.keys(one.environment),
+      ...flagsIn([one.command].flat().join(' ')),
+      ...flagsIn(one.environment.JVM_EXTRA_OPTS ?? ''),
+      ...(build.match(/-trimpath|-ldflags|CGO_ENABLED/g) ?? []),
+    ]
+    // One of these may be given to several services: Compose's own word for them.
+    expect(names.filter((name) => !isExplained(name))).toEqual([])
+  })
+})
+
 describe('what makes writes durable is the same in compose.yaml as natively', () => {
   it('for Kafka', () => {
     for (const profile of PROFILES) {
