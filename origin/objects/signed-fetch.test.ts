@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { s3Objects } from './s3.ts'
 
 const servers: Server[] = []
@@ -48,6 +48,22 @@ it('gives a long upload the time that its bytes take, beside the wait for the an
   // 256 bytes a millisecond: eight seconds more than the 50 ms of an empty one.
   const bytes = new Uint8Array(2 * 1024 * 1024)
   await expect(store.put('a', bytes, { contentType: 'image/jpeg' })).resolves.toEqual({ etag: '' })
+})
+
+it.each([
+  ['read to its end', (body: ReadableStream) => new Response(body).arrayBuffer()],
+  ['given up', (body: ReadableStream) => body.cancel()],
+])('leaves no timer behind when an answer is %s', async (_, end) => {
+  const store = await storeThat((_request, response) => response.end('x'.repeat(1_000)))
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const object = await store.get('a')
+    const whileOpen = vi.getTimerCount()
+    await end(object!.body)
+    expect(vi.getTimerCount()).toBe(whileOpen - 1)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 it('says that nobody is there at once', async () => {

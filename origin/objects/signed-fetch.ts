@@ -40,14 +40,42 @@ export async function sendSigned(request: StoreRequest, signing: SigningOptions)
     const init = { method, headers: signed.headers, signal: deadline.signal, redirect: 'error' as const }
     const response = await fetch(signed.url, body === undefined ? init : { ...init, body })
     const length = Number(response.headers.get('content-length') ?? UNSTATED_BYTES)
-    // Nobody says when the body was read to its end; to abort what is over does nothing.
-    if (response.body !== null) abortAfter(timeoutMs + travelMs(length), 'did not send its answer to the end')
-    return response
+    if (response.body === null) return response
+    const arriving = abortAfter(timeoutMs + travelMs(length), 'did not send its answer to the end')
+    // That of a long object would else hold on to it for an hour after it was read.
+    const rest = onceOver(response.body, () => clearTimeout(arriving))
+    return new Response(rest, { status: response.status, statusText: response.statusText, headers: response.headers })
   } catch (cause) {
     throw cause instanceof ObjectStoreError ? cause : unreachable('is unreachable', cause)
   } finally {
     clearTimeout(answering)
   }
+}
+
+/** The same bytes; `over` is told once they are read to their end, given up or failed. */
+function onceOver(body: ReadableStream<Uint8Array>, over: () => void): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (!done) return controller.enqueue(value)
+          over()
+          controller.close()
+        } catch (error) {
+          over()
+          throw error
+        }
+      },
+      async cancel(reason) {
+        over()
+        await reader.cancel(reason)
+      },
+    },
+    // Nothing is read ahead of who reads.
+    { highWaterMark: 0 },
+  )
 }
 
 const unreachable = (what: string, cause?: unknown) =>
