@@ -30,10 +30,11 @@ const USAGE = `npm run cluster -- up [NAME …] [--profile small|cluster] [--s3 
 npm run cluster -- down [NAME …] [--kill] [--wipe]
 npm run cluster -- status [--json]
 npm run cluster -- logs NAME [--lines 100] [--follow]
-npm run cluster -- promote NAME
+npm run cluster -- promote NAME [--lossy]
 
 NAME is a server or a kind of servers, as status shows them. Without one, all of the profile are meant.
---kill ends them as a crash would; --wipe removes their data, too. promote puts the standby of a Postgres primary in its place.`
+--kill ends them as a crash would; --wipe removes their data, too. promote puts the standby of a Postgres primary in its place;
+--lossy does so even where it lacks what the primary acknowledged without it.`
 
 const OBJECT_SERVERS = ['seaweedfs', 'minio'] as const
 
@@ -47,6 +48,7 @@ function commandLine() {
       way: { type: 'string' },
       kill: { type: 'boolean', default: false },
       wipe: { type: 'boolean', default: false },
+      lossy: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       follow: { type: 'boolean', default: process.stdout.isTTY === true },
       lines: { type: 'string', default: '100' },
@@ -196,7 +198,7 @@ async function takeOver(line: CommandLine): Promise<void> {
   const { cluster, way } = await open(line)
   const [server, ...more] = chosen(cluster.servers, line.names.length === 0 ? [''] : line.names)
   if (server === undefined || more.length > 0) throw new Error('promote takes one primary: postgres-1, for example.')
-  await promote(cluster, way, server, teller(cluster))
+  await promote(cluster, way, server, teller(cluster), { lossy: line.lossy })
   say(`\n${server.name} serves again, at its address, with what its standby had. Clients connect anew by themselves.`)
 }
 

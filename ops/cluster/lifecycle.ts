@@ -66,7 +66,7 @@ async function bringUpKind(kind: Kind, cluster: Cluster, way: Way, servers: read
     way,
     cluster.servers.filter((server) => server.kind === kind),
   )
-  await settle(kind, running, cluster.secrets)
+  await settle(kind, cluster, running, tell)
 }
 
 /** Primaries, then those that follow them. */

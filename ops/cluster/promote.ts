@@ -3,9 +3,11 @@
  * setting changes. The standby is then made anew, as a copy of what it has become.
  */
 import pg from 'pg'
+import { aloneSince } from './alone.ts'
 import { postgresUrl } from './environment.ts'
 import { bringDown, bringUp } from './lifecycle.ts'
 import type { Server } from './profiles.ts'
+import { standbyName } from './settings.ts'
 import type { Cluster } from './state.ts'
 import type { Tell, Way } from './way.ts'
 
@@ -14,16 +16,31 @@ const PROMOTED_WITHIN_S = 60
 
 /**
  * A primary that still runs is stopped first, and in doing so hands over all that it has; one that has died has handed over
- * everything that it acknowledged, where its standby is a synchronous one.
+ * everything that it acknowledged, unless it went on alone while its standby was away.
  * @param server the primary, dead or alive
- * @throws Error when it has no standby, when this does not run as one, or under Docker Compose: then nothing has been changed
+ * @param lossy goes on where the standby may lack what the primary acknowledged alone
+ * @throws Error when it has no standby, when this does not run as one, when it may lack something, or under Docker Compose:
+ *   then nothing has been changed
  */
-export async function promote(cluster: Cluster, way: Way, server: Server, tell: Tell): Promise<void> {
+export async function promote(
+  cluster: Cluster,
+  way: Way,
+  server: Server,
+  tell: Tell,
+  { lossy = false }: { lossy?: boolean } = {},
+): Promise<void> {
   const standby = cluster.servers.find(({ follows }) => follows === server.name)
   if (standby === undefined) throw new Error(`${server.name} has no standby in this profile.`)
   if (way.moveData === undefined) {
     throw new Error(
       'Under Docker Compose a standby keeps its own port: docs/runbooks/postgres-promote.md says what to do.',
+    )
+  }
+  const alone = aloneSince(cluster, server)
+  if (alone !== null && !lossy && !(await isFollowed(cluster, server, standby))) {
+    throw new Error(
+      `${server.name} has acknowledged writes alone since ${new Date(alone).toISOString()}: ${standby.name} may lack them. ` +
+        'Start the primary once more if that can be done (up), or promote with --lossy and lose them.',
     )
   }
   if (!(await isStandby(cluster, standby))) throw new Error(`${standby.name} does not run as a standby.`)
@@ -37,6 +54,16 @@ export async function promote(cluster: Cluster, way: Way, server: Server, tell: 
   await bringUp(cluster, way, [server], tell)
   await bringUp(cluster, way, [standby], tell)
 }
+
+/** The primary lives and its standby has caught up: stopped in order, it hands over the rest. */
+const isFollowed = (cluster: Cluster, primary: Server, standby: Server): Promise<boolean> =>
+  withPostgres(cluster, primary, async (client) => {
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_stat_replication WHERE state = 'streaming' AND application_name = $1`,
+      [standbyName(standby)],
+    )
+    return (rowCount ?? 0) > 0
+  }).catch(() => false)
 
 const isStandby = (cluster: Cluster, server: Server): Promise<boolean> =>
   withPostgres(cluster, server, async (client) => {

@@ -5,24 +5,28 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import pg from 'pg'
+import { aloneSince, forgetAlone, noteAlone } from './alone.ts'
 import { postgresUrl } from './environment.ts'
 import type { Server } from './profiles.ts'
 import { s3Client } from './s3-client.ts'
 import type { ClusterSecrets } from './secrets.ts'
 import { POSTGRES_DATABASE, S3_BUCKET, standbyName } from './settings.ts'
+import type { Cluster } from './state.ts'
 import type { Kind } from './versions.ts'
+import type { Tell } from './way.ts'
 
 const HOST = '127.0.0.1'
 const SLOTS = 16_384
 const PATIENCE_MS = 60_000
 
-/** Settles all servers of one kind. They are healthy. */
-export async function settle(kind: Kind, servers: readonly Server[], secrets: ClusterSecrets): Promise<void> {
+/** Settles the servers of one kind that run. They are healthy. */
+export async function settle(kind: Kind, cluster: Cluster, servers: readonly Server[], tell: Tell): Promise<void> {
+  const { secrets } = cluster
   if (kind === 'valkey' && servers.length > 1) await formValkeyCluster(servers)
   if (kind === 'postgres') {
     for (const server of servers.filter((each) => each.follows === undefined)) {
       const standbys = servers.filter((each) => each.follows === server.name)
-      await preparePostgres(server, standbys, secrets)
+      await preparePostgres(cluster, server, standbys, tell)
     }
   }
   if (kind === 'seaweedfs' || kind === 'minio') for (const server of servers) await ensureBucket(server, secrets)
@@ -104,29 +108,59 @@ async function onceOnly(reply: Promise<unknown>): Promise<void> {
   })
 }
 
-/** The database with its extensions; then its writes wait for a standby, where it has one. */
-async function preparePostgres(server: Server, standbys: readonly Server[], secrets: ClusterSecrets): Promise<void> {
+/** The database with its extensions; then its writes wait for a standby, where it has one that runs. */
+async function preparePostgres(
+  cluster: Cluster,
+  server: Server,
+  standbys: readonly Server[],
+  tell: Tell,
+): Promise<void> {
+  const { secrets } = cluster
   await withPostgres(postgresUrl(server, secrets, 'postgres'), async (client) => {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [POSTGRES_DATABASE])
     if (rowCount === 0) await client.query(`CREATE DATABASE ${POSTGRES_DATABASE}`)
-    // Any one of them is enough: with two, the death of one stops nothing.
-    const names = standbys.length === 0 ? '' : `ANY 1 (${standbys.map(standbyName).join(', ')})`
-    const { rows } = await client.query<{ now: string }>(`SELECT current_setting('synchronous_standby_names') AS now`)
-    if (rows[0]?.now !== names) {
-      await client.query(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`)
-      await client.query('SELECT pg_reload_conf()')
-    }
-    await until(`${server.name} is followed`, async () => {
-      const { rows: sync } = await client.query<{ sync: string }>(
-        `SELECT count(*) AS sync FROM pg_stat_replication WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')`,
-      )
-      return Number(sync[0]?.sync) >= Math.min(standbys.length, 1)
-    })
+    if (standbys.length > 0) {
+      await waitForStandbys(client, server, standbys)
+      forgetAlone(cluster, server)
+    } else if (cluster.servers.some(({ follows }) => follows === server.name))
+      await goOnAlone(cluster, client, server, tell)
+    else await acknowledgeAfter(client, '')
   })
   await withPostgres(postgresUrl(server, secrets), async (client) => {
     await client.query('CREATE EXTENSION IF NOT EXISTS vector')
     await client.query('CREATE EXTENSION IF NOT EXISTS pg_trgm')
   })
+}
+
+/** From now on commits wait for one of them; resolves when one also has all that was committed before. */
+async function waitForStandbys(client: pg.Client, server: Server, standbys: readonly Server[]): Promise<void> {
+  // Any one of them is enough: with two, the death of one stops nothing.
+  await acknowledgeAfter(client, `ANY 1 (${standbys.map(standbyName).join(', ')})`)
+  const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn')
+  await until(`${server.name} is followed`, async () => {
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_stat_replication
+        WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum') AND flush_lsn >= $1::pg_lsn`,
+      [rows[0]?.lsn],
+    )
+    return (rowCount ?? 0) > 0
+  })
+}
+
+/** Its standby does not run: commits that waited for it would hang. What it acknowledges meanwhile, nobody else has. */
+async function goOnAlone(cluster: Cluster, client: pg.Client, server: Server, tell: Tell): Promise<void> {
+  noteAlone(cluster, server, Date.now())
+  await acknowledgeAfter(client, '')
+  const since = new Date(aloneSince(cluster, server) ?? Date.now()).toISOString()
+  tell(server, `its standby does not run: it acknowledges alone (since ${since}), and what it does then dies with it`)
+}
+
+/** @param names synchronous_standby_names; empty: commits wait for nobody */
+async function acknowledgeAfter(client: pg.Client, names: string): Promise<void> {
+  const { rows } = await client.query<{ now: string }>(`SELECT current_setting('synchronous_standby_names') AS now`)
+  if (rows[0]?.now === names) return
+  await client.query(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`)
+  await client.query('SELECT pg_reload_conf()')
 }
 
 async function withPostgres(connectionString: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
