@@ -64,6 +64,8 @@ export const keys = {
   lease: (job: string) => `lease:${job}`,
   /** string: how far a job that walks over everything has come. Gone: it begins anew. */
   progress: (job: string) => `progress:${job}`,
+  /** zset, score = ms since when Redis may have lost writes: losses after which likes and comments are still to be derived again. */
+  losses: () => 'engagement:losses',
   /** Stands while access tokens of an ended session could still be accepted. */
   revoked: (session: string) => `revoked:${session}`,
   /** string, JSON Web Key Set: the public keys that access tokens are checked with. */

@@ -80,4 +80,9 @@ export interface OperableEventLog extends EventLog {
    * since has been lost. Before the first subscription.
    */
   rewind(sinceMs: number): Promise<void>
+  /**
+   * Reads, outside of all groups, what topics were given from an instant on (Unix milliseconds) until now: some events at a time, those of a
+   * partition in order. What is no event that we know is left out.
+   */
+  since<T extends Topic>(topics: readonly T[], sinceMs: number): AsyncIterable<TidelineEvent<EventsOf<T>>[]>
 }

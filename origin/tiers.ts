@@ -28,7 +28,7 @@ import { createOutbox } from './outbox/index.ts'
 import { createReplays, REPLAYABLE_MS } from './outbox/replay.ts'
 import { createRecommend } from './recommend/index.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
-import { lossGuard } from './redis/loss.ts'
+import { type Loss, lossGuard } from './redis/loss.ts'
 import { repeatedly } from './repeatedly.ts'
 import { createSearch } from './search/index.ts'
 
@@ -212,20 +212,22 @@ async function totalLag(consumers: readonly Consumer[]): Promise<number> {
 }
 
 /** What follows from committed events is derived again; what is older than the outbox keeps is derived from nothing. */
-function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts }: WiredTiers) {
+function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts, engagement }: WiredTiers) {
   const { databases, redis } = engines
   const clock = Date.now
   const replays = createReplays({ databases, log, logger })
   // A Redis of our own ends with every ordinary stop: nobody need be alarmed by the next start.
   const isOwn = config.redisUrl === null || config.redisUrl === 'embedded'
-  async function restore(sinceMs: number | null): Promise<void> {
+  async function restore({ sinceMs, isEmpty }: Loss): Promise<void> {
     logger[isOwn ? 'info' : 'warn'](
-      { since: sinceMs },
+      { since: sinceMs, isEmpty },
       'redis may have lost writes: deriving again what was committed since',
     )
-    if (sinceMs !== null && clock() - sinceMs > REPLAYABLE_MS) await forgetDerived(redis)
+    if (!isEmpty && clock() - sinceMs > REPLAYABLE_MS) await forgetDerived(redis)
     await accounts.publishKeys()
-    if (sinceMs !== null) await replays.since(sinceMs)
+    // Likes and comments never stand in the outbox: the log has them.
+    await engagement.noteLoss(sinceMs)
+    if (!isEmpty) await replays.since(sinceMs)
   }
   const look = lossGuard({ redis, clock, marginMs: config.policy.replayWindowMs, restore })
   return async () => {

@@ -182,6 +182,21 @@ export function rewindGroups(since: Date): SQL {
     WHERE o.topic = m.topic AND o.partition = m.partition AND o."offset" > m."offset"`
 }
 
+/** What was appended to topics at or after an instant: a row a partition that was given anything. */
+export function stretchesSince(topics: readonly string[], since: Date): SQL {
+  return sql`SELECT m.topic, m.partition, min(m."offset") AS "from", max(m."offset") AS "last" FROM log_messages m
+    WHERE m.topic IN (SELECT jsonb_array_elements_text(${JSON.stringify(topics)}::jsonb))
+      AND m.created_at >= ${since.toISOString()}::timestamptz
+    GROUP BY m.topic, m.partition`
+}
+
+export interface StretchRow {
+  topic: string
+  partition: number
+  from: string | number
+  last: string | number
+}
+
 /** Removes members that leave, and those that died long ago. */
 export function removeMembers(members: readonly string[]): SQL {
   return sql`DELETE FROM log_members

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { strings } from '#core/redis.ts'
+import { deriveLost, noteLoss } from './after-loss.ts'
 import { LIKED_LENGTH, rebuildLiked, reflectLike } from './liked-set.ts'
 import { context, newId, openStage, type Stage } from './testing.ts'
 
@@ -145,3 +146,35 @@ test('the liked set keeps the newest and says from where on', async () => {
   // The mark itself is the one beside the 5,000.
   expect(await stage.one(['ZCARD', key])).toBe(LIKED_LENGTH + 1)
 })
+
+test('what a failover of Redis lost of likes and comments is derived again from the log', async () => {
+  const { post: before, author } = await stage.begin()
+  const [user, liked, regretted, commented] = [newId(), newId(), newId(), newId()]
+  await stage.like(before, user, author)
+  await stage.like(regretted, user, author)
+  await rebuildLiked(stage.redis, stage.store(), user, 'a')
+  const sinceMs = Date.now()
+  const known = strings(await stage.one(['ZRANGE', keys.liked(user), 0, -1, 'WITHSCORES']))
+  await stage.like(liked, user, author, stage.now + 1)
+  await stage.unlike(regretted, user, author, stage.now + 1)
+  const comment = { postId: commented, commentId: newId(), userId: user, authorId: author, parentId: null, body: 'hi' }
+  await stage.engagement.handlers['engagement.comment']!(comment, context)
+  // The replica that takes over had heard of none of it.
+  await stage.engine.pipeline([['FLUSHALL']])
+  await stage.engine.pipeline([['ZADD', keys.liked(user), ...swapped(known)]])
+
+  await noteLoss(stage.redis, () => stage.now, sinceMs)
+  const store = stage.store()
+  const away = { ...store, likeOf: () => Promise.reject(new Error('the store is away')) }
+  const parts = { redis: stage.redis, log: stage.log, clock: () => stage.now }
+  await expect(deriveLost({ ...parts, store: away })).rejects.toThrow('away')
+  expect(await deriveLost({ ...parts, store })).toBe(3)
+  expect(await deriveLost({ ...parts, store })).toBe(0)
+
+  expect(strings(await stage.one(['ZRANGE', keys.liked(user), 0, -1])).sort()).toEqual(['~', before, liked].sort())
+  const dirty = strings(await stage.one(['ZRANGE', keys.dirtyCounts(), 0, -1]))
+  expect(dirty.sort()).toEqual([liked, regretted, commented].sort())
+})
+
+/** Members and scores, as they are read, in the order in which they are written. */
+const swapped = (pairs: readonly string[]) => pairs.flatMap((_, i) => (i % 2 === 0 ? [pairs[i + 1]!, pairs[i]!] : []))

@@ -4,10 +4,11 @@ import { uuidv7 } from '#core/events.ts'
 import type { Clock, Id, Random } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
-import type { Consumer, EventLog } from '../event-log.ts'
+import type { Consumer, EventLog, OperableEventLog } from '../event-log.ts'
 import type { OriginHandlers } from '../internal-api.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { repeatedly } from '../repeatedly.ts'
+import { AFTER_LOSS, deriveLost, noteLoss } from './after-loss.ts'
 import { postgresCommentAliases } from './aliases.ts'
 import { consumeEngagement } from './consumer.ts'
 import { shardPicker } from './counter-shards.ts'
@@ -33,7 +34,7 @@ export type { EngagementStore, LikeState } from './store.ts'
 export interface EngagementNeeds {
   store: EngagementStore
   redis: RedisPort
-  log: EventLog
+  log: EventLog & Pick<OperableEventLog, 'since'>
   /** Where the posts' rows and their counts are, whatever engine the store is. */
   posts: Database
   metrics: Metrics
@@ -48,6 +49,8 @@ export interface Engagement {
   start(): void
   /** Makes liked:{u} if it does not stand. */
   rebuildLiked(userId: Id): Promise<void>
+  /** Has what Redis may have lost since an instant derived again, by the processes that were started. */
+  noteLoss(sinceMs: number): Promise<void>
   /** Stops both and lets what is under way finish. */
   close(): Promise<void>
 }
@@ -95,10 +98,14 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
       consumer = consumeEngagement(log, redis, store)
       stops.push(
         repeatedly('roll-up of counts', ROLL_UP.everyMs, logger, rollUp.tick),
+        repeatedly('likes after a loss of redis', AFTER_LOSS.everyMs, logger, () =>
+          deriveLost({ redis, store, log, clock }),
+        ),
         repeatedly('reconciliation of likes', RECONCILE.everyMs, logger, reconcile.tick),
       )
     },
     rebuildLiked: rebuild,
+    noteLoss: (sinceMs) => noteLoss(redis, clock, sinceMs),
     async close() {
       await consumer?.stop()
       await Promise.all([...background, ...stops.map((stop) => stop())])

@@ -45,7 +45,7 @@ export async function openStage() {
   const engagement = open()
 
   return Object.assign(moment, {
-    ...{ database, pool, redis, store, rollUp, open, engagement, roll: rollUp() },
+    ...{ database, pool, redis, log, store, rollUp, open, engagement, roll: rollUp() },
     /** Redis itself, whether the line is cut or not. */
     engine: server.redis,
     /** A fresh Redis, a fresh roll-up and a new moment. */

@@ -28,6 +28,7 @@ import { partitionOf } from './partitioner.ts'
 import type { GivenUp } from './processor.ts'
 import { createReaders } from './readers.ts'
 import { createRetention } from './retention.ts'
+import { eventsSince } from './since.ts'
 import { encodeEvent, TOPIC_SETTINGS } from './topics.ts'
 
 export interface PostgresLogOptions {
@@ -114,6 +115,7 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
     async rewind(sinceMs) {
       await database.query(rewindGroups(new Date(sinceMs)))
     },
+    since: (topics, sinceMs) => eventsSince(database, topics, sinceMs),
     expire: retention.expire,
     async buryMembers() {
       await database.query(removeAllMembers())

@@ -15,7 +15,13 @@ afterAll(async () => {
 
 it('forgets what was derived, and keeps promises and revocations', async () => {
   const derived = ['timeline', 'hidden', 'celebs', 'graph', 'liked', 'author', 'post', 'user', 'counts'] as const
-  const kept = [keys.idempotency('1', 'key'), keys.revoked('session'), keys.seen('1'), keys.dirtyCounts()]
+  const kept = [
+    keys.idempotency('1', 'key'),
+    keys.revoked('session'),
+    keys.seen('1'),
+    keys.dirtyCounts(),
+    keys.losses(),
+  ]
   const all = [...derived.map((name) => keys[name]('1')), keys.delta(), keys.likeShard('1', 0), ...kept]
   const many = Array.from({ length: 2_500 }, (_, n) => keys.timeline(String(n + 2)))
   await redis.pipeline([...all, ...many].map((key): Command => ['SET', key, 1]))

@@ -9,7 +9,7 @@ import type { OriginRedis } from './port.ts'
  * Keys that stay true when they are old: promises, revocations, counts of today, and lists that are replaced as a whole.
  * Everything else is derived from Postgres or the engagement store and is derived again when it is missing.
  */
-const KEPT = /^(idem:|revoked:|signin:|seen:|adcap:|rec:|trend:|ads:slate$|jwks$|counts:dirty$)/
+const KEPT = /^(idem:|revoked:|signin:|seen:|adcap:|rec:|trend:|ads:slate$|jwks$|counts:dirty$|engagement:losses$)/
 
 const KEYS_A_STEP = 1_000
 

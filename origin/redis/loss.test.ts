@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import { keys } from '#core/keys.ts'
 import { startEmbeddedRedis } from '../embedded/redis/index.ts'
 import { createRedisPort } from './index.ts'
-import { lossGuard } from './loss.ts'
+import { type Loss, lossGuard } from './loss.ts'
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -10,7 +10,7 @@ afterEach(async () => {
 })
 
 /** A guard on a server of its own, and what it restored. */
-async function guarded(now: () => number, restored: (number | null)[], stored?: string) {
+async function guarded(now: () => number, restored: Loss[], stored?: string) {
   const server = await startEmbeddedRedis()
   const redis = createRedisPort(server.url)
   closers.push(
@@ -19,32 +19,32 @@ async function guarded(now: () => number, restored: (number | null)[], stored?: 
   )
   await redis.ready()
   if (stored !== undefined) await redis.pipeline([['SET', keys.heartbeat(), stored]])
-  const restore = async (sinceMs: number | null) => void restored.push(sinceMs)
+  const restore = async (loss: Loss) => void restored.push(loss)
   return { redis, look: lossGuard({ redis, clock: now, marginMs: 100, restore }) }
 }
 
 it('restores nothing while the same server answers', async () => {
-  const restored: (number | null)[] = []
+  const restored: Loss[] = []
   const { look } = await guarded(() => 5_000, restored)
   for (let i = 0; i < 3; i++) await look()
   expect(restored).toEqual([])
 })
 
 it('restores from the heartbeat that another run of the server has left, with a margin, and once', async () => {
-  const restored: (number | null)[] = []
+  const restored: Loss[] = []
   const { look } = await guarded(() => 9_000, restored, '5000:anotherrun')
   await look()
   await look()
-  expect(restored).toEqual([4_900])
+  expect(restored).toEqual([{ sinceMs: 4_900, isEmpty: false }])
 })
 
-it('knows a server that has forgotten everything', async () => {
-  const restored: (number | null)[] = []
+it('knows a server that has forgotten everything, and since when others of its writes may be missing', async () => {
+  const restored: Loss[] = []
   const { redis, look } = await guarded(() => 9_000, restored)
   await look()
   await redis.pipeline([['FLUSHALL']])
   await look()
-  expect(restored).toEqual([null])
+  expect(restored).toEqual([{ sinceMs: 8_900, isEmpty: true }])
 })
 
 it('tries again when restoring failed', async () => {

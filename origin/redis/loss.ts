@@ -12,24 +12,28 @@ export interface LossGuard {
   clock: Clock
   /** Writes that were on their way to a replica or a file when the heartbeat was: counted as lost, too. */
   marginMs: number
-  /**
-   * Brings back what may be missing since an instant; null when Redis came back with nothing. Tried again until it
-   * resolves.
-   */
-  restore(sinceMs: number | null): Promise<void>
+  /** Brings back what may be missing. Tried again until it resolves. */
+  restore(loss: Loss): Promise<void>
+}
+
+export interface Loss {
+  /** Unix milliseconds since which writes may be missing. */
+  sinceMs: number
+  /** Redis came back with nothing at all: what is older is missing, too. */
+  isEmpty: boolean
 }
 
 interface Look {
   master: RedisMaster
   runId: string
-  /** Unix milliseconds since which writes may be missing; null: all of them; undefined: none are. */
-  lostSince: number | null | undefined
+  /** Null: nothing is missing. */
+  loss: Loss | null
 }
 
 /** Looks once: restores if there was a loss, then writes the heartbeats. Call it about once a second. */
 export function lossGuard({ redis, clock, marginMs, restore }: LossGuard): () => Promise<void> {
-  /** Keys that this process has written a heartbeat at. */
-  const beaten = new Set<string>()
+  /** When this process has last written a heartbeat, by key; as many as there are masters. */
+  const beaten = new Map<string, number>()
 
   const look = async (master: RedisMaster): Promise<Look> => {
     const key = keys.heartbeat(master.slot)
@@ -39,23 +43,30 @@ export function lossGuard({ redis, clock, marginMs, restore }: LossGuard): () =>
     ])
     const runId = /^run_id:(\w+)/m.exec(String(info))?.[1] ?? 'unknown'
     const [storedMs, storedRun] = typeof stored === 'string' ? stored.split(':') : []
-    if (storedMs === undefined) return { master, runId, lostSince: beaten.has(key) ? null : undefined }
+    if (storedMs === undefined) {
+      const lastMs = beaten.get(key)
+      return { master, runId, loss: lastMs === undefined ? null : { sinceMs: lastMs - marginMs, isEmpty: true } }
+    }
     // A slot that was moved to another node brings its heartbeat along: replaying for nothing does no harm.
-    return { master, runId, lostSince: storedRun === runId ? undefined : Number(storedMs) - marginMs }
+    const isSame = storedRun === runId
+    return { master, runId, loss: isSame ? null : { sinceMs: Number(storedMs) - marginMs, isEmpty: false } }
   }
 
   const beat = async ({ master, runId }: Look): Promise<void> => {
     const key = keys.heartbeat(master.slot)
-    await master.pipeline([['SET', key, `${clock()}:${runId}`]])
-    beaten.add(key)
+    const nowMs = clock()
+    await master.pipeline([['SET', key, `${nowMs}:${runId}`]])
+    beaten.set(key, nowMs)
   }
 
   return async () => {
     const looks = await Promise.allSettled(redis.masters().map(look))
     const seen = looks.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
-    const losses = seen.flatMap(({ lostSince }) => (lostSince === undefined ? [] : [lostSince]))
-    const dated = losses.filter((since) => since !== null)
-    if (losses.length > 0) await restore(dated.length > 0 ? Math.min(...dated) : null)
+    const losses = seen.flatMap(({ loss }) => loss ?? [])
+    if (losses.length > 0) {
+      const sinceMs = Math.min(...losses.map((loss) => loss.sinceMs))
+      await restore({ sinceMs, isEmpty: losses.every(({ isEmpty }) => isEmpty) })
+    }
     // A master that is away must not keep the others' heartbeats from being written.
     const beats = await Promise.allSettled(seen.map(beat))
     for (const outcome of [...looks, ...beats]) if (outcome.status === 'rejected') throw outcome.reason

@@ -187,6 +187,22 @@ onEveryLog('the event log under faults', ({ open, openAndForget, follow }) => {
     await until(() => also.seen.length).toBe(2)
   })
 
+  it('reads what was appended since an instant to whoever asks, beside all groups', async () => {
+    const log = open()
+    await log.publish(range(20).map((at) => liked(`k${at % 7}`, at)))
+    await delay(20)
+    const since = Date.now()
+    const late = range(300).map((at) => liked(`k${at % 7}`, 1_000 + at))
+    await log.publish(late)
+    const found: Liked[] = []
+    for await (const events of log.since(['post.liked'], since)) found.push(...events)
+    expect(found.map(({ id }) => id).toSorted()).toEqual(late.map(({ id }) => id).toSorted())
+    for (const key of range(7)) {
+      const order = found.filter((event) => event.key === `k${key}`).map(({ data }) => data.at)
+      expect(order).toEqual(order.toSorted((a, b) => a - b))
+    }
+  })
+
   it('ends promptly: idle, in the middle of joining, with a handler that never ends', async () => {
     const started = performance.now()
     const idle = open()

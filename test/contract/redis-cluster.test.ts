@@ -152,12 +152,12 @@ describe.skipIf(command === null)(`a master that dies${needs}`, () => {
 
   it('is known to be away, does not take the others with it, and is replaced by its replica', async () => {
     const open = [redis, await carriers[1]!.open(cluster.url)]
-    const restored: (number | null)[] = []
+    const restored: number[] = []
     const look = lossGuard({
       redis,
       clock: () => 50_000,
       marginMs: 100,
-      restore: async (sinceMs) => void restored.push(sinceMs),
+      restore: async ({ sinceMs }) => void restored.push(sinceMs),
     })
     await look()
     const people = Array.from({ length: 30 }, (_, n) => keys.timeline(String(n)))

@@ -19,7 +19,7 @@ import {
 } from '#core/timeline/index.ts'
 import { forgetDerived } from '../../origin/redis/forget-derived.ts'
 import { createRedisPort, type OriginRedis } from '../../origin/redis/index.ts'
-import { lossGuard } from '../../origin/redis/loss.ts'
+import { type Loss, lossGuard } from '../../origin/redis/loss.ts'
 import { redisDeployments } from '../../origin/redis/test-deployments.ts'
 import { type Carrier, carriers } from './redis-carriers.ts'
 
@@ -148,12 +148,12 @@ describe.each(redisDeployments())('$name', (deployment) => {
   })
 
   it('looks for losses on every node', async () => {
-    const restored: (number | null)[] = []
+    const restored: Loss[] = []
     const look = lossGuard({
       redis: origin,
       clock: () => 9_000,
       marginMs: 100,
-      restore: async (sinceMs) => void restored.push(sinceMs),
+      restore: async (loss) => void restored.push(loss),
     })
     await look()
     await look()
@@ -165,11 +165,14 @@ describe.each(redisDeployments())('$name', (deployment) => {
     }
     await look()
     await look()
-    expect(restored).toEqual([4_900])
+    expect(restored).toEqual([{ sinceMs: 4_900, isEmpty: false }])
     await masters.at(-1)!.pipeline([['FLUSHALL']])
     await look()
     await look()
-    expect(restored).toEqual([4_900, null])
+    expect(restored).toEqual([
+      { sinceMs: 4_900, isEmpty: false },
+      { sinceMs: 8_900, isEmpty: true },
+    ])
   })
 })
 

@@ -2,7 +2,7 @@
  * The event log on Kafka, behind the same port as the embedded one: same partitioner, same processor, same dead letters. A
  * client library stands behind client.ts; everything that decides is here.
  */
-import { type TidelineEvent, type Topic, topicOf, uuidv7 } from '#core/events.ts'
+import { type EventsOf, type TidelineEvent, type Topic, topicOf, uuidv7 } from '#core/events.ts'
 import { problems } from '#core/problem.ts'
 import {
   type Consumer,
@@ -28,6 +28,7 @@ import { type KafkaLogOptions, type KafkaLogSettings, kafkaLogSettings } from '.
 import { platformaticClient } from './platformatic.ts'
 import { rewindGroups } from './rewind.ts'
 import type { KafkaClientName } from './settings.ts'
+import { eventsSince } from './since.ts'
 import { createTopology, type Topology } from './topology.ts'
 import { within } from './within.ts'
 
@@ -57,6 +58,7 @@ export function kafkaLog(options: KafkaLogOptions): KafkaLog {
     deadLetters: (topic, limit) => log.deadLetters(topic, limit),
     replayDeadLetters: (topic, group) => log.replayDeadLetters(topic, group),
     rewind: (sinceMs) => log.rewind(sinceMs),
+    since: (topics, sinceMs) => log.since(topics, sinceMs),
     start: () => log.start(),
     sever: () => log.sever(),
     close: () => log.close(),
@@ -141,6 +143,15 @@ class KafkaEventLog implements KafkaLog {
   async rewind(sinceMs: number): Promise<void> {
     await this.#ready()
     await rewindGroups({ ...this.#settings, client: this.#client, names: this.#names }, sinceMs)
+  }
+
+  async *since<T extends Topic>(topics: readonly T[], sinceMs: number): AsyncGenerator<TidelineEvent<EventsOf<T>>[]> {
+    await this.#ready()
+    try {
+      yield* eventsSince({ client: this.#client, names: this.#names }, topics, sinceMs)
+    } catch (error) {
+      awayOf(error)
+    }
   }
 
   start(): Promise<void> {

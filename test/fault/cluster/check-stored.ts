@@ -6,6 +6,7 @@ export const storedChecks = (options: CheckOptions): Checks => ({
   'rows of posts': () => postRows(options),
   'rows of follows': () => followRows(options),
   'rows of likes': () => likeRows(options),
+  'liked sets': () => likedSets(options),
   'rows of comments': () => commentRows(options),
   'documents of the index': () => documents(options),
   counters: () => counters(options),
@@ -66,6 +67,15 @@ async function likeRows({ platform, log, readers }: CheckOptions): Promise<strin
     ),
   )
   return [...byPost, ...byPerson].flat()
+}
+
+/** Kept for feeds once a person has asked what they like; where they are kept, they say what the person's rows say. */
+async function likedSets({ platform, readers }: CheckOptions): Promise<string[]> {
+  const wrong = await each(readers, async ({ id }) => {
+    const kept = await platform.stores.likedSet(id)
+    return kept === null ? [] : differences(kept, await platform.stores.likedBy(id), `liked:{${id}}`)
+  })
+  return wrong.flat()
 }
 
 async function commentRows({ platform, log }: CheckOptions): Promise<string[]> {

@@ -2,7 +2,7 @@
 import { Client as CassandraClient, type types } from 'cassandra-driver'
 import pg from 'pg'
 import { z } from 'zod'
-import { keys, MARK } from '#core/keys.ts'
+import { keys, MARK, SENTINEL } from '#core/keys.ts'
 import { parseShardDatabases } from '#core/shard-map.ts'
 import { createRedisPort } from '../../../origin/redis/index.ts'
 
@@ -19,6 +19,8 @@ export interface Stores {
   indexed(posts: readonly string[]): Promise<string[]>
   /** A reader's timeline; null: it is cold. */
   timeline(user: string): Promise<{ floor: number; posts: string[] } | null>
+  /** What a person likes as it is kept for feeds; null: not kept. */
+  likedSet(user: string): Promise<string[] | null>
   /** `likes:comments` as it is kept for feeds; null: not kept. */
   counts(posts: readonly string[]): Promise<(string | null)[]>
   /** Takes a post out of the index and of a reader's timeline, for a checker to notice. */
@@ -56,6 +58,11 @@ export function openStores(settings: StoreSettings): Stores {
       const floor = members.find(([member]) => member === MARK)?.[1]
       if (floor === undefined) return null
       return { floor, posts: members.flatMap(([member]) => (/^\d+$/.test(member) ? [member] : [])) }
+    },
+    async likedSet(user) {
+      const [members] = await redis.pipeline([['ZRANGE', keys.liked(user), 0, -1]])
+      const kept = z.array(z.string()).parse(members)
+      return kept.includes(SENTINEL) ? kept.filter((member) => /^\d+$/.test(member)) : null
     },
     async counts(posts) {
       return z.array(z.string().nullable()).parse(await redis.pipeline(posts.map((post) => ['GET', keys.counts(post)])))
