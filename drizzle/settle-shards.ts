@@ -13,14 +13,20 @@ export const databaseName = (index: number): string => `db${index + 1}`
  * The first start founds the map of all databases with the ranges of the settings; from then on the map says who owns what,
  * and moves change it. Each database knows its name and what it owns itself. Then enters the people that a single database
  * knew into the directory. Repeats harmlessly, also while a move is under way. Answers the map; none for a single database.
+ * @param away cannot be reached just now: what a database that took part before has been told already, it is told later
  * @throws Error with a sentence when the first database holds people of others, when the settings name too few databases, or
  *   in another order than before
  */
-export async function settleShards(shards: readonly [Shard, ...Shard[]]): Promise<readonly OwnedRange[]> {
+export async function settleShards(
+  shards: readonly [Shard, ...Shard[]],
+  away: ReadonlySet<number> = new Set(),
+): Promise<readonly OwnedRange[]> {
   const directory = shards[0].database
   const known = await recordedRanges(directory)
   if (known.length === 0) {
     if (shards.length === 1) return []
+    const [missing] = away
+    if (missing !== undefined) throw new Error(`${databaseName(missing)} cannot be reached: the first start needs all.`)
     if (await holdsOthersPeople(directory, shards[0].ranges)) {
       throw new Error(
         'The first of DATABASE_URLS holds people of shards that the settings give to other databases. ' +
@@ -38,7 +44,9 @@ export async function settleShards(shards: readonly [Shard, ...Shard[]]): Promis
     const name = databaseName(lacking.database)
     throw new Error(`Shards ${formatRanges([lacking])} are in ${name}, which DATABASE_URLS does not name.`)
   }
-  for (const [index, { database }] of shards.entries()) await introduce(database, index, map)
+  for (const [index, { database }] of shards.entries()) {
+    if (!away.has(index)) await introduce(database, index, map)
+  }
   const [filled] = await directory.query<{ filled: boolean }>(directoryFilled())
   if (!filled?.filled) await directory.query(enterEverybody())
   return map

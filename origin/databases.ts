@@ -9,12 +9,15 @@ import { formatRanges, type OwnedRange, type ShardDatabase } from '#core/shard-m
 import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import { withReplica } from '#drizzle/replicas.ts'
-import { settleShards } from '#drizzle/settle-shards.ts'
+import { databaseName, settleShards } from '#drizzle/settle-shards.ts'
 import { type RoutingOptions, type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import type { Config } from './config.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import type { Logger } from './observe/logger.ts'
+import { isAway } from './outages.ts'
+import { repeatedly } from './repeatedly.ts'
 import { createReplicas, postgresPair, type Replicas } from './replicas/index.ts'
+import type { Waits } from './waits.ts'
 
 export interface Databases {
   /** All of them: each statement goes where it belongs. */
@@ -49,8 +52,15 @@ const POOL = {
 /** Seconds after which whoever met a move may come again: a switch takes some tenths of a second. */
 const MOVE_RETRY_S = 2
 
-/** @throws when one cannot be reached or brought to the schema, or when they hold other shards than the settings say */
-export async function openDatabases(config: Config, logger: Logger): Promise<Databases> {
+/** Milliseconds between looks for a database that was away at the start. */
+const LOOK_AGAIN_MS = 5_000
+
+/**
+ * One that is away holds up the start only if it is the first, or if these databases are not settled yet: the others are served,
+ * and it is brought to the schema when it is back.
+ * @throws when one cannot be brought to the schema, or when they hold other shards than the settings say
+ */
+export async function openDatabases(config: Config, logger: Logger, waits: Waits): Promise<Databases> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const one of closers.reverse()) await one()
@@ -58,7 +68,7 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
   try {
     const { servers, description, end } = await findServers(config, logger)
     closers.push(end)
-    for (const { url } of servers) await migrateAt(url)
+    const away = await migrateAll(servers, logger)
     const pooled = (url: string, limits: pg.PoolConfig) => {
       const pool = openPool(url, limits, logger)
       closers.push(() => pool.end())
@@ -81,7 +91,8 @@ export async function openDatabases(config: Config, logger: Logger): Promise<Dat
       ranges: one.ranges,
     })
     const shards: [Shard, ...Shard[]] = [shardOf(opened[0], 0), ...opened.slice(1).map((one, i) => shardOf(one, i + 1))]
-    const map = await settleShards(shards)
+    const map = await settleShards(shards, away)
+    closers.push(...[...away].map((index) => settleLater(index, servers, shards, logger, waits)))
     return {
       database: routedDatabase(shards),
       directory: shards[0].database,
@@ -166,6 +177,46 @@ function openPool(connectionString: string, limits: pg.PoolConfig, logger: Logge
   // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
   pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
   return pool
+}
+
+/** Answers which of them are away, by their places. */
+async function migrateAll(servers: Servers['servers'], logger: Logger): Promise<Set<number>> {
+  const away = new Set<number>()
+  for (const [index, { url }] of servers.entries()) {
+    try {
+      await migrateAt(url)
+    } catch (error) {
+      if (index === 0 || !isAway(error)) throw error
+      logger.warn({ err: error, database: databaseName(index) }, 'a database cannot be reached; starting without it')
+      away.add(index)
+    }
+  }
+  return away
+}
+
+/** Brings a database that was away at the start to the schema once it is back. Answers what stops that. */
+function settleLater(
+  index: number,
+  servers: Servers['servers'],
+  shards: readonly [Shard, ...Shard[]],
+  logger: Logger,
+  waits: Waits,
+): () => Promise<void> {
+  const url = servers[index]?.url
+  let end: (() => void) | null = waits.begin(databaseName(index))
+  const stop = repeatedly('settling a database that was away', LOOK_AGAIN_MS, logger, async () => {
+    if (end === null || url === undefined) return
+    await migrateAt(url)
+    // Others that are away still are told when they are back.
+    await settleShards(shards, new Set([...shards.keys()].filter((other) => other !== index)))
+    logger.info({ database: databaseName(index) }, 'a database that was away is back')
+    end()
+    end = null
+  })
+  return async () => {
+    await stop()
+    end?.()
+  }
 }
 
 /** On a connection of its own: building an index may take longer than any request waits. */

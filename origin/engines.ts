@@ -23,6 +23,7 @@ import { createRedisPort, type OriginRedis, parseRedisUrl } from './redis/index.
 import { repeatedly } from './repeatedly.ts'
 import type { Replicas } from './replicas/index.ts'
 import { postgresSearch, type SearchStore } from './search/index.ts'
+import { createWaits, type Waits } from './waits.ts'
 
 export interface Engines {
   /** Postgres, however many databases that is: statements of drizzle/queries find theirs. */
@@ -53,14 +54,18 @@ export interface Engines {
 }
 
 /** Starts what is embedded, connects to what is not, and brings the schema up to date. */
-export async function openEngines(config: Config, logger: Logger): Promise<Engines> {
+export async function openEngines(
+  config: Config,
+  logger: Logger,
+  waits: Waits = createWaits(logger),
+): Promise<Engines> {
   const closers: (() => Promise<void>)[] = []
   const closing = async () => {
     for (const close of closers.reverse()) await close()
   }
   try {
     mkdirSync(config.stateDir, { recursive: true })
-    const postgres = await openDatabases(config, logger)
+    const postgres = await waits.during('postgres', openDatabases(config, logger, waits))
     closers.push(postgres.close)
 
     const redisEngine = await openRedis(config, logger)
@@ -70,7 +75,7 @@ export async function openEngines(config: Config, logger: Logger): Promise<Engin
       onError: (error) => logger.warn({ err: error }, 'redis'),
     })
     closers.push(() => redis.close())
-    await redis.ready()
+    await waits.during('redis', redis.ready())
     await forgetAfterLoss(redis, redisEngine.lostSince, logger)
 
     const { database, directory, databases, pools, urls } = postgres

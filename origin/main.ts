@@ -3,16 +3,18 @@
  * the log, then the tiers, then what serves them.
  */
 import { pathToFileURL } from 'node:url'
+import { problems } from '#core/problem.ts'
 import { type Config, readConfig } from './config.ts'
 import { type Engines, openEngines } from './engines.ts'
 import { type Gateways, serveGateways } from './gateways.ts'
-import { createInternalApi, type InternalApi, type RunningServer, serveApi } from './http.ts'
+import { createInternalApi, type InternalApi, serveApi } from './http.ts'
 import { createLogger, type Logger } from './observe/logger.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import { sentenceOf } from './observe/sentence.ts'
 import { openEventLog } from './open-log.ts'
 import { publicJwks } from './secrets.ts'
 import { createTiers, type Tiers } from './tiers.ts'
+import { createWaits, type Waits } from './waits.ts'
 
 export interface Origin {
   config: Config
@@ -37,15 +39,20 @@ export async function startOrigin({
   prepare,
 }: OriginOptions): Promise<Origin> {
   const metrics = createMetrics({ processMetrics: true })
-  const engines = await openEngines(config, logger)
-  engines.replicas.observe(metrics)
-  const log = await openEventLog({ config, engines, logger, metrics })
+  const waits = createWaits(logger)
   let tiers: Tiers | null = null
   let gateways: Gateways | null = null
-  let api: RunningServer | null = null
+  let served = startingApi(waits)
+  const api = await serveApi({ fetch: (...request) => served.fetch(...request) }, config)
+  const engines = await openEngines(config, logger, waits).catch(async (error: unknown) => {
+    await api.close()
+    throw error
+  })
+  engines.replicas.observe(metrics)
+  const log = await openEventLog({ config, engines, logger, metrics })
   const close = async () => {
     // The edge first, then the consumers, then what they stand on.
-    await api?.close()
+    await api.close()
     await tiers?.close()
     await log.close()
     await gateways?.close()
@@ -57,7 +64,7 @@ export async function startOrigin({
     await prepare?.(engines, tiers)
     if (config.roles.has('gateway')) gateways = await serveGateways(config, engines, logger)
     tiers.start()
-    api = await serveApi(internalApi(config, engines, tiers, logger, metrics), config)
+    served = internalApi({ config, engines, tiers, logger, metrics, waits })
     return { config, engines, tiers, port: api.port, gatewayPort: gateways?.port ?? null, close }
   } catch (error) {
     await close()
@@ -65,7 +72,27 @@ export async function startOrigin({
   }
 }
 
-function internalApi(config: Config, engines: Engines, tiers: Tiers, logger: Logger, metrics: Metrics): InternalApi {
+/** Until everything stands: /health says what is waited for, and whoever calls is told to come again. */
+function startingApi(waits: Waits): Pick<InternalApi, 'fetch'> {
+  return {
+    fetch: (request) => {
+      const { pathname } = new URL(request.url)
+      if (pathname !== '/health') return problems.away('The origin').toResponse(pathname, '')
+      return Response.json({ status: 'starting', waitingFor: waits.now() }, { status: 503 })
+    },
+  }
+}
+
+interface Parts {
+  config: Config
+  engines: Engines
+  tiers: Tiers
+  logger: Logger
+  metrics: Metrics
+  waits: Waits
+}
+
+function internalApi({ config, engines, tiers, logger, metrics, waits }: Parts): InternalApi {
   const app = createInternalApi({
     serviceTokens: [config.secrets.SERVICE_TOKEN],
     methods: tiers.methods,
@@ -75,7 +102,10 @@ function internalApi(config: Config, engines: Engines, tiers: Tiers, logger: Log
       redis: () => Promise.all(engines.redis.masters().map((master) => master.pipeline([['PING']]))),
       ...engines.checks,
     },
-    details: () => (config.replicaUrls.length === 0 ? {} : { replicas: engines.replicas.states() }),
+    details: () => ({
+      ...(config.replicaUrls.length === 0 ? {} : { replicas: engines.replicas.states() }),
+      ...(waits.now().length === 0 ? {} : { waitingFor: waits.now() }),
+    }),
     clock: Date.now,
     random: Math.random,
     logger,

@@ -1,0 +1,83 @@
+/** A start without everything: what is there is served, and what is not is said. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, expect, it } from 'vitest'
+import { readConfig } from './config.ts'
+import { openDatabases } from './databases.ts'
+import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
+import { startEmbeddedRedis } from './embedded/redis/index.ts'
+import { startOrigin } from './main.ts'
+import { createLogger } from './observe/logger.ts'
+import { createWaits } from './waits.ts'
+
+const logger = createLogger({ level: 'silent' })
+const folder = mkdtempSync(join(tmpdir(), 'tideline-waiting-'))
+const HOST = '127.0.0.1'
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, HOST)
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+const env = (more: Record<string, string>) =>
+  readConfig({
+    STATE_DIR: join(folder, 'state'),
+    ...{
+      LOG_LEVEL: 'silent',
+      ROLES: 'ingest',
+      PORT: '0',
+      GATEWAY_PORT: '0',
+      POSTGRES_PORT: '0',
+      REDIS_PORT: '0',
+      S3_PORT: '0',
+    },
+    ...more,
+  })
+
+it('the start waits for Redis, and /health says so until it is there', async () => {
+  const [port, redisPort] = [await freePort(), await freePort()]
+  const starting = startOrigin({
+    config: env({ PORT: String(port), REDIS_URL: `redis://${HOST}:${redisPort}` }),
+    logger,
+  })
+  const health = async () => {
+    const answer = await fetch(`http://${HOST}:${port}/health`).catch(() => null)
+    return answer === null ? null : { code: answer.status, ...((await answer.json()) as object) }
+  }
+  await expect.poll(health, { timeout: 30_000 }).toEqual({ code: 503, status: 'starting', waitingFor: ['redis'] })
+  expect((await fetch(`http://${HOST}:${port}/internal/ingest`, { method: 'POST' })).status).toBe(503)
+  const redis = await startEmbeddedRedis({ host: HOST, port: redisPort, snapshotFile: join(folder, 'redis.snapshot') })
+  const origin = await starting
+  expect(await health()).toMatchObject({ code: 200, status: 'ok', dependencies: { redis: 'up' } })
+  await origin.close()
+  await redis.close()
+}, 60_000)
+
+it('databases that were settled before are opened without one that is away, which is settled when it is back', async () => {
+  const port = await freePort()
+  const second = () => startEmbeddedPostgres({ dataDir: join(folder, 'second'), host: HOST, port })
+  const [first, before] = [await startEmbeddedPostgres(), await second()]
+  const config = env({ DATABASE_URLS: `${first.url}#0-4095,${before.url}#4096-8191` })
+  const waits = createWaits(logger)
+  await before.close()
+  await expect(openDatabases(config, logger, waits)).rejects.toThrow('db2 cannot be reached')
+  const again = await second()
+  await (await openDatabases(config, logger, waits)).close()
+  await again.close()
+
+  const opened = await openDatabases(config, logger, waits)
+  expect(waits.now()).toEqual(['db2'])
+  expect(await opened.directory.query(sql`SELECT 1 AS one`)).toEqual([{ one: 1 }])
+  const back = await second()
+  await expect.poll(() => waits.now(), { timeout: 20_000 }).toEqual([])
+  await opened.close()
+  await back.close()
+  await first.close()
+}, 90_000)
