@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { edgeObservations } from '#core/edge-observations.ts'
+import engage from '../../ops/grafana/dashboards/engage.json?raw'
+import publish from '../../ops/grafana/dashboards/publish-a-post.json?raw'
+import readTheFeed from '../../ops/grafana/dashboards/read-the-feed.json?raw'
+import machinery from '../../ops/grafana/dashboards/the-machinery.json?raw'
 import alerts from '../../ops/prometheus/alerts.yaml?raw'
 import { Observations } from './observations.ts'
 import { call, env, person, services } from './testing.ts'
@@ -56,7 +60,7 @@ describe('what an isolate has counted', () => {
     expect(edgeObservations.parse(taken)).toEqual(taken)
   })
 
-  it("ends in the origin's metrics, which have every name that an alert asks for", async () => {
+  it("ends in the origin's metrics, which have every name that an alert or a dashboard asks for", async () => {
     const ann = await person()
     await call('GET /v1/feed', { token: ann.token })
     const { origin, observations } = services
@@ -69,8 +73,11 @@ describe('what an isolate has counted', () => {
     const text = await answer.text()
     expect(text).toMatch(/^tideline_edge_request_seconds_count\{route="GET \/v1\/feed",status="200"\} [1-9]/m)
     expect(text).toMatch(/^tideline_edge_reads_total\{layer="timeline",outcome="(hit|miss)"\} [1-9]/m)
-    const asked = new Set(alerts.match(/\btideline_\w+/g))
-    expect(asked.size).toBe(5)
-    for (const name of asked) expect(text).toContain(`# TYPE ${name.replace(/_bucket$/, '')} `)
+    const names = new Set([...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name))
+    const asked = [alerts, readTheFeed, publish, engage, machinery].flatMap(
+      (file) => file.match(/\btideline_\w+/g) ?? [],
+    )
+    expect(asked.length).toBeGreaterThan(30)
+    expect(asked.filter((name) => !names.has(name.replace(/_(bucket|count)$/, '')))).toEqual([])
   })
 })
