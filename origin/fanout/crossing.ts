@@ -41,58 +41,15 @@ export interface Crossing {
 }
 
 export function crossing(needs: CrossingNeeds): Crossing {
-  const { store, redis, policy, clock, random } = needs
-
-  async function change(author: Id, from: AuthorMode, to: AuthorMode, up: boolean): Promise<void> {
-    const data = { userId: author, mode: to, up, version: 0 }
-    const event = makeEvent({ type: 'celebrity.changed', key: author, actor: null, data }, clock, random)
-    if (!(await store.changeMode(author, from, to, event))) return
-    await needs.flushOutbox()
-  }
-
-  /** Upwards: every follower's celebs set names the author. A set that is not known is rebuilt from the registry. */
-  async function mergeForFollowers(author: Id): Promise<void> {
-    await rebuildAuthorList(author, { redis, authorPosts: (a) => store.authorPosts(a, policy.authorLength) })
-    await forEachPage(needs, author, async (followers) => {
-      await redis.pipeline(followers.flatMap((follower) => addCelebrity(follower, author)))
-    })
-  }
-
-  /** The floors of these timelines; those that are being rebuilt are made to start over, or have closed just before. */
-  async function settledFloors(followers: readonly Id[]): Promise<Reply[]> {
-    const replies = await redis.pipeline([...followers.map(readFloor), ...timelinesExist(followers)])
-    const floors = replies.slice(0, followers.length)
-    const rebuilding = followers.filter((_, i) => floors[i] === null && replies[followers.length + i] === 1)
-    if (rebuilding.length === 0) return floors
-    const again = await redis.pipeline(rebuilding.flatMap((reader) => [raiseGraph(reader), readFloor(reader)]))
-    const closed = new Map(rebuilding.map((reader, i) => [reader, again[2 * i + 1] ?? null]))
-    return followers.map((reader, i) => closed.get(reader) ?? floors[i] ?? null)
-  }
-
-  /**
-   * Downwards: every follower's timeline holds the author's posts down to its floor. One that is being rebuilt has no
-   * floor to lay them down to and may lack a post that was pulled only: the raised graph makes that rebuild start over.
-   */
-  async function pushToFollowers(author: Id): Promise<void> {
-    await forEachPage(needs, author, async (followers) => {
-      const floors = await settledFloors(followers)
-      const posts = await store.authorPosts(author, policy.timelineLength)
-      const commands = followers.flatMap((follower, i) => {
-        const floor = floors[i]
-        return floor === null || floor === undefined ? [] : lay(follower, posts, Number(floor))
-      })
-      if (commands.length > 0) await redis.pipeline(commands)
-    })
-  }
-
+  const { store, policy } = needs
   return {
     async consider(author, followerCount) {
       if (followerCount < policy.ordinaryBelow) {
         const { mode } = await store.mode(author)
-        if (mode === 'pull') await change(author, 'pull', 'both', false)
+        if (mode === 'pull') await change(needs, author, { from: 'pull', to: 'both', up: false })
       } else if (followerCount >= policy.celebrityAt) {
         const { mode } = await store.mode(author)
-        if (mode === 'push') await change(author, 'push', 'both', true)
+        if (mode === 'push') await change(needs, author, { from: 'push', to: 'both', up: true })
       }
     },
 
@@ -100,11 +57,60 @@ export function crossing(needs: CrossingNeeds): Crossing {
       await store.applyMode(userId, mode, version)
       const now = await store.mode(userId)
       if (mode !== 'both' || now.version !== version) return
-      if (up) await mergeForFollowers(userId)
-      else await pushToFollowers(userId)
-      await change(userId, 'both', up ? 'pull' : 'push', up)
+      if (up) await mergeForFollowers(needs, userId)
+      else await pushToFollowers(needs, userId)
+      await change(needs, userId, { from: 'both', to: up ? 'pull' : 'push', up })
     },
   }
+}
+
+async function change(
+  needs: CrossingNeeds,
+  author: Id,
+  { from, to, up }: { from: AuthorMode; to: AuthorMode; up: boolean },
+): Promise<void> {
+  const { store, clock, random } = needs
+  const data = { userId: author, mode: to, up, version: 0 }
+  const event = makeEvent({ type: 'celebrity.changed', key: author, actor: null, data }, clock, random)
+  if (!(await store.changeMode(author, from, to, event))) return
+  await needs.flushOutbox()
+}
+
+/** Upwards: every follower's celebs set names the author. A set that is not known is rebuilt from the registry. */
+async function mergeForFollowers(needs: CrossingNeeds, author: Id): Promise<void> {
+  const { store, redis, policy } = needs
+  await rebuildAuthorList(author, { redis, authorPosts: (a) => store.authorPosts(a, policy.authorLength) })
+  await forEachPage(needs, author, async (followers) => {
+    await redis.pipeline(followers.flatMap((follower) => addCelebrity(follower, author)))
+  })
+}
+
+/** The floors of these timelines; those that are being rebuilt are made to start over, or have closed just before. */
+async function settledFloors(redis: RedisPort, followers: readonly Id[]): Promise<Reply[]> {
+  const replies = await redis.pipeline([...followers.map(readFloor), ...timelinesExist(followers)])
+  const floors = replies.slice(0, followers.length)
+  const rebuilding = followers.filter((_, i) => floors[i] === null && replies[followers.length + i] === 1)
+  if (rebuilding.length === 0) return floors
+  const again = await redis.pipeline(rebuilding.flatMap((reader) => [raiseGraph(reader), readFloor(reader)]))
+  const closed = new Map(rebuilding.map((reader, i) => [reader, again[2 * i + 1] ?? null]))
+  return followers.map((reader, i) => closed.get(reader) ?? floors[i] ?? null)
+}
+
+/**
+ * Downwards: every follower's timeline holds the author's posts down to its floor. One that is being rebuilt has no
+ * floor to lay them down to and may lack a post that was pulled only: the raised graph makes that rebuild start over.
+ */
+async function pushToFollowers(needs: CrossingNeeds, author: Id): Promise<void> {
+  const { store, redis, policy } = needs
+  await forEachPage(needs, author, async (followers) => {
+    const floors = await settledFloors(redis, followers)
+    const posts = await store.authorPosts(author, policy.timelineLength)
+    const commands = followers.flatMap((follower, i) => {
+      const floor = floors[i]
+      return floor === null || floor === undefined ? [] : lay(follower, posts, Number(floor))
+    })
+    if (commands.length > 0) await redis.pipeline(commands)
+  })
 }
 
 /** Adds an author's posts to one timeline down to its floor; if there are more than were read, the floor rises. */

@@ -1,16 +1,7 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { BodyAbortedError, bearerMatcher, readBody, sendJson } from './http.ts'
-
-describe('bearerMatcher', () => {
-  it('accepts each token of its list, bare or with its scheme, and nothing else', () => {
-    const matches = bearerMatcher(['one', 'two', ''])
-    expect(['one', 'Bearer two', 'bearer one'].map(matches)).toEqual([true, true, true])
-    expect([undefined, '', 'Bearer ', 'on', 'onee', 'Basic one', 'one,two'].map(matches)).not.toContain(true)
-    expect(bearerMatcher([])('one')).toBe(false)
-  })
-})
+import { BodyAbortedError, readBody, sendJson } from './http.ts'
 
 describe('readBody', () => {
   const cleanups: (() => void)[] = []

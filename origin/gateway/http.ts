@@ -1,4 +1,3 @@
-import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 /** The body is longer than the gateway accepts: answer 413. */
@@ -59,31 +58,6 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
 }
 
 /**
- * Checks a presented secret against a list of accepted ones in constant time.
- *
- * Both sides are hashed first, so that neither the length nor a common prefix shows in the timing, and every accepted
- * token is compared on every call.
- *
- * @param tokens accepted secrets; an empty list accepts nothing
- * @returns a function from a bare token, or an `Authorization` header with or without `Bearer `, to whether it is accepted
- */
-export function bearerMatcher(tokens: readonly string[]): (presented: string | undefined) => boolean {
-  const digests = tokens.filter((token) => token.length > 0).map(digest)
-  return function bearerMatches(presented) {
-    if (presented === undefined) return false
-    const candidate = digest(bareToken(presented))
-    let matches = false
-    for (const accepted of digests) if (timingSafeEqual(candidate, accepted)) matches = true
-    return matches
-  }
-}
-
-/** The token of an `Authorization` header, without its scheme. */
-function bareToken(header: string): string {
-  return /^bearer /i.test(header) ? header.slice(7).trim() : header
-}
-
-/**
  * Answers a request with JSON. Does nothing when the client is gone or has been answered.
  *
  * @param body a value to serialise
@@ -101,8 +75,4 @@ export function sendJsonText(res: ServerResponse, status: number, text: string, 
     ...headers,
   })
   res.end(text)
-}
-
-function digest(text: string): Buffer {
-  return hash('sha256', text, 'buffer')
 }

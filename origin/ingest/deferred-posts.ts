@@ -33,79 +33,80 @@ export interface DeferredPostsOptions {
 /** Ids collide once in a blue moon; three in a row are a fault. */
 const ID_TRIES = 3
 
+type Needs = Required<DeferredPostsOptions>
+
 export function createDeferredPosts(options: DeferredPostsOptions): DeferredHandler {
-  const { database, publish, ids = createIdFactory(Date.now, Math.random) } = options
-
-  async function earlier(write: DeferredPost): Promise<boolean> {
-    const [row] = await database.query<IdempotencyRow>(
-      findIdempotent({ userId: write.userId, key: write.idempotencyKey }, write.acceptedMs),
-    )
-    if (!row) return false
-    if (row.request_hash !== write.requestHash) throw new Unprocessable('the idempotency key was used for another post')
-    if (row.status === IN_FLIGHT) throw problems.away('The first use of this idempotency key')
-    const kept = (row.response as { post_id?: unknown }).post_id
-    if (typeof kept !== 'string') throw new Unprocessable('the idempotency key was not used for a post')
-    if (kept !== write.postId) await database.query(insertPostAlias(write.postId, kept, write.userId))
-    return true
-  }
-
-  async function create(write: DeferredPost): Promise<CreatedPostRow | undefined> {
-    const { userId, idempotencyKey: key, requestHash, postId } = write
-    const request = { userId, key, requestHash }
-    const [, created] = await database.batch([
-      forgetExpired(request, write.acceptedMs),
-      createPost({ ...write, mediaIds: write.mediaIds }),
-      rememberPost(request, postId),
-    ])
-    return created?.[0] as CreatedPostRow | undefined
-  }
-
-  /** Under a new id, since the promised one is taken. An alias that a crash left out is made by the repetition (`earlier`). */
-  async function createElsewhere(write: DeferredPost): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const moved = { ...write, postId: ids.next(idShard(write.userId)) }
-      try {
-        const created = await create(moved)
-        if (created === undefined) return await explain(moved)
-        await database.query(insertPostAlias(write.postId, moved.postId, write.userId))
-        await publish(created.event).catch(() => {})
-        return
-      } catch (error) {
-        if (sqlState(error) !== UNIQUE_VIOLATION) throw error
-        if (violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT && (await earlier(write))) return
-        if (attempt === ID_TRIES) throw error
-      }
-    }
-  }
-
-  /** Nothing was created: because it stands already, or because it cannot. */
-  async function explain(write: DeferredPost): Promise<void> {
-    const faults = await database.query<{ media_id: string; fault: string }>(
-      unusableMedia(write.mediaIds, write.userId),
-    )
-    // An upload may still be under way: the post waits for it.
-    if (faults.some(({ fault }) => fault === 'not-uploaded')) throw problems.away('An upload of this post')
-    const reasons = faults.map(({ media_id, fault }) => `media ${media_id} is ${fault}`)
-    throw new Unprocessable(reasons.join(', ') || 'there is no such person')
-  }
-
+  const needs: Needs = { ids: createIdFactory(Date.now, Math.random), ...options }
+  const { database, publish } = needs
   return async function createDeferredPost(write) {
     if (write.kind !== 'post.create') throw new TypeError('not a post')
-    if (await earlier(write)) return
+    if (await earlier(database, write)) return
     let created: CreatedPostRow | undefined
     try {
-      created = await create(write)
+      created = await create(database, write)
     } catch (error) {
       if (sqlState(error) !== UNIQUE_VIOLATION) throw error
       // Lost a race against the same key: the winner's row is there now.
-      if (violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT && (await earlier(write))) return
+      if (violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT && (await earlier(database, write))) return
     }
     if (created) {
       await publish(created.event).catch(() => {})
       return
     }
     const [author] = await database.query<{ user_id: string }>(authorOfPost(write.postId))
-    if (author === undefined) await explain(write)
-    else if (author.user_id !== write.userId) await createElsewhere(write)
+    if (author === undefined) await explain(database, write)
+    else if (author.user_id !== write.userId) await createElsewhere(needs, write)
   }
+}
+
+/** Whether the key was used before; then the promised id leads to what it made. */
+async function earlier(database: Database, write: DeferredPost): Promise<boolean> {
+  const [row] = await database.query<IdempotencyRow>(
+    findIdempotent({ userId: write.userId, key: write.idempotencyKey }, write.acceptedMs),
+  )
+  if (!row) return false
+  if (row.request_hash !== write.requestHash) throw new Unprocessable('the idempotency key was used for another post')
+  if (row.status === IN_FLIGHT) throw problems.away('The first use of this idempotency key')
+  const kept = (row.response as { post_id?: unknown }).post_id
+  if (typeof kept !== 'string') throw new Unprocessable('the idempotency key was not used for a post')
+  if (kept !== write.postId) await database.query(insertPostAlias(write.postId, kept, write.userId))
+  return true
+}
+
+async function create(database: Database, write: DeferredPost): Promise<CreatedPostRow | undefined> {
+  const { userId, idempotencyKey: key, requestHash, postId } = write
+  const request = { userId, key, requestHash }
+  const [, created] = await database.batch([
+    forgetExpired(request, write.acceptedMs),
+    createPost({ ...write, mediaIds: write.mediaIds }),
+    rememberPost(request, postId),
+  ])
+  return created?.[0] as CreatedPostRow | undefined
+}
+
+/** Under a new id, since the promised one is taken. An alias that a crash left out is made by the repetition (`earlier`). */
+async function createElsewhere({ database, publish, ids }: Needs, write: DeferredPost): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const moved = { ...write, postId: ids.next(idShard(write.userId)) }
+    try {
+      const created = await create(database, moved)
+      if (created === undefined) return await explain(database, moved)
+      await database.query(insertPostAlias(write.postId, moved.postId, write.userId))
+      await publish(created.event).catch(() => {})
+      return
+    } catch (error) {
+      if (sqlState(error) !== UNIQUE_VIOLATION) throw error
+      if (violatedConstraint(error) === IDEMPOTENCY_CONSTRAINT && (await earlier(database, write))) return
+      if (attempt === ID_TRIES) throw error
+    }
+  }
+}
+
+/** Nothing was created: because it stands already, or because it cannot. */
+async function explain(database: Database, write: DeferredPost): Promise<void> {
+  const faults = await database.query<{ media_id: string; fault: string }>(unusableMedia(write.mediaIds, write.userId))
+  // An upload may still be under way: the post waits for it.
+  if (faults.some(({ fault }) => fault === 'not-uploaded')) throw problems.away('An upload of this post')
+  const reasons = faults.map(({ media_id, fault }) => `media ${media_id} is ${fault}`)
+  throw new Unprocessable(reasons.join(', ') || 'there is no such person')
 }

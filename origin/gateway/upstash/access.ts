@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { bearerMatcher } from '../http.ts'
+import { bearerMatcher } from '../../bearer.ts'
 import type { Access } from './policy.ts'
 import type { GatewayTokens } from './settings.ts'
 

@@ -28,28 +28,12 @@ export function createAppender(write: (records: readonly OutgoingRecord[]) => Pr
   let waiting: Waiting[] = []
   let running: Promise<void> | null = null
 
-  function takeTurn(): Waiting[] {
-    const perPartition = new Map<string, number>()
-    const turn: Waiting[] = []
-    let total = 0
-    for (const one of waiting) {
-      const place = `${one.record.topic}/${one.record.partition}`
-      const here = (perPartition.get(place) ?? 0) + one.bytes
-      total += one.bytes
-      // The rest stays in order: nothing overtakes within a partition.
-      if (turn.length > 0 && (here > BYTES_PER_PARTITION || total > BYTES_PER_TURN)) break
-      perPartition.set(place, here)
-      turn.push(one)
-    }
-    waiting = waiting.slice(turn.length)
-    return turn
-  }
-
   async function run(): Promise<void> {
     // Callers of the same turn of the event loop go together from the start.
     await Promise.resolve()
     while (waiting.length > 0) {
-      const turn = takeTurn()
+      const turn = waiting.slice(0, turnLength(waiting))
+      waiting = waiting.slice(turn.length)
       try {
         await write(turn.map(({ record }) => record))
         for (const { resolve } of turn) resolve()
@@ -75,6 +59,20 @@ export function createAppender(write: (records: readonly OutgoingRecord[]) => Pr
     },
     idle: async () => void (await running),
   }
+}
+
+/** How many of those who wait go together. The rest stays in order: nothing overtakes within a partition. */
+function turnLength(waiting: readonly Waiting[]): number {
+  const perPartition = new Map<string, number>()
+  let total = 0
+  for (const [index, { record, bytes }] of waiting.entries()) {
+    const place = `${record.topic}/${record.partition}`
+    const here = (perPartition.get(place) ?? 0) + bytes
+    total += bytes
+    if (index > 0 && (here > BYTES_PER_PARTITION || total > BYTES_PER_TURN)) return index
+    perPartition.set(place, here)
+  }
+  return waiting.length
 }
 
 function sizeOf({ key, value, headers }: OutgoingRecord): number {
