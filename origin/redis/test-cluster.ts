@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { keySlot, SLOTS } from '#core/redis-slots.ts'
-import { freePort, untilListening } from './test-engines.ts'
+import { freePort } from '../embedded/free-port.ts'
+import { untilListening } from './test-engines.ts'
 
 const MASTERS = 3
 const HOST = '127.0.0.1'

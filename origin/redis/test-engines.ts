@@ -1,8 +1,9 @@
 /** Redis engines for tests: the embedded one always, a real redis-server where the machine has one. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createConnection, createServer } from 'node:net'
+import { createConnection } from 'node:net'
 import { test } from 'vitest'
+import { freePort } from '../embedded/free-port.ts'
 import { startEmbeddedRedis } from '../embedded/redis/index.ts'
 import { findRedisServer } from '../embedded/redis-server.ts'
 
@@ -52,26 +53,6 @@ async function startRedisServer(command: string, port?: number): Promise<Running
       await once(child, 'exit')
     },
   }
-}
-
-/**
- * A free port below the ephemeral range: there, a test that waits for a server to come back could find its port taken by
- * an outgoing connection, or connect to itself.
- */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    const server = createServer().listen(port, '127.0.0.1')
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('listening', () => resolve(true))
-      server.once('error', () => resolve(false))
-    })
-    if (!free) continue
-    server.close()
-    await once(server, 'close')
-    return port
-  }
-  throw new Error('no free port')
 }
 
 export async function untilListening(port: number): Promise<void> {

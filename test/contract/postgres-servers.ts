@@ -1,6 +1,5 @@
 /** Servers of Postgres for suites about what goes on between two of them: shards that move, a standby that follows. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { postgresUrl } from '../../ops/cluster/environment.ts'
@@ -9,6 +8,7 @@ import { type Server, serversOf } from '../../ops/cluster/profiles.ts'
 import { clusterSecrets } from '../../ops/cluster/secrets.ts'
 import type { Cluster } from '../../ops/cluster/state.ts'
 import { nativeWay } from '../../ops/native/index.ts'
+import { freePorts } from '../../origin/embedded/free-port.ts'
 import { createDatabaseAt } from './engines.ts'
 
 export interface TwoDatabases {
@@ -55,8 +55,8 @@ export async function startPair(
 async function startServers(downloads: string, isWanted: (server: Server) => boolean) {
   const folder = mkdtempSync(join(tmpdir(), 'postgres-'))
   const wanted = serversOf('cluster').filter((server) => server.kind === 'postgres' && isWanted(server))
-  const servers: Server[] = []
-  for (const server of wanted) servers.push({ ...server, port: await freePort(servers.map(({ port }) => port)) })
+  const ports = await freePorts(wanted.length)
+  const servers = wanted.map((server, n) => ({ ...server, port: ports[n] ?? 0 }))
   const cluster: Cluster = { folder, downloads, profile: 'cluster', servers, secrets: clusterSecrets(folder) }
   const way = nativeWay(cluster)
   const close = async () => {
@@ -71,18 +71,4 @@ async function startServers(downloads: string, isWanted: (server: Server) => boo
     throw error
   }
   return { urls: servers.map((server) => postgresUrl(server, cluster.secrets)), close }
-}
-
-/** Below those that Linux hands out to outgoing connections. */
-const [LOWEST_PORT, HIGHEST_PORT] = [25_000, 32_000]
-
-async function freePort(taken: readonly number[]): Promise<number> {
-  for (;;) {
-    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT))
-    const isFree = await new Promise<boolean>((resolve) => {
-      const attempt = createServer().once('error', () => resolve(false))
-      attempt.listen(port, '127.0.0.1', () => attempt.close(() => resolve(true)))
-    })
-    if (isFree && !taken.includes(port)) return port
-  }
 }

@@ -8,7 +8,7 @@ import type { Server } from '../../ops/cluster/profiles.ts'
 import { clusterSecrets } from '../../ops/cluster/secrets.ts'
 import { placeFrom } from '../../ops/cluster/state.ts'
 import { kafka, launchKafka } from '../../ops/native/kafka.ts'
-import { freePort } from '../../origin/redis/test-engines.ts'
+import { freePort } from '../../origin/embedded/free-port.ts'
 import type { TestCertificates } from './certificates.ts'
 
 export const USER = Object.freeze({ username: 'tideline', password: 'of-no-importance' })

@@ -10,7 +10,7 @@ import { Redis } from 'ioredis'
 import { type FeedItem, makePeople, type Page, type Person, type PostAnswer, walkFeed } from '../e2e/person.ts'
 import { until } from '../e2e/until.ts'
 import { type Edge, startEdge } from './edge.ts'
-import { freePorts, startOriginProcess } from './origin-process.ts'
+import { originPorts, startOriginProcess } from './origin-process.ts'
 
 export interface KillOptions {
   /** `embedded`, or the address of a server that survives the origin. */
@@ -43,7 +43,7 @@ interface Promised {
 /** Runs one round in a folder of its own. @throws Error that says which post is missing or repeated, and for whom */
 export async function killRound(options: KillOptions): Promise<KillReport> {
   const stateDir = mkdtempSync(join(tmpdir(), 'tideline-kill-'))
-  const env = { ...(await freePorts()), STATE_DIR: stateDir, REDIS_URL: options.redisUrl }
+  const env = { ...(await originPorts()), STATE_DIR: stateDir, REDIS_URL: options.redisUrl }
   let origin = await startOriginProcess(env)
   let edge: Edge | null = null
   try {

@@ -1,10 +1,10 @@
 /** An origin in a process of its own, on ports that stay, so that it can be killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePorts } from '../../origin/embedded/free-port.ts'
 import { until } from '../e2e/until.ts'
 
 const MAIN = fileURLToPath(new URL('../../origin/main.ts', import.meta.url))
@@ -27,27 +27,9 @@ export interface OriginProcess {
   stop(): Promise<void>
 }
 
-/** As many ports that nobody listens on now, below those that the system gives to outgoing connections. */
-export async function someFreePorts(count: number): Promise<number[]> {
-  const found = new Set<number>()
-  while (found.size < count) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    if (await isFree(port)) found.add(port)
-  }
-  return [...found]
-}
-
-export async function freePorts(): Promise<Ports> {
-  const free = await someFreePorts(PORTS.length)
+export async function originPorts(): Promise<Ports> {
+  const free = await freePorts(PORTS.length)
   return Object.fromEntries(PORTS.map((name, i) => [name, String(free[i])])) as Ports
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }
 
 /** Starts it and waits until it answers. @param env its whole configuration beside PATH */

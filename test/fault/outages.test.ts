@@ -11,11 +11,11 @@ import { type EmbeddedRedis, startEmbeddedRedis } from '../../origin/embedded/re
 import { type FeedItem, makePeople, type Page, type Person, type PostAnswer } from '../e2e/person.ts'
 import { until } from '../e2e/until.ts'
 import { type Edge, startEdge } from './edge.ts'
-import { freePorts, type OriginProcess, startOriginProcess } from './origin-process.ts'
+import { type OriginProcess, originPorts, startOriginProcess } from './origin-process.ts'
 
 const ROLES = 'ingest,accounts,graph,fanout,engagement,search,media,recommend,notify'
 const stateDir = mkdtempSync(join(tmpdir(), 'tideline-outages-'))
-const ports = { gateway: await freePorts(), roles: await freePorts() }
+const ports = { gateway: await originPorts(), roles: await originPorts() }
 
 const startPostgres = () =>
   startEmbeddedPostgres({ dataDir: join(stateDir, 'postgres'), port: Number(ports.roles.POSTGRES_PORT) })

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -11,6 +11,7 @@ import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverle
 import pg from 'pg'
 import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest'
+import { freePort } from '../../embedded/free-port.ts'
 import { startEmbeddedPostgres } from '../../embedded/postgres/index.ts'
 import { createNeonGateway, type NeonGateway, type NeonGatewayLimits, promMetrics } from './index.ts'
 
@@ -84,14 +85,6 @@ async function systemTarget(): Promise<Target> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createTcpServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  return port
 }
 
 export interface Served {

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect as connectSocket, createServer as createTcpServer } from 'node:net'
 import { Pool } from '@neondatabase/serverless'
 import { describe, expect, it } from 'vitest'
-import { DSN, embeddedTarget, freePort, gatewaySuite, pointAt, post, serve } from './testing.ts'
+import { freePort } from '../../embedded/free-port.ts'
+import { DSN, embeddedTarget, gatewaySuite, pointAt, post, serve } from './testing.ts'
 
 const suite = gatewaySuite(embeddedTarget)
 const { sql, strict } = suite

@@ -1,7 +1,8 @@
 /** The origin as one process a role, each of which can be killed and started again, behind one address. */
 import { type RoleAddresses, type RoleRouter, startRoleRouter } from '../../../ops/role-router.ts'
 import { ROLES, type Role } from '../../../origin/config.ts'
-import { type OriginProcess, someFreePorts, startOriginProcess } from '../origin-process.ts'
+import { freePorts } from '../../../origin/embedded/free-port.ts'
+import { type OriginProcess, startOriginProcess } from '../origin-process.ts'
 import { startAll, together, type Victim } from './victim.ts'
 
 export interface SplitOrigin {
@@ -17,7 +18,7 @@ export interface SplitOrigin {
 
 /** @param shared settings of all processes */
 export async function startSplitOrigin(shared: Record<string, string>): Promise<SplitOrigin> {
-  const [port = 0, gatewayPort = 0, ...ports] = await someFreePorts(2 + ROLES.length)
+  const [port = 0, gatewayPort = 0, ...ports] = await freePorts(2 + ROLES.length)
   const portOf = (role: Role) => ports[ROLES.indexOf(role)] ?? 0
   const processes = ROLES.map((role) => {
     const own = { PORT: String(portOf(role)), GATEWAY_PORT: String(gatewayPort), ROLES: role }

@@ -1,14 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePort } from '../../free-port.ts'
 import { RawClient } from './raw-client.ts'
 
-/** Below the ephemeral range, so that no outgoing connection holds the port. */
-const FIRST_PORT = 20_000
-const PORTS = 12_000
 const START_ATTEMPTS = 100
 
 /** The command that starts a real server, or undefined. */
@@ -30,18 +27,6 @@ export async function startRealServer(command: string): Promise<{ port: number; 
       await ended(server)
       await rm(directory, { recursive: true, force: true })
     },
-  }
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS)
-    const isFree = await new Promise<boolean>((resolve) => {
-      const probe = createServer()
-      probe.once('error', () => resolve(false))
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-    })
-    if (isFree) return port
   }
 }
 
