@@ -138,6 +138,7 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
     ...common,
     outbox,
     deadLetters,
+    reviveMediaJobs: media.reviveJobs,
     deferredHandlers: {
       ...deferred,
       ...(comment && { 'engagement.comment': createDeferredComments({ database, apply: comment }) }),

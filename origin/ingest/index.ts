@@ -25,12 +25,14 @@ export interface Ingest extends IngestService {
 
 export interface IngestOptions extends IngestDependencies {
   log: OperableEventLog
+  /** Queues media jobs anew that were given up. @returns how many */
+  reviveMediaJobs(): Promise<number>
 }
 
 export function createIngest(options: IngestOptions): Ingest {
   const service = createIngestService(options)
-  const { deadLetters, log } = options
-  const replay = createReplay({ ingest: service.ingest, deadLetters, log })
+  const { deadLetters, log, reviveMediaJobs } = options
+  const replay = createReplay({ ingest: service.ingest, deadLetters, log, reviveMediaJobs })
   const recover = () => replay.recover(service.backgroundContext())
   return {
     ...service,

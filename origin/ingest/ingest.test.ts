@@ -56,6 +56,7 @@ beforeEach(async () => {
     log: { ...log, publish: (events) => failing('log', () => log.publish(events)) },
     outbox: createOutbox({ database, log, bury: async () => {}, ...common() }),
     deadLetters: { ...letters, store: (queue, list) => failing('letters', () => letters.store(queue, list)) },
+    reviveMediaJobs: async () => 0,
     deferredHandlers: {
       ...deferredFromMethods({
         'engagement.like': async (input) => {

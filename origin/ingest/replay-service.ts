@@ -13,10 +13,11 @@ const LETTERS_A_TURN = 100
 
 const topics = [...new Set(EVENT_TYPES.map(topicOf))] as [Topic, ...Topic[]]
 
-/** Either an edge queue's dead letters, or those of a topic of the log, of all groups or of one. */
+/** An edge queue's dead letters, those of a topic of the log, of all groups or of one, or the media jobs that were given up. */
 export const replayRequest = z.union([
   z.strictObject({ queue: z.enum(['events', 'deferred-writes']) }),
   z.strictObject({ topic: z.enum(topics), group: z.string().min(1).optional() }),
+  z.strictObject({ jobs: z.literal('media') }),
 ])
 export type ReplayRequest = z.infer<typeof replayRequest>
 
@@ -24,6 +25,8 @@ interface ReplayDependencies {
   ingest: IngestService['ingest']
   deadLetters: DeadLetterStore
   log: OperableEventLog
+  /** Queues media jobs anew that were given up. @returns how many */
+  reviveMediaJobs(): Promise<number>
 }
 
 export interface Replay {
@@ -32,7 +35,7 @@ export interface Replay {
   recover(context: RequestContext): Promise<number>
 }
 
-export function createReplay({ ingest, deadLetters, log }: ReplayDependencies): Replay {
+export function createReplay({ ingest, deadLetters, log, reviveMediaJobs }: ReplayDependencies): Replay {
   /** Letters are tried once a command: those that fail again stay, and end the turn. */
   async function replayQueue(queue: IngestQueue, letters: readonly Letter[], context: RequestContext) {
     const messages = letters.map(({ id, body, attempts }) => ({ id, body, attempts }))
@@ -63,6 +66,7 @@ export function createReplay({ ingest, deadLetters, log }: ReplayDependencies): 
   return {
     async replay(request, context) {
       if ('queue' in request) return replayAll(request.queue, context)
+      if ('jobs' in request) return { replayed: await reviveMediaJobs(), left: 0 }
       return { replayed: await log.replayDeadLetters(request.topic, request.group), left: 0 }
     },
     async recover(context) {

@@ -1,7 +1,7 @@
 /**
  * Replays dead letters of a running origin:
  *
- *     node origin/ingest/replay.ts events | deferred-writes | <topic> [group]
+ *     node origin/ingest/replay.ts events | deferred-writes | <topic> [group] | media-jobs
  *
  * Needs ORIGIN_URL and SERVICE_TOKEN in the environment.
  */
@@ -9,14 +9,13 @@ import { sentenceOf } from '../observe/sentence.ts'
 import { replayRequest } from './replay-service.ts'
 
 const [target = '', group] = process.argv.slice(2)
-const queue = target === 'events' || target === 'deferred-writes'
-const request = replayRequest.safeParse(queue ? { queue: target } : { topic: target, group })
+const request = replayRequest.safeParse(asked())
 const { ORIGIN_URL: url = 'http://127.0.0.1:8080', SERVICE_TOKEN: token } = process.env
 
 if (!request.success || !token) {
   process.stderr.write(
     token
-      ? 'usage: node origin/ingest/replay.ts events | deferred-writes | <topic> [group]\n'
+      ? 'usage: node origin/ingest/replay.ts events | deferred-writes | <topic> [group] | media-jobs\n'
       : 'SERVICE_TOKEN is not set.\n',
   )
   process.exit(2)
@@ -33,4 +32,9 @@ try {
 } catch (error) {
   process.stderr.write(`The origin at ORIGIN_URL (${url}) was not reached: ${sentenceOf(error)}\n`)
   process.exitCode = 1
+}
+
+function asked(): unknown {
+  if (target === 'events' || target === 'deferred-writes') return { queue: target }
+  return target === 'media-jobs' ? { jobs: 'media' } : { topic: target, group }
 }

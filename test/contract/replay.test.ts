@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { OperableEventLog } from '../../origin/event-log.ts'
 import { createInternalApi, type RunningServer, serveApi } from '../../origin/http.ts'
 import { createIngest, postgresDeadLetters } from '../../origin/ingest/index.ts'
+import { postgresMediaJobs } from '../../origin/media/postgres.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createMetrics } from '../../origin/observe/metrics.ts'
 import { createOutbox } from '../../origin/outbox/index.ts'
@@ -34,6 +35,7 @@ async function serve(log: OperableEventLog): Promise<(...args: string[]) => Prom
   const ingest = createIngest({
     ...common,
     ...{ log, metrics, deferredHandlers: {}, deadLetters: postgresDeadLetters(database) },
+    reviveMediaJobs: () => postgresMediaJobs(database).revive(Date.now()),
     outbox: createOutbox({ ...common, metrics, database, log, bury: async () => {} }),
   })
   const api = createInternalApi({
@@ -71,5 +73,22 @@ onEveryLog('the replay command', ({ open, follow }) => {
     await until(() => ids(b.seen).sort()).toEqual(events.map(({ id }) => id).sort())
     expect(await replay('post.liked')).toEqual({ replayed: 0, left: 0 })
     expect(a.seen).toHaveLength(3)
+  })
+
+  it('queues media jobs anew that were given up, and no others', async () => {
+    const replay = await serve(open())
+    const { pool } = postgres
+    await pool.query(`insert into media_jobs (media_id, state, attempts, run_after)
+      values (1, 'dead', 8, 'infinity'), (2, 'done', 1, now()), (3, 'waiting', 2, 'infinity')`)
+    expect(await replay('media-jobs')).toEqual({ replayed: 1, left: 0 })
+    expect(await replay('media-jobs')).toEqual({ replayed: 0, left: 0 })
+    const { rows } = await pool.query(
+      'delete from media_jobs returning media_id::int as id, state, attempts, run_after <= now() as due',
+    )
+    expect(rows.sort((a, b) => a.id - b.id)).toEqual([
+      { id: 1, state: 'waiting', attempts: 0, due: true },
+      { id: 2, state: 'done', attempts: 1, due: true },
+      { id: 3, state: 'waiting', attempts: 2, due: false },
+    ])
   })
 })

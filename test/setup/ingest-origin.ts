@@ -31,6 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const log = postgresLog({ database, ...common })
   const deadLetters = postgresDeadLetters(database)
   const ingest = createIngest({
+    reviveMediaJobs: async () => 0,
     ...common,
     log,
     outbox: createOutbox({ database, log, bury: async () => {}, ...common }),
