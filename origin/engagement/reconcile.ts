@@ -67,8 +67,11 @@ export function createReconcile(needs: ReconcileNeeds): Reconcile {
 async function readProgress(redis: RedisPort): Promise<Progress | null> {
   const [text] = await redis.pipeline([['GET', keys.progress(JOB)]])
   if (typeof text !== 'string') return null
-  const read = progress.safeParse(JSON.parse(text))
-  return read.success ? read.data : null
+  try {
+    return progress.parse(JSON.parse(text))
+  } catch {
+    return null
+  }
 }
 
 /** Counts and liked sets are derived from the store: they are brought to what it says now. */
