@@ -19,6 +19,10 @@ export const TTL = Object.freeze({
   adsSlate: 60,
   idempotency: 86_400,
   rebuildPlaceholder: 60,
+  /** Of a post whose counts have not changed for so long: its row has them, and its next like has it recounted. */
+  counts: 30 * 86_400,
+  /** Longer than its counts: a counter that is begun anew is never believed. */
+  counterShard: 31 * 86_400,
   /** An access token's life and the hour of grace after it: longer, nobody accepts it anyway. */
   revoked: 900 + 3_600,
   signInAttempts: 300,

@@ -4,7 +4,7 @@
  * only once it has been recounted, so that no kill, lost reply or repeated event leaves a count wrong for good.
  */
 import type { Id } from '#core/ids.ts'
-import { keys } from '#core/keys.ts'
+import { keys, TTL } from '#core/keys.ts'
 import { type Command, integer, RedisAwayError, type RedisPort, type Reply } from '#core/redis.ts'
 import { type Counts, parseCounts, readCounts } from '#core/timeline/index.ts'
 import { SHARDS, type ShardPicker } from './counter-shards.ts'
@@ -63,8 +63,14 @@ export async function readCounters(redis: RedisPort, postIds: readonly Id[]): Pr
 
 /** Sets a post's counters to what was counted, folded into one shard each. */
 export const setCounters = (postId: Id, { likes, comments }: Counts): Command[] => [
-  ['SET', keys.likeShard(postId, 0), likes],
-  ['SET', keys.commentShard(postId, 0), comments],
+  ['SET', keys.likeShard(postId, 0), likes, 'EX', TTL.counterShard],
+  ['SET', keys.commentShard(postId, 0), comments, 'EX', TTL.counterShard],
+]
+
+/** Has a post's counters outlive the counts that are rolled up of them. */
+export const renewCounters = (postId: Id): Command[] => [
+  ['EXPIRE', keys.likeShard(postId, 0), TTL.counterShard],
+  ['EXPIRE', keys.commentShard(postId, 0), TTL.counterShard],
 ]
 
 /**

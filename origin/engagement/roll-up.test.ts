@@ -150,6 +150,33 @@ test('counts that Redis has lost are counted again, not begun at zero', async ()
   expect(await stage.one(['GET', keys.counts(post)])).toBe('4:0')
 })
 
+test('counters of a post that nobody likes any more leave Redis, its counts first, and its next like has it counted', async () => {
+  const { post, author } = await stage.begin()
+  await stage.like(post, newId(), author)
+  await stage.roll.tick()
+  const ttls = async () =>
+    (await stage.engine.pipeline(
+      [keys.counts(post), keys.likeShard(post, 0), keys.commentShard(post, 0)].map((key) => ['TTL', key]),
+    )) as number[]
+  const [counts, likes, comments] = await ttls()
+  expect(counts).toBeGreaterThan(29 * 86_400)
+  expect(Math.min(likes!, comments!)).toBeGreaterThan(counts!)
+  await stage.engine.pipeline([['PERSIST', keys.likeShard(post, 0)]])
+  await stage.like(post, newId(), author)
+  stage.now += 1_000
+  await stage.roll.tick()
+  expect((await ttls())[1]).toBeGreaterThan(30 * 86_400)
+  // A month later.
+  await stage.engine.pipeline([
+    ['DEL', keys.counts(post)],
+    ['DEL', keys.likeShard(post, 0)],
+  ])
+  await stage.like(post, newId(), author)
+  stage.now += 1_000
+  await stage.roll.tick()
+  expect(await stage.one(['GET', keys.counts(post)])).toBe('3:0')
+})
+
 test('a post that is never quiet is recounted now and then', async () => {
   const { post, author } = await stage.begin()
   await stage.like(post, newId(), author)

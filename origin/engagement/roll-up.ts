@@ -4,12 +4,20 @@
  * cannot be counted or written now stays dirty and is tried again later: the others do not wait for it.
  */
 import type { Clock, Id } from '#core/ids.ts'
-import { keys } from '#core/keys.ts'
+import { keys, TTL } from '#core/keys.ts'
 import { type Command, type RedisPort, scored } from '#core/redis.ts'
 import { announce, type Change, type Counts } from '#core/timeline/index.ts'
 import type { Database } from '#drizzle/database.ts'
 import { storeCounts, type UnstoredCounts } from '#drizzle/queries/engagement.ts'
-import { type CounterState, foldShards, markDirty, readCounters, setCounters, settle } from './counters.ts'
+import {
+  type CounterState,
+  foldShards,
+  markDirty,
+  readCounters,
+  renewCounters,
+  setCounters,
+  settle,
+} from './counters.ts'
 import { holdLease } from './lease.ts'
 import type { EngagementStore } from './store.ts'
 
@@ -237,7 +245,9 @@ async function publish({ posts, redis, clock }: RollUpNeeds, all: readonly Rolle
   const change = (postId: Id, counts: Counts): Change => ({ kind: 'counts', post: postId, ...pick(counts) })
   const former = changed.flatMap((r) => (r.former === null ? [] : [change(r.postId, r.former)]))
   await redis.pipeline([
-    ...changed.map((r): Command => ['SET', keys.counts(r.postId), `${r.likes}:${r.comments}`]),
+    // The counters first: whatever is cut off, they live on for longer than the counts that say they can be believed.
+    ...changed.flatMap(({ postId }) => renewCounters(postId)),
+    ...changed.map((r): Command => ['SET', keys.counts(r.postId), `${r.likes}:${r.comments}`, 'EX', TTL.counts]),
     ...announce(
       changed.map((r) => change(r.postId, r)),
       clock(),
