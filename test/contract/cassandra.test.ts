@@ -230,6 +230,15 @@ if (given === null) {
       expect((await store.count(post)).likes).toBeLessThan(50)
     })
 
+    test('roll by what was written: likes that were taken back leave tombstones, and count', async () => {
+      const [post, user] = [newId(), newId()]
+      const store = storeOn(open(), clock, 16)
+      for (let i = 0; i < 40; i++) await set(store, post, user, i % 2 === 0 ? 'liked' : 'unliked', moment.now + i)
+      expect(await store.count(post)).toEqual({ likes: 0, comments: 0 })
+      const rows = await direct.read("SELECT bucket FROM buckets WHERE post_id = ? AND kind = 'likes'", [BigInt(post)])
+      expect(rows.length).toBe(2)
+    })
+
     test('of two processes that know different buckets, both count right', async () => {
       const post = newId()
       const [behind, ahead] = [storeOn(open(), clock, 10), storeOn(open(), clock, 10)]

@@ -31,6 +31,8 @@ export interface Total {
 
 interface StoredBucket extends Bucket {
   changed: types.Uuid | null
+  /** Rows that were ever written to it, as far as processes have said so: those taken back are tombstones, and count. */
+  written: number
 }
 
 export interface Buckets {
@@ -61,9 +63,9 @@ export const BUCKETS = Object.freeze({
 })
 
 interface Remembered {
-  buckets: readonly Bucket[]
+  buckets: readonly StoredBucket[]
   readAt: number
-  /** Rows added by this process since it last counted the open bucket. */
+  /** Rows added by this process that it has not noted yet. */
   added: number
 }
 
@@ -108,7 +110,7 @@ async function load(
   kind: Kind,
 ): Promise<readonly StoredBucket[]> {
   const readAt = clock()
-  const query = 'SELECT bucket, opens_at, changed, counted FROM buckets WHERE post_id = ? AND kind = ?'
+  const query = 'SELECT bucket, opens_at, changed, counted, written FROM buckets WHERE post_id = ? AND kind = ?'
   const rows = (await session.read(query, [BigInt(postId), kind])).map(readBucket)
   const buckets = rows[0]?.bucket === 0 ? rows : [FIRST, ...rows]
   remember(remembered, `${kind}:${postId}`, buckets, readAt)
@@ -132,22 +134,30 @@ async function changed(
   bucket: number,
   by: 'added' | 'removed',
 ): Promise<void> {
-  const { session, full, countRows } = parts
+  const { session, full } = parts
   const entry = await known(parts, postId, kind)
   const last = entry.buckets.at(-1) ?? FIRST
   if (bucket < last.bucket) {
     await session.write('UPDATE buckets SET changed = ? WHERE post_id = ? AND kind = ? AND bucket = ?', [
       ...[types.Uuid.random(), BigInt(postId), kind, bucket],
     ])
-  } else if (by === 'added' && ++entry.added >= full[kind] / COUNTS_PER_BUCKET) {
+  } else if (by === 'added' && ++entry.added >= full[kind] / NOTES_PER_BUCKET) {
+    const added = entry.added
     entry.added = 0
-    const rollIfFull = async () => {
-      const { rows } = await countRows[kind](postId, last.bucket)
-      if (rows >= full[kind]) await roll(parts, postId, kind, last)
-    }
     // The row stands already: a bucket that cannot be rolled now is rolled by a later one.
-    await rollIfFull().catch(() => {})
+    await rollIfFull(parts, postId, kind, last.bucket, added).catch(() => {})
   }
+}
+
+/** Notes what this process has written to the open bucket, and opens the next when it has had its share. */
+async function rollIfFull(parts: BucketParts, postId: Id, kind: Kind, bucket: number, added: number): Promise<void> {
+  // An entry of its own each time: adding to a number would have to be undone where nobody knows whether it was done.
+  const note = { [types.Uuid.random().toString()]: added }
+  await parts.session.write('UPDATE buckets SET written = written + ? WHERE post_id = ? AND kind = ? AND bucket = ?', [
+    ...[note, BigInt(postId), kind, bucket],
+  ])
+  const last = (await load(parts, postId, kind)).at(-1) ?? FIRST
+  if (last.bucket === bucket && last.written >= parts.full[kind]) await roll(parts, postId, kind, last)
 }
 
 /** Opens the next bucket; of several who do, one does. */
@@ -171,7 +181,12 @@ async function countBucket(
 ): Promise<number> {
   if (stored.total !== null) return stored.total.rows
   const { session, clock, full, countRows } = parts
-  const total = await countRows[kind](postId, stored.bucket)
+  const counting = countRows[kind](postId, stored.bucket)
+  // What cannot be counted any more must not grow: it has too many tombstones, most likely.
+  const total = await counting.catch(async (error: unknown) => {
+    if (closedAt === null && stored.written > 0) await roll(parts, postId, kind, stored).catch(() => {})
+    throw error
+  })
   if (closedAt === null) {
     if (total.rows >= full[kind]) await roll(parts, postId, kind, stored)
   } else if (clock() - closedAt > BUCKETS.settleMs) {
@@ -182,11 +197,11 @@ async function countBucket(
   return total.rows
 }
 
-const FIRST: StoredBucket = Object.freeze({ bucket: 0, opensAt: 0, total: null, changed: null })
+const FIRST: StoredBucket = Object.freeze({ bucket: 0, opensAt: 0, total: null, changed: null, written: 0 })
 /** Stands for "no mark" in a total: the nil UUID, which chance never draws. */
 const UNCHANGED = types.Uuid.fromString('00000000-0000-0000-0000-000000000000')
-/** An open bucket is counted each time that a quarter of its rows came through this process. */
-const COUNTS_PER_BUCKET = 4
+/** A process notes what it has written to an open bucket each time that it was this part of what the bucket takes. */
+const NOTES_PER_BUCKET = 16
 
 function readBucket(row: Row): StoredBucket {
   const changed = row.changed as types.Uuid | null
@@ -197,6 +212,7 @@ function readBucket(row: Row): StoredBucket {
     bucket: row.bucket as number,
     opensAt: opensAt?.getTime() ?? 0,
     changed,
+    written: Object.values((row.written ?? {}) as Record<string, number>).reduce((sum, rows) => sum + rows, 0),
     total: isTrue ? readTotal(counted) : null,
   }
 }
@@ -210,7 +226,7 @@ const readTotal = (counted: types.Tuple): Total => ({
   oldestMs: Number(counted.get(3)),
 })
 
-function remember(all: Map<string, Remembered>, key: string, buckets: readonly Bucket[], readAt: number): void {
+function remember(all: Map<string, Remembered>, key: string, buckets: readonly StoredBucket[], readAt: number): void {
   const before = all.get(key)
   const isSame = before?.buckets.length === buckets.length
   all.delete(key)

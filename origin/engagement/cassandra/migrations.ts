@@ -68,4 +68,8 @@ export const MIGRATIONS: readonly Migration[] = [
         WITH CLUSTERING ORDER BY (shared_at DESC, user_id ASC) AND ${READ_MOSTLY}`,
     ],
   },
+  {
+    name: '0005_bucket_writes',
+    statements: ['ALTER TABLE buckets ADD IF NOT EXISTS written map<uuid, int>'],
+  },
 ]

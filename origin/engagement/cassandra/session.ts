@@ -13,7 +13,17 @@ import { statementOptions } from './statement-options.ts'
 
 export type Row = types.Row
 /** What a statement takes: a bigint column a bigint, a timestamp a Date; undefined leaves a column as it is. */
-export type Value = string | number | bigint | boolean | Date | types.Uuid | types.Tuple | readonly bigint[] | undefined
+export type Value =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Date
+  | types.Uuid
+  | types.Tuple
+  | readonly bigint[]
+  | Readonly<Record<string, number>>
+  | undefined
 
 /** What became of a conditional write. Unknown: it may have applied, or may yet; only a serial read tells. */
 export type Decision = 'applied' | 'refused' | 'unknown'

@@ -19,7 +19,7 @@ test('contact points alone are enough to develop with', () => {
     readConsistency: 'LOCAL_ONE',
     writeConsistency: 'LOCAL_QUORUM',
     serialConsistency: 'LOCAL_SERIAL',
-    bucketRows: { likes: 100_000 },
+    bucketRows: { likes: 50_000 },
   })
 })
 

@@ -31,11 +31,12 @@ export interface BucketRows {
 }
 
 /**
- * Rows of a partition: some 50 bytes a like or share, some 300 a comment. So a full partition has about 5 MB, far below
- * the 100 MB at which Cassandra warns, is counted in a fraction of a second, and stays below the 100,000 tombstones at
- * which a read is refused even when every like of it was taken back.
+ * Rows of a partition, counted as they are written, those that were taken back included: some 50 bytes a like or share, some
+ * 300 a comment. So a full partition has a few MB, far below the 100 MB at which Cassandra warns, is counted in a fraction
+ * of a second, and stays below the 100,000 tombstones at which a read is refused, even when every like of it was taken
+ * back and each of many processes has not noted its last ones yet.
  */
-export const BUCKET_ROWS: Readonly<BucketRows> = Object.freeze({ likes: 100_000, comments: 20_000, shares: 100_000 })
+export const BUCKET_ROWS: Readonly<BucketRows> = Object.freeze({ likes: 50_000, comments: 20_000, shares: 50_000 })
 
 const HOST = /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:]+\](:\d{1,5})?$/i
 const DATACENTER = /^[\w.-]{1,64}$/
