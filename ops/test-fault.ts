@@ -12,21 +12,22 @@ import { testPlace, testSession } from './cluster/session.ts'
 import { openCluster } from './cluster/state.ts'
 import { nativeWay } from './native/index.ts'
 import { say } from './terminal.ts'
-import { runVitest, type Tally } from './vitest-run.ts'
+import { type Run, runVitest, sayFailures } from './vitest-run.ts'
 
 /** Beside a cluster that is up, and beside that of npm run test:cluster. */
 const FAULT_PORT_OFFSET = 20_000
 
-const USAGE = `npm run test:fault -- [--full | --profile small|cluster] [--only WORD] [--rounds N]
+const USAGE = `npm run test:fault -- [--full | --profile small|cluster] [--servers | --only WORD] [--rounds N]
 
---full is --profile cluster. --only: the faults of servers alone, of these those whose title has the word. --rounds: each
-of them so often.`
+--full is --profile cluster. --servers: the faults of servers alone. --only: of these those whose title has the word.
+--rounds: each of them so often.`
 
 function commandLine() {
   const { values } = parseArgs({
     options: {
       full: { type: 'boolean', default: false },
       profile: { type: 'string' },
+      servers: { type: 'boolean', default: false },
       only: { type: 'string' },
       rounds: { type: 'string', default: '1' },
     },
@@ -34,12 +35,21 @@ function commandLine() {
   const name = values.profile ?? (values.full ? 'cluster' : 'small')
   const profile = PROFILES.find((each) => each === name)
   if (profile === undefined || !/^[1-9]\d?$/.test(values.rounds)) throw new Error(USAGE)
-  return { profile, only: values.only, rounds: values.rounds }
+  const { only, rounds } = values
+  return { profile, only, rounds, isServersOnly: values.servers || only !== undefined }
 }
 
-const NOTHING: Tally = { passed: 0, failed: 0, skipped: [] }
+const NOTHING: Run = { passed: 0, failed: 0, skipped: [], failures: [] }
+const failing = (reason: string): Run => ({ ...NOTHING, failed: 1, failures: [reason] })
 
-async function run({ profile, only, rounds }: ReturnType<typeof commandLine>): Promise<Tally> {
+const sum = (...runs: readonly Run[]): Run => ({
+  passed: runs.reduce((all, { passed }) => all + passed, 0),
+  failed: runs.reduce((all, { failed }) => all + failed, 0),
+  skipped: runs.flatMap(({ skipped }) => skipped),
+  failures: runs.flatMap(({ failures }) => failures),
+})
+
+async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof commandLine>): Promise<Run> {
   const isDocker = hasDocker()
   const place = testPlace(isDocker, 'test-fault', FAULT_PORT_OFFSET)
   const cluster = openCluster(place, profile, 'seaweedfs')
@@ -66,8 +76,8 @@ async function run({ profile, only, rounds }: ReturnType<typeof commandLine>): P
   const began = performance.now()
   const seconds = () => `${Math.round((performance.now() - began) / 1_000)} s`
   try {
-    const embedded = only === undefined ? await vitest(['--project=e2e', 'test/fault']) : NOTHING
-    if (isInterrupted) return { ...embedded, failed: embedded.failed + 1 }
+    const embedded = isServersOnly ? NOTHING : await vitest(['--project=e2e', 'test/fault'])
+    if (isInterrupted) return sum(embedded, failing('interrupted'))
     say(`\nProfile ${profile}, ${isDocker ? 'by Docker Compose' : 'as native processes'}, in ${cluster.folder}`)
     await servers.up()
     say(`Up after ${seconds()}.`)
@@ -77,20 +87,21 @@ async function run({ profile, only, rounds }: ReturnType<typeof commandLine>): P
       CLUSTER_PORT_OFFSET: String(place.portOffset),
       FAULT_PROFILE: profile,
       FAULT_ROUNDS: rounds,
+      ...(only === undefined ? {} : { FAULT_ONLY: only }),
       // A line for each batch of a queue hides what is told of a fault.
       WRANGLER_LOG: 'error',
     }
-    const chosen = only === undefined ? [] : [`--testNamePattern=${only}`]
-    const real = await vitest(['--project=fault', ...chosen], env)
-    return {
-      passed: embedded.passed + real.passed,
-      failed: embedded.failed + real.failed + (isInterrupted ? 1 : 0),
-      // Left out on purpose, or said with its reason where it is embedded.
-      skipped: only === undefined ? real.skipped : [],
-    }
+    const real = await vitest(['--project=fault'], env)
+    const isEmpty = real.passed + real.failed === 0
+    return sum(
+      // What is skipped there is said with its reason; npm test does not mind it either.
+      { ...embedded, skipped: [] },
+      real,
+      ...(isEmpty ? [failing('no fault was tried')] : []),
+      ...(isInterrupted ? [failing('interrupted')] : []),
+    )
   } catch (error) {
-    say(error instanceof Error ? error.message : String(error))
-    return { ...NOTHING, failed: 1 }
+    return failing(error instanceof Error ? error.message : String(error))
   } finally {
     await servers.down()
     say(`Down; ${seconds()} in all. Logs are in ${join(cluster.folder, profile)}`)
@@ -98,8 +109,8 @@ async function run({ profile, only, rounds }: ReturnType<typeof commandLine>): P
 }
 
 try {
-  const { passed, failed, skipped } = await run(commandLine())
-  for (const name of skipped) say(`✗ skipped, where nothing may be: ${name}`)
+  const { passed, failed, skipped, failures } = await run(commandLine())
+  sayFailures([...failures, ...skipped.map((name) => `skipped, where nothing may be: ${name}`)])
   say(`${passed} passed, ${failed + skipped.length} failed`)
   process.exit(failed + skipped.length === 0 ? 0 : 1)
 } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * Kill -9 of every server and of every role of the origin in turn, under a steady load of writes, each started again seconds
  * later: the feed answers as design says for that outage, and afterwards every acknowledged write is there exactly once.
- * FAULT_ROUNDS: how often each.
+ * FAULT_ROUNDS: how often each. FAULT_ONLY: those alone whose title has this word.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { until } from '../../e2e/until.ts'
@@ -12,7 +12,8 @@ import { profileOf } from './platform.ts'
 import { type Cast, type Fault, runRound, startCast } from './round.ts'
 
 const FAULT_MS = 400_000
-const rounds = Number(process.env.FAULT_ROUNDS ?? 1)
+const { FAULT_ROUNDS = '1', FAULT_ONLY: only = '' } = process.env
+const rounds = Number(FAULT_ROUNDS)
 
 let cast: Cast
 
@@ -21,7 +22,10 @@ beforeAll(async () => {
 }, FAULT_MS)
 afterAll(() => cast?.platform.close(), 120_000)
 
-it('finds, where nothing was killed, everything once; and in a log that says more or less, the difference', async () => {
+const QUIET = 'finds, where nothing was killed, everything once; and in a log that says more or less, the difference'
+const isQuietToo = QUIET.includes(only)
+
+async function quietRound(): Promise<void> {
   const { platform, followers, readers, crowd, follows } = cast
   const word = 'quietround'
   const load = startLoad({ ...cast, word, random: Math.random, isBusy: () => true })
@@ -54,11 +58,16 @@ it('finds, where nothing was killed, everything once; and in a log that says mor
   await platform.stores.lose(post.id, followers[0]!.id)
   expect(await places({})).toEqual(['documents of the index', 'feeds', 'search', 'timelines'])
   await post.author.ask('DELETE', `/v1/posts/${post.id}`)
-}, 180_000)
+}
+
+if (isQuietToo) it(QUIET, quietRound, 180_000)
 
 const faults = { ...commonFaults, ...(profileOf(process.env) === 'cluster' ? clusterFaults : smallFaults) }
+const chosen = Object.entries(faults).filter(([title]) => title.includes(only))
+if (chosen.length === 0 && !isQuietToo)
+  throw new Error(`No fault has "${only}" in its title: ${Object.keys(faults).join('; ')}`)
 const repeated = Array.from({ length: rounds }, (_, n): [string, Fault][] =>
-  Object.entries(faults).map(([title, fault]) =>
+  chosen.map(([title, fault]) =>
     rounds === 1 ? [title, fault] : [`${title} (${n + 1} of ${rounds})`, { ...fault, name: `${fault.name}${n + 1}` }],
   ),
 ).flat()

@@ -1,4 +1,4 @@
-/** What is killed, and what each outage allows (docs/correctness.md, 27; README, "What happens when"). */
+/** What is killed, and what each outage allows (docs/correctness.md, 27; ARCHITECTURE.md, "When something is away"). */
 import { ROLES } from '../../../origin/config.ts'
 import type { Fault } from './round.ts'
 import { together } from './victim.ts'
