@@ -11,6 +11,7 @@ import { requireViewer } from '../context.ts'
 import { logFault } from '../data/after-commit.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import { hydrate } from '../feed/hydrate.ts'
+import { FEED_BUDGET_MS, inTime } from '../feed/in-time.ts'
 import type { FeedPorts } from '../feed/ports.ts'
 import { feedTag, renderFeed, serveFeed } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
@@ -114,37 +115,63 @@ async function readTrend(c: AppContext, kind: 'posts' | 'hashtags', limit: numbe
 
 const isAway = (error: unknown) => error instanceof RedisAwayError || error instanceof DatabaseAwayError
 
-async function answerFeed(
-  c: AppContext,
-  query: { user: Id; limit: number; mode: FeedMode; cursor: string | null },
-): Promise<Response> {
-  const { lastPages, signatures, observations } = c.get('services')
-  const degraded = new Set<'redis' | 'postgres'>()
+interface FeedRequest {
+  user: Id
+  limit: number
+  mode: FeedMode
+  cursor: string | null
+}
+
+/** The page; where the stores are away, or too slow for anybody to wait, the last one that this location served. */
+async function answerFeed(c: AppContext, query: FeedRequest): Promise<Response> {
+  if (query.cursor !== null) return freshFeed(c, query).catch((error: unknown) => throwAway(error))
+  const fresh = freshFeed(c, query)
   try {
-    const page = await serveFeed(
-      query,
-      feedPorts(c, (what) => degraded.add(what)),
-    )
-    const posts = page.items.map((item) => item.post)
-    await signPosts(posts, signatures)
-    for (const by of degraded) observations.degraded(by)
-    const tag = feedTag(page)
-    const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
-    if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
-    const body = renderFeed(page)
-    if (query.cursor === null && degraded.size === 0) lastPages.keep(query.user, body, (work) => later(c, work))
-    return c.body(body, 200, { 'content-type': 'application/json', ...headers })
+    const answer = await inTime(fresh, FEED_BUDGET_MS)
+    if (answer !== null) return answer
   } catch (error) {
     if (!isAway(error)) throw error
-    const stale = query.cursor === null ? await lastPages.find(query.user) : null
-    if (stale === null) throw problems.away('The feed', 2, error)
-    observations.degraded('stale')
-    return c.body(stale, 200, {
-      'content-type': 'application/json',
-      'cache-control': 'private, no-store',
-      'tideline-degraded': 'stale',
-    })
+    return (await staleFeed(c, query.user)) ?? throwAway(error)
   }
+  const stale = await staleFeed(c, query.user)
+  // Whoever has nothing to be shown waits on.
+  if (stale === null) return fresh.catch((error: unknown) => throwAway(error))
+  later(c, () => fresh.catch(() => {}))
+  return stale
+}
+
+function throwAway(error: unknown): never {
+  throw isAway(error) ? problems.away('The feed', 2, error) : error
+}
+
+async function freshFeed(c: AppContext, query: FeedRequest): Promise<Response> {
+  const { lastPages, signatures, observations } = c.get('services')
+  const degraded = new Set<'redis' | 'postgres'>()
+  const page = await serveFeed(
+    query,
+    feedPorts(c, (what) => degraded.add(what)),
+  )
+  const posts = page.items.map((item) => item.post)
+  await signPosts(posts, signatures)
+  for (const by of degraded) observations.degraded(by)
+  const tag = feedTag(page)
+  const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
+  if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
+  const body = renderFeed(page)
+  if (query.cursor === null && degraded.size === 0) lastPages.keep(query.user, body, (work) => later(c, work))
+  return c.body(body, 200, { 'content-type': 'application/json', ...headers })
+}
+
+async function staleFeed(c: AppContext, user: Id): Promise<Response | null> {
+  const { lastPages, observations } = c.get('services')
+  const stale = await lastPages.find(user)
+  if (stale === null) return null
+  observations.degraded('stale')
+  return c.body(stale, 200, {
+    'content-type': 'application/json',
+    'cache-control': 'private, no-store',
+    'tideline-degraded': 'stale',
+  })
 }
 
 const degradedHeader = (degraded: ReadonlySet<string>): Record<string, string> =>
