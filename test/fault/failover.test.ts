@@ -15,7 +15,7 @@ import { FEED_BUDGET_MS } from '../../workers/api/feed/in-time.ts'
 import { type FeedItem, makePeople, type Page, type Person } from '../e2e/person.ts'
 import { until } from '../e2e/until.ts'
 import { type Edge, startEdge } from './edge.ts'
-import { freePorts, type OriginProcess, startOriginProcess } from './origin-process.ts'
+import { type OriginProcess, originPorts, startOriginProcess } from './origin-process.ts'
 import { redisCommand } from './redis-server.ts'
 import { openSlowFront, type SlowFront } from './slow-front.ts'
 
@@ -37,7 +37,7 @@ let reader: Person
 async function startAll(cluster: string): Promise<void> {
   stateDir = mkdtempSync(join(tmpdir(), 'tideline-failover-'))
   redis = await startRedisCluster(cluster)
-  const ports = { gateway: await freePorts(), roles: await freePorts() }
+  const ports = { gateway: await originPorts(), roles: await originPorts() }
   postgres = await startEmbeddedPostgres({
     dataDir: join(stateDir, 'postgres'),
     port: Number(ports.roles.POSTGRES_PORT),
