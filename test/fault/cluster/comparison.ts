@@ -14,6 +14,8 @@ export interface CheckOptions {
   /** Everybody who follows or is followed by the log's pairs, and all follows of theirs so far. */
   crowd: readonly Person[]
   follows: ReadonlySet<string>
+  /** Whether counters may be gone since: Valkey was killed. */
+  mayLackCounters: boolean
 }
 
 /** What is wrong in a place; empty when nothing is. */

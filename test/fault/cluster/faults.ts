@@ -1,6 +1,6 @@
 /** What is killed, and what each outage allows (docs/correctness.md, 27; ARCHITECTURE.md, "When something is away"). */
 import { ROLES } from '../../../origin/config.ts'
-import type { Fault } from './round.ts'
+import type { Fault, Seen } from './round.ts'
 import { together } from './victim.ts'
 
 /**
@@ -9,13 +9,33 @@ import { together } from './victim.ts'
  */
 const PICTURES = /^picture (0|503)$/
 /** The client tries again. */
-const WITHOUT_POSTGRES = /^((like|unlike|comment|uncomment|deletion|follow|picture) 503|picture 0)$/
+const WITHOUT_POSTGRES = /^((like|unlike|comment|edit|uncomment|share|deletion|follow|unfollow|picture) 503|picture 0)$/
 
 /** Whole, as always. */
 const SERVED = /^200$/
 const FROM_POSTGRES = /^200( redis)?$/
 const WITHOUT_WRITES = /^200( postgres)?$/
 const FROM_CACHES = /^200( (postgres|stale|redis|redis, postgres|postgres, redis))?$/
+
+const POSTS_WAIT = [/^post 202$/]
+
+const SEARCH_REFUSED: Seen = {
+  what: 'a search that is answered 503, with when to try again',
+  async look({ readers: [reader] }) {
+    const answer = await reader?.call('GET', '/v1/search/posts?q=anything')
+    return answer?.status === 503 && answer.headers.has('retry-after')
+  },
+}
+
+const OUTBOX_HOLDS: Seen = {
+  what: 'rows that stay in the outbox',
+  async look({ platform }) {
+    const waiting = await platform.stores.sql(
+      `SELECT 1 FROM outbox WHERE published_at IS NULL AND created_at < now() - interval '2 seconds' LIMIT 1`,
+    )
+    return waiting.length > 0
+  },
+}
 
 /** Takes its ten to forty seconds to start, and is away for so long anyway. */
 const SLOW = { awayMs: 500 }
@@ -33,20 +53,22 @@ export const commonFaults: Readonly<Record<string, Fault>> = {
   'Cassandra killed: likes and comments wait in the queue': fault(
     'cassandra',
     ({ servers }) => [servers.first('cassandra')],
-    SLOW,
+    { ...SLOW, answered: [/^like 202$/, /^comment 202$/] },
   ),
-  'Elasticsearch killed: the index catches up': fault(
+  'Elasticsearch killed: search says so, the index catches up': fault(
     'elasticsearch',
     ({ servers }) => [servers.first('elasticsearch')],
-    SLOW,
+    { ...SLOW, seen: SEARCH_REFUSED },
   ),
-  'the S3 server killed: uploads are refused, all else goes on': fault('seaweedfs', ({ servers }) => [
-    servers.first('seaweedfs'),
-  ]),
+  'the S3 server killed: uploads are refused, all else goes on': fault(
+    'seaweedfs',
+    ({ servers }) => [servers.first('seaweedfs')],
+    { answered: [/^picture (0|503)( busy)?$/] },
+  ),
   'Postgres killed: warm readers read on, posts wait in the queue': fault(
     'postgres',
     ({ servers }) => [servers.first('postgres')],
-    { served: WITHOUT_WRITES, refused: WITHOUT_POSTGRES },
+    { served: WITHOUT_WRITES, refused: WITHOUT_POSTGRES, answered: POSTS_WAIT },
   ),
   'each role of the origin killed by itself, but the gateway: feeds are served': fault(
     'roles',
@@ -56,25 +78,25 @@ export const commonFaults: Readonly<Record<string, Fault>> = {
   'the gateway killed: the last page is shown, posts wait in the queue': fault(
     'gateway',
     ({ origin }) => [origin.role('gateway')],
-    { served: FROM_CACHES, shows: /stale/, refused: WITHOUT_POSTGRES },
+    { served: FROM_CACHES, shows: /stale/, refused: WITHOUT_POSTGRES, answered: POSTS_WAIT },
   ),
   'the whole origin killed: the last page is shown, posts wait in the queue': fault(
     'origin',
     ({ origin }) => [together('the origin', [origin.role('gateway'), origin.roles])],
-    { served: FROM_CACHES, shows: /stale/, refused: WITHOUT_POSTGRES },
+    { served: FROM_CACHES, shows: /stale/, refused: WITHOUT_POSTGRES, answered: POSTS_WAIT },
   ),
 }
 
 /** Of one each. */
 export const smallFaults: Readonly<Record<string, Fault>> = {
-  'Kafka killed: the outbox holds what the log cannot take': fault(
-    'kafka',
-    ({ servers }) => [servers.first('kafka')],
-    SLOW,
-  ),
+  'Kafka killed: the outbox holds what the log cannot take': fault('kafka', ({ servers }) => [servers.first('kafka')], {
+    ...SLOW,
+    seen: OUTBOX_HOLDS,
+  }),
   'Valkey killed: feeds come from Postgres': fault('valkey', ({ servers }) => [servers.masterOfFirstSlot()], {
     served: FROM_POSTGRES,
     shows: /redis/,
+    mayLackCounters: true,
   }),
 }
 
@@ -103,6 +125,6 @@ export const clusterFaults: Readonly<Record<string, Fault>> = {
   'a master of Valkey Cluster killed, then the replica that took over': fault(
     'valkey',
     ({ servers }) => [servers.masterOfFirstSlot(), servers.masterOfFirstSlot()],
-    { served: FROM_POSTGRES },
+    { served: FROM_POSTGRES, mayLackCounters: true },
   ),
 }

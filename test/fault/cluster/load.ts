@@ -26,8 +26,11 @@ const EVERY_MS: Readonly<Record<Kind, number>> = {
   like: 125,
   unlike: 500,
   comment: 350,
+  edit: 1_000,
   uncomment: 1_200,
+  share: 700,
   follow: 500,
+  unfollow: 1_500,
 }
 /** After a refusal by a machine that was too busy to judge by. */
 export const BUSY = ' busy'

@@ -28,8 +28,14 @@ export interface WriteLog {
   unlikes: number
   comments: LoggedComment[]
   deletedComments: LoggedComment[]
-  /** `follower>followee` */
+  /** How many were changed. */
+  edits: number
+  /** Post → who has shared it. */
+  shares: Map<string, Set<string>>
+  /** `follower>followee`, of those that were not taken back. */
   follows: Set<string>
+  /** How many were taken back. */
+  unfollows: number
 }
 
 export const emptyLog = (): WriteLog => ({
@@ -39,17 +45,23 @@ export const emptyLog = (): WriteLog => ({
   unlikes: 0,
   comments: [],
   deletedComments: [],
+  edits: 0,
+  shares: new Map(),
   follows: new Set(),
+  unfollows: 0,
 })
 
 /** `12 posts, 3 deleted; …` */
-export function summaryOf({ posts, deleted, likes, unlikes, comments, deletedComments, follows }: WriteLog): string {
-  const liked = [...likes.values()].reduce((sum, { size }) => sum + size, 0)
+export function summaryOf(log: WriteLog): string {
+  const { posts, deleted, likes, unlikes, comments, deletedComments, edits, shares, follows, unfollows } = log
+  const all = (sets: ReadonlyMap<string, ReadonlySet<string>>) =>
+    [...sets.values()].reduce((sum, { size }) => sum + size, 0)
   return [
     `${posts.length + deleted.length} posts (${posts.filter(({ mediaId }) => mediaId !== undefined).length} with a picture)`,
     `${deleted.length} of them deleted`,
-    `${liked + unlikes} likes, ${unlikes} taken back`,
-    `${comments.length + deletedComments.length} comments, ${deletedComments.length} deleted`,
-    `${follows.size} follows`,
+    `${all(likes) + unlikes} likes, ${unlikes} taken back`,
+    `${comments.length + deletedComments.length} comments, ${edits} times one was changed, ${deletedComments.length} deleted`,
+    `${all(shares)} shares`,
+    `${follows.size + unfollows} follows, ${unfollows} taken back`,
   ].join(', ')
 }

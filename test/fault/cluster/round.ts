@@ -5,7 +5,7 @@ import type { Person } from '../../e2e/person.ts'
 import { until } from '../../e2e/until.ts'
 import { everythingOnce } from './check.ts'
 import { BUSY, startLoad } from './load.ts'
-import { summaryOf } from './log.ts'
+import { summaryOf, type WriteLog } from './log.ts'
 import { type Platform, startPlatform } from './platform.ts'
 import { watchStrain } from './strain.ts'
 import type { Victim } from './victim.ts'
@@ -14,6 +14,7 @@ import { PAGE, watchFeed } from './watch.ts'
 const BEFORE_MS = 2_000
 const AWAY_MS = 4_000
 const AFTER_MS = 2_000
+const LOOK_MS = 250
 const FIRST_POSTS = 8
 /** Half of the life of a token. */
 const RENEW_MS = 450_000
@@ -29,8 +30,26 @@ export interface Fault {
   shows?: RegExp
   /** Writes that may be refused, and how. */
   refused: RegExp
+  /** Answers to writes, each of which must have been given: an outage that nobody notices proves nothing. */
+  answered?: readonly RegExp[]
+  /** What else must be seen while a victim is away. */
+  seen?: Seen
+  /** Whether counters may be gone afterwards. */
+  mayLackCounters?: boolean
   /** Milliseconds without each victim. */
   awayMs?: number
+}
+
+export interface Seen {
+  what: string
+  look(cast: Cast): Promise<boolean>
+}
+
+/** What a round has told people, to be looked at again when all are over. */
+export interface PastRound {
+  word: string
+  log: WriteLog
+  mayLackCounters: boolean
 }
 
 export interface Cast {
@@ -43,6 +62,7 @@ export interface Cast {
   pairs: Iterator<readonly [Person, Person]>
   /** Acknowledged in all rounds so far. */
   follows: Set<string>
+  past: PastRound[]
   /** Tokens that will not last a round are renewed. */
   renew(): Promise<void>
 }
@@ -67,6 +87,7 @@ export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
     crowd,
     pairs: everyPair(crowd),
     follows: new Set(),
+    past: [],
     async renew() {
       if (Date.now() - renewedMs < RENEW_MS) return
       renewedMs = Date.now()
@@ -85,8 +106,8 @@ function* everyPair(people: readonly Person[]) {
 }
 
 export async function runRound(fault: Fault, cast: Cast): Promise<void> {
-  const { platform, followers, readers, crowd, follows } = cast
-  const { name } = fault
+  const { platform, followers, follows } = cast
+  const { name, mayLackCounters = false } = fault
   await cast.renew()
   const word = `${name}round`
   const [reader] = followers
@@ -97,22 +118,19 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
   const watch = watchFeed(reader, whole, strain.isOn)
   try {
     await pause(BEFORE_MS)
-    await killEach(fault, platform, watch.mark)
+    const isSeen = await killEach(fault, cast, watch.mark)
     await pause(AFTER_MS)
     await load.stop()
     watch.mark('the last write is acknowledged')
     for (const pair of load.log.follows) follows.add(pair)
-    const { settledMs, last } = await everythingOnce({
-      platform,
-      word,
-      log: load.log,
-      followers,
-      readers,
-      crowd,
-      follows,
-    })
+    // What it lost was there before, too.
+    if (mayLackCounters) for (const round of cast.past) round.mayLackCounters = true
+    const round = { word, log: load.log, mayLackCounters }
+    const { settledMs, last } = await everythingOnce({ ...cast, ...round })
+    cast.past.push(round)
     watch.mark('everything is there once')
     allowed(fault, await watch.stop(), load.answers)
+    expect(isSeen, fault.seen?.what).toBe(true)
     const answers = [...load.answers].map(([answer, count]) => `${answer} × ${count}`).join(', ')
     const after = `each as it must be ${(settledMs / 1_000).toFixed(1)} s after the last${last && ` (at last: ${last})`}`
     console.log(`${name}: ${summaryOf(load.log)}, ${after}; ${answers}\n${watch.told()}`)
@@ -126,17 +144,30 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
   }
 }
 
-async function killEach(fault: Fault, platform: Platform, mark: (text: string) => void): Promise<void> {
-  for (const victim of fault.victims(platform)) {
+/** Answers whether what must be seen meanwhile was. */
+async function killEach(fault: Fault, cast: Cast, mark: (text: string) => void): Promise<boolean> {
+  let isSeen = fault.seen === undefined
+  for (const victim of fault.victims(cast.platform)) {
     await victim.kill()
+    let isAway = true
+    const looking = (async () => {
+      while (isAway && !isSeen) {
+        isSeen = (await fault.seen?.look(cast).catch(() => false)) ?? true
+        await pause(LOOK_MS)
+      }
+    })()
     try {
       mark(`${victim.name} killed`)
       await pause(fault.awayMs ?? AWAY_MS)
     } finally {
-      await victim.restart()
+      await victim.restart().finally(() => {
+        isAway = false
+      })
+      await looking
     }
     mark(`${victim.name} serves again`)
   }
+  return isSeen
 }
 
 /** What a busy machine does to a write: no answer, or none in time. It makes no 500, and nothing disappear. */
@@ -144,7 +175,7 @@ export const isForWantOfTime = (answer: string): boolean =>
   answer.endsWith(BUSY) && / (0|503)$/.test(answer.slice(0, -BUSY.length))
 
 function allowed(
-  { served, shows, refused }: Fault,
+  { served, shows, refused, answered = [] }: Fault,
   stretches: readonly { answer: string }[],
   answers: ReadonlyMap<string, number>,
 ): void {
@@ -158,4 +189,6 @@ function allowed(
     (answer) => !/ 20\d$/.test(answer) && !isForWantOfTime(answer) && !refused.test(answer),
   )
   expect(refusals, 'refusals that this outage does not allow').toEqual([])
+  const lacking = answered.filter((answer) => ![...answers.keys()].some((given) => answer.test(given)))
+  expect(lacking, `answers that this outage must lead to, among ${[...answers.keys()]}`).toEqual([])
 }

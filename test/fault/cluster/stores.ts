@@ -3,7 +3,7 @@ import { Client as CassandraClient, type types } from 'cassandra-driver'
 import pg from 'pg'
 import { z } from 'zod'
 import { keys, MARK, SENTINEL } from '#core/keys.ts'
-import { parseShardDatabases } from '#core/shard-map.ts'
+import { ownerOf, parseShardDatabases, shardOwners } from '#core/shard-map.ts'
 import { createRedisPort } from '../../../origin/redis/index.ts'
 
 export interface Stores {
@@ -13,6 +13,10 @@ export interface Stores {
   likersOf(post: string): Promise<string[]>
   /** Posts that a person's own row says they like. */
   likedBy(user: string): Promise<string[]>
+  /** Who stands in a post's partitions of shares, as often as there. */
+  sharersOf(post: string): Promise<string[]>
+  /** Posts that a person's own row says they have shared. */
+  sharedBy(user: string): Promise<string[]>
   /** A post's comments that are not deleted. */
   commentsOf(post: string): Promise<{ author: string; body: string }[]>
   /** Of these posts those that the index finds, as often as it does. */
@@ -23,8 +27,12 @@ export interface Stores {
   likedSet(user: string): Promise<string[] | null>
   /** `likes:comments` as it is kept for feeds; null: not kept. */
   counts(posts: readonly string[]): Promise<(string | null)[]>
+  /** In how many databases a row about two people lies: in both of theirs. */
+  placesOf(one: string, other: string): number
   /** Takes a post out of the index and of a reader's timeline, for a checker to notice. */
   lose(post: string, reader: string): Promise<void>
+  /** Takes a post's counters away, for a checker to notice. */
+  loseCounts(post: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -40,9 +48,9 @@ export type StoreSettings = Record<
 >
 
 export function openStores(settings: StoreSettings): Stores {
-  const pools = parseShardDatabases(settings.DATABASE_URLS).map(
-    ({ url }) => new pg.Pool({ connectionString: url, max: 2 }),
-  )
+  const databases = parseShardDatabases(settings.DATABASE_URLS)
+  const owners = shardOwners(databases)
+  const pools = databases.map(({ url }) => new pg.Pool({ connectionString: url, max: 2 }))
   // A server that is killed ends idle connections, too.
   for (const pool of pools) pool.on('error', () => {})
   const redis = createRedisPort(settings.REDIS_URL)
@@ -66,6 +74,10 @@ export function openStores(settings: StoreSettings): Stores {
     },
     async counts(posts) {
       return z.array(z.string().nullable()).parse(await redis.pipeline(posts.map((post) => ['GET', keys.counts(post)])))
+    },
+    placesOf: (one, other) => new Set([ownerOf(owners, one), ownerOf(owners, other)]).size,
+    async loseCounts(post) {
+      await redis.pipeline([['DEL', keys.counts(post)]])
     },
     async lose(post, reader) {
       await redis.pipeline([['ZREM', keys.timeline(reader), post]])
@@ -109,6 +121,12 @@ function engagementRows(settings: StoreSettings) {
       (await rows('SELECT post_id, state FROM likes_by_user WHERE user_id = ?', [user]))
         .filter((row) => row.get('state') === 'liked')
         .map((row) => text(row, 'post_id')),
+    sharersOf: async (post: string) =>
+      (await rows('SELECT user_id FROM shares WHERE post_id = ? AND bucket = 0', [post])).map((row) =>
+        text(row, 'user_id'),
+      ),
+    sharedBy: async (user: string) =>
+      (await rows('SELECT post_id FROM shares_by_user WHERE user_id = ?', [user])).map((row) => text(row, 'post_id')),
     commentsOf: async (post: string) =>
       (await rows('SELECT user_id, body, deleted FROM comments WHERE post_id = ? AND bucket = 0', [post]))
         .filter((row) => row.get('deleted') !== true)

@@ -9,6 +9,8 @@ export interface LoadOptions {
   authors: readonly Person[]
   /** Like and comment. */
   readers: readonly Person[]
+  /** Whom the pairs are of. */
+  crowd: readonly Person[]
   /** Follow one another; each pair once. */
   pairs: Iterator<readonly [Person, Person]>
   random(): number
@@ -25,13 +27,19 @@ type IsDone = (status: number, tries: number) => boolean
 const isGone = (status: number, tries: number) => status === 404 && tries > 1
 
 export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
-  const { word, authors, readers, pairs, random } = options
+  const { word, authors, readers, crowd, pairs, random } = options
   const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
   const busy = busyThings()
   let numbers = 0
 
   /** Only these are there already: an accepted one comes later. */
   const written = () => pick(log.posts.filter(({ status }) => status === 201))
+
+  /** A comment that is there already, and whose it is. */
+  const commented = () => {
+    const comment = pick(log.comments.filter(({ post, status }) => status === 201 && isThere(log, post)))
+    return [comment, readers.find(({ id }) => id === comment?.author)] as const
+  }
 
   async function publish(author = pick(authors), mediaId?: string): Promise<void> {
     if (author === undefined) return
@@ -95,15 +103,33 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
         log.comments.push({ id: body.id, post: post.id, author: reader.id, body: text, status })
       })
     },
+    async edit() {
+      const [comment, author] = commented()
+      if (comment === undefined || author === undefined) return
+      const text = `${comment.body.split(', ')[0]}, changed${numbers++}`
+      await busy.during(comment.post, comment.id, async () => {
+        const path = `/v1/posts/${comment.post}/comments/${comment.id}`
+        await insist(`edit ${comment.id}`, () => author.call('PATCH', path, { body: text }))
+        comment.body = text
+        log.edits++
+      })
+    },
     async uncomment() {
-      const comment = pick(log.comments.filter(({ post, status }) => status === 201 && isThere(log, post)))
-      const author = readers.find(({ id }) => id === comment?.author)
+      const [comment, author] = commented()
       if (comment === undefined || author === undefined) return
       await busy.during(comment.post, comment.id, async () => {
         const path = `/v1/posts/${comment.post}/comments/${comment.id}`
         await insist(`uncomment ${comment.id}`, () => author.call('DELETE', path), isGone)
         take(log.comments, comment)
         log.deletedComments.push(comment)
+      })
+    },
+    async share() {
+      const [reader, post] = [pick(readers), written()]
+      if (reader === undefined || post === undefined || log.shares.get(post.id)?.has(reader.id)) return
+      await busy.during(post.id, `share of ${reader.id}`, async () => {
+        await insist(`share ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/share`))
+        log.shares.set(post.id, (log.shares.get(post.id) ?? new Set()).add(reader.id))
       })
     },
     async follow() {
@@ -113,6 +139,16 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       const pair = `${follower.id}>${followee.id}`
       await insist(`follow ${pair}`, () => follower.call('PUT', `/v1/users/${followee.id}/follow`))
       log.follows.add(pair)
+    },
+    async unfollow() {
+      const pair = pick([...log.follows])
+      const [follower, followee] = pair?.split('>') ?? []
+      const person = crowd.find(({ id }) => id === follower)
+      if (pair === undefined || person === undefined) return
+      // Nobody else may take the same one back.
+      log.follows.delete(pair)
+      await insist(`unfollow ${pair}`, () => person.call('DELETE', `/v1/users/${followee}/follow`))
+      log.unfollows++
     },
   }
 }
@@ -127,6 +163,7 @@ function take<T>(list: T[], item: T): void {
 /** What belongs to a deleted post is shown to nobody. */
 function forgetEngagement(log: WriteLog, { id }: LoggedPost): void {
   log.likes.delete(id)
+  log.shares.delete(id)
   for (const list of [log.comments, log.deletedComments]) {
     for (const comment of list.filter(({ post }) => post === id)) take(list, comment)
   }
