@@ -50,7 +50,7 @@ function prepare(): { config: Config; apiPort: number; release: () => void } {
     }
     return { config, apiPort, release: claim(config.stateDir) }
   } catch (error) {
-    say(`Tideline did not start. ${sentenceOf(error)}`)
+    say(`Tideline did not start. ${sentenceOf(error)}${isUnknownOption(error) ? USAGE : ''}`)
     return process.exit(1)
   }
 }
@@ -141,18 +141,26 @@ function portsInUse({
   }
 }
 
-/** A port in use is said by name before anything is started. */
+const USAGE = ' There is one option: npm start -- --cluster, on the servers of `npm run cluster -- up`.'
+
+const isUnknownOption = (error: unknown) =>
+  error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+
+/** Ports in use are said by name before anything is started, all of them at once. */
 async function refuseBusyPorts(ports: Record<string, number>): Promise<void> {
+  const busy: string[] = []
   for (const [name, port] of Object.entries(ports)) {
     const isFree = await new Promise((resolve) => {
       const probe = createServer().once('error', () => resolve(false))
       probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
     })
-    if (!isFree)
-      throw new Error(
-        `Port ${port} (${name}) is in use. Is Tideline running already? README.md says how to choose others.`,
-      )
+    if (!isFree) busy.push(`${port} (${name})`)
   }
+  if (busy.length === 0) return
+  const [noun, are] = busy.length === 1 ? ['Port', 'is'] : ['Ports', 'are']
+  throw new Error(
+    `${noun} ${busy.join(', ')} ${are} in use. Is Tideline running already? README.md says how to choose others.`,
+  )
 }
 
 async function untilUp(url: string, workers: ChildProcess, log: string): Promise<void> {

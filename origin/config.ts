@@ -38,7 +38,8 @@ const redisUrl = z.string().superRefine((text, context) => {
     if (address?.kind !== 'server' || /^rediss?:$/.test(new URL(address.url).protocol)) return
     context.addIssue({ code: 'custom', message: 'must begin with redis:// or rediss://' })
   } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is no address' })
+    const why = error instanceof Error ? error.message : 'no address'
+    context.addIssue({ code: 'custom', message: `${why} (such as redis://127.0.0.1:6379, or embedded)` })
   }
 })
 

@@ -37,9 +37,12 @@ export function people(on: () => Site): void {
     await page.getByRole('searchbox').fill(`@${stranger.username}`)
     await page.getByRole('link', { name: stranger.displayName }).first().click()
     const follow = page.locator('.profile-head .follow')
+    const followers = page.locator('.profile-head [data-followers] strong')
+    const before = Number(await followers.getAttribute('title'))
     const stored = page.waitForResponse((answer) => answer.url().endsWith('/follow'))
     await follow.click()
     expect((await stored).ok()).toBe(true)
+    expect(Number(await followers.getAttribute('title'))).toBe(before + 1)
     const profile = page.url()
     await until('their posts have come', async () => {
       await page.getByRole('link', { name: 'For you' }).click()

@@ -83,18 +83,19 @@ function profileHead(app: App, profile: Profile, isVisible: boolean): HTMLElemen
 }
 
 function figures(app: App, profile: Profile, isVisible: boolean): HTMLElement {
-  const figure = (count: number, label: string, open?: () => void) => {
-    const content = [h('strong', { title: String(count) }, compact(count)), ` ${label}`]
+  const number = (count: number, label: string) => [h('strong', { title: String(count) }, compact(count)), ` ${label}`]
+  const figure = (content: (HTMLElement | string)[], open?: () => void) => {
     if (open === undefined) return h('li', {}, ...content)
     return h('li', {}, h('button', { type: 'button', 'aria-haspopup': 'dialog', onclick: open }, ...content))
   }
   const { id, postCount, followerCount, followingCount } = profile
+  const followers = app.follows.followers(id, followerCount, profile.relation?.following ?? 'none')
   return h(
     'ul',
     { class: 'figures', 'aria-label': 'Figures' },
-    figure(postCount, plural(postCount, 'post')),
-    figure(followerCount, plural(followerCount, 'follower'), isVisible ? () => openFollowers(app, id) : undefined),
-    figure(followingCount, 'following', isVisible ? () => openFollowing(app, id) : undefined),
+    figure(number(postCount, plural(postCount, 'post'))),
+    figure([followers], isVisible ? () => openFollowers(app, id) : undefined),
+    figure(number(followingCount, 'following'), isVisible ? () => openFollowing(app, id) : undefined),
   )
 }
 
