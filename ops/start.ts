@@ -141,7 +141,7 @@ function portsInUse({
   }
 }
 
-const USAGE = ' There is one option: npm start -- --cluster, on the servers of `npm run cluster -- up`.'
+const USAGE = '. There is one option: npm start -- --cluster, on the servers of `npm run cluster -- up`.'
 
 const isUnknownOption = (error: unknown) =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
