@@ -1,7 +1,7 @@
 import type { Id } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
 import * as queries from '#drizzle/queries/engagement.ts'
-import type { EngagementStore, LikeState, StoredComment } from './store.ts'
+import type { CommentPage, EngagementStore, LikeState, StoredComment } from './store.ts'
 
 export function postgresEngagement(database: Database): EngagementStore {
   const rowOf = async (postId: Id, userId: Id): Promise<LikeState | null> => {
@@ -49,10 +49,13 @@ export function postgresEngagement(database: Database): EngagementStore {
       return comment ?? null
     },
     async topComments(postId, limit, before) {
-      const rows = await database.query<queries.TopCommentRow>(queries.topComments(postId, limit, before))
-      return rows.map((row) => ({ ...readComment(row), hasReplies: row.has_replies }))
+      const rows = await database.query<queries.TopCommentRow>(queries.topComments(postId, limit + 1, before))
+      const found = rows.map((row) => ({ ...readComment(row), hasReplies: row.has_replies }))
+      return commentPage(found, limit)
     },
-    replies: (postId, parentId, limit, after) => readComments(queries.replies(postId, parentId, limit, after)),
+    async replies(postId, parentId, limit, after) {
+      return commentPage(await readComments(queries.replies(postId, parentId, limit + 1, after)), limit)
+    },
     async editComment(edit) {
       const [changed] = await readComments(queries.editComment(edit))
       if (changed !== undefined) return { changed: true, comment: changed }
@@ -76,6 +79,12 @@ export function postgresEngagement(database: Database): EngagementStore {
       return row ?? { likes: 0, comments: 0 }
     },
   }
+}
+
+/** A page from one row more than it holds: only then is there a next one. */
+function commentPage<T extends StoredComment>(found: readonly T[], limit: number): CommentPage<T> {
+  const items = found.slice(0, limit)
+  return { items, next: found.length > limit ? (items.at(-1)?.commentId ?? null) : null }
 }
 
 function readLike(row: queries.LikeRow): LikeState {

@@ -65,11 +65,11 @@ export function engagementService(parts: EngagementParts) {
     async comments({ postId, parentId, limit, cursor }: HandlerInput<'engagement.comments'>) {
       const kind = parentId === null ? 'comments' : `replies:${parentId}`
       const [position] = cursor === null ? [null] : decodeCursor(kind, cursor, commentsPosition)
-      const found =
+      const { items, next } =
         parentId === null
-          ? await store.topComments(postId, limit + 1, position)
-          : await store.replies(postId, parentId, limit + 1, position)
-      return page(found, limit, ({ commentId }) => encodeCursor(kind, [commentId]))
+          ? await store.topComments(postId, limit, position)
+          : await store.replies(postId, parentId, limit, position)
+      return { items, cursor: next === null ? null : encodeCursor(kind, [next]) }
     },
 
     editComment: (input: HandlerInput<'engagement.editComment'>, traceparent: string | null) =>

@@ -33,8 +33,15 @@ export interface StoredComment {
 
 /** A comment at the top, as a list shows it. */
 export interface TopComment extends StoredComment {
-  /** Whether a reply to it stands. */
+  /** Whether a reply to it stands; an engine may say so, too, where it gave up looking behind many deleted ones. */
   hasReplies: boolean
+}
+
+export interface CommentPage<T extends StoredComment> {
+  /** May be fewer than asked for, or none, though more follow: engines look at so many deleted ones and no more. */
+  items: T[]
+  /** What the next page comes after; null: there are no more. */
+  next: Id | null
 }
 
 export type NewComment = Pick<StoredComment, 'postId' | 'commentId' | 'parentId' | 'userId' | 'body' | 'createdMs'>
@@ -80,10 +87,10 @@ export interface EngagementStore {
   /** Adds a comment; where its id is taken, answers the comment that has it. */
   addComment(comment: NewComment): Promise<{ added: boolean; comment: StoredComment }>
   comment(postId: Id, commentId: Id): Promise<StoredComment | null>
-  /** Newest first. Deleted ones stand, without text, as long as a reply to them does. */
-  topComments(postId: Id, limit: number, before: Id | null): Promise<TopComment[]>
-  /** Oldest first, without deleted ones. */
-  replies(postId: Id, parentId: Id, limit: number, after: Id | null): Promise<StoredComment[]>
+  /** Newest first. Deleted ones stand, without text, as long as a reply to them does. `before` is `next` of the page before. */
+  topComments(postId: Id, limit: number, before: Id | null): Promise<CommentPage<TopComment>>
+  /** Oldest first, without deleted ones. `after` is `next` of the page before. */
+  replies(postId: Id, parentId: Id, limit: number, after: Id | null): Promise<CommentPage<StoredComment>>
   /**
    * Replaces the text unless the comment is deleted or was edited at that instant or later, so that edits may repeat and
    * come in any order. Null when there is no such comment, else the comment as it is then.

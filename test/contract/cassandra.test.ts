@@ -294,11 +294,12 @@ if (given === null) {
       const fresh = storeOn(open(), clock, 6)
       for (const commentId of made) expect(await fresh.comment(post, commentId)).not.toBeNull()
       const met: string[] = []
-      for (let before: string | null = null; ; before = met.at(-1) ?? null) {
+      let before: string | null = null
+      do {
         const page = await fresh.topComments(post, 4, before)
-        if (page.length === 0) break
-        met.push(...page.map(({ commentId }) => commentId))
-      }
+        met.push(...page.items.map(({ commentId }) => commentId))
+        before = page.next
+      } while (before !== null)
       expect(met).toEqual([...made].reverse())
       await fresh.removeComment(post, made[0]!)
       expect((await store.count(post)).comments).toBe(29)

@@ -7,6 +7,23 @@ import { type EngagementEngine, engagementEngines } from './engagement-engines.t
 const ids = createIdFactory(Date.now, () => 0)
 const newId = () => ids.next(7)
 
+type Page = { items: { commentId: string }[]; next: string | null }
+
+/** Reads to the end. @param meanwhile done between two pages */
+async function walk(read: (after: string | null) => Promise<Page>, meanwhile: () => Promise<unknown> = async () => {}) {
+  const met: string[] = []
+  let pages = 0
+  let after: string | null = null
+  do {
+    const page: Page = await read(after)
+    pages++
+    met.push(...page.items.map(({ commentId }) => commentId))
+    after = page.next
+    await meanwhile()
+  } while (after !== null)
+  return { met, pages }
+}
+
 describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
   if (start === null) {
     test.skip(absent, () => {})
@@ -53,7 +70,7 @@ describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
       const { comment } = await say(post, { body })
       expect((await store.comment(post, comment.commentId))?.body).toBe(body)
     }
-    expect((await store.topComments(post, 10, null)).map(({ body }) => body)).toEqual(bodies.reverse())
+    expect((await store.topComments(post, 10, null)).items.map(({ body }) => body)).toEqual(bodies.reverse())
   })
 
   test('an edit holds if it is newer than the last one; a deleted comment stays as it is', async () => {
@@ -85,20 +102,11 @@ describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
     for (const gone of [top[0]!, top[3]!, top[4]!, top[5]!, replies[2]!, replies[3]!, replies[11]!]) {
       await store.removeComment(post, gone)
     }
-    const walk = async (read: (after: string | null) => Promise<{ commentId: string }[]>) => {
-      const met: string[] = []
-      for (let after = null as string | null; ; ) {
-        const page = await read(after)
-        if (page.length === 0) return met
-        met.push(...page.map(({ commentId }) => commentId))
-        after = met.at(-1)!
-        await say(post)
-      }
-    }
-    expect(await walk((before) => store.topComments(post, 2, before))).toEqual(
+    const meanwhile = () => say(post)
+    expect((await walk((before) => store.topComments(post, 2, before), meanwhile)).met).toEqual(
       top.filter((_, i) => ![0, 3, 4, 5].includes(i)),
     )
-    expect(await walk((after) => store.replies(post, parent, 3, after))).toEqual(
+    expect((await walk((after) => store.replies(post, parent, 3, after), meanwhile)).met).toEqual(
       replies.filter((_, i) => ![2, 3, 11].includes(i)),
     )
   })
@@ -109,7 +117,12 @@ describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
     for (let i = 0; i < 3; i++) top.unshift((await say(post)).comment.commentId)
     const replies = []
     for (let i = 0; i < 3; i++) replies.push((await say(post, { parentId: top[0]! })).comment.commentId)
-    const idsOf = (comments: { commentId: string }[]) => comments.map((comment) => comment.commentId)
+    const idsOf = ({ items }: Page) => items.map((comment) => comment.commentId)
+    const last = async (page: Promise<Page>) => (await page).next
+    expect(await last(store.topComments(post, 3, null))).toBeNull()
+    expect(await last(store.replies(post, top[0]!, 3, null))).toBeNull()
+    expect(await last(store.topComments(post, 2, null))).toBe(top[1])
+    expect(await last(store.replies(post, top[0]!, 2, null))).toBe(replies[1])
     expect(idsOf(await store.topComments(post, 2, null))).toEqual(top.slice(0, 2))
     expect(idsOf(await store.topComments(post, 2, top[1]!))).toEqual(top.slice(2))
     expect(idsOf(await store.replies(post, top[0]!, 2, null))).toEqual(replies.slice(0, 2))
@@ -121,7 +134,7 @@ describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
     const { comment: answered } = await say(post)
     await say(post)
     const { comment: reply } = await say(post, { parentId: answered.commentId })
-    const shown = async () => (await store.topComments(post, 10, null)).map(({ hasReplies }) => hasReplies)
+    const shown = async () => (await store.topComments(post, 10, null)).items.map(({ hasReplies }) => hasReplies)
     expect(await shown()).toEqual([false, true])
     await store.removeComment(post, reply.commentId)
     expect(await shown()).toEqual([false, false])
@@ -136,10 +149,79 @@ describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
       store.removeComment(post, comment.commentId),
     ])
     expect(deletions.filter((deletion) => deletion.changed)).toHaveLength(1)
-    expect(await store.topComments(post, 10, null)).toMatchObject([{ deleted: true, body: '', hasReplies: true }])
+    expect(await store.topComments(post, 10, null)).toMatchObject({
+      items: [{ deleted: true, body: '', hasReplies: true }],
+      next: null,
+    })
     await store.removeComment(post, reply.commentId)
-    expect(await store.topComments(post, 10, null)).toEqual([])
+    expect(await store.topComments(post, 10, null)).toEqual({ items: [], next: null })
     expect((await store.count(post)).comments).toBe(0)
     expect(await store.removeComment(post, newId())).toEqual({ changed: false })
   })
+
+  test('a reply that comes while its comment is deleted is listed under it', async () => {
+    const post = newId()
+    const { comment } = await say(post)
+    const [{ comment: reply }] = await Promise.all([
+      say(post, { parentId: comment.commentId }),
+      store.removeComment(post, comment.commentId),
+    ])
+    await store.removeComment(post, comment.commentId)
+    expect((await store.topComments(post, 10, null)).items).toMatchObject([{ deleted: true, hasReplies: true }])
+    expect((await store.replies(post, comment.commentId, 10, null)).items).toMatchObject([
+      { commentId: reply.commentId },
+    ])
+  })
+
+  describe('after hundreds of deletions', () => {
+    const GONE = 500
+    /** Three that stand, and 500 that are passed before them. */
+    const fill = async (post: string, parentId: string | null) => {
+      const made = Array.from({ length: GONE + 3 }, newId)
+      const standing = parentId === null ? made.slice(0, 3).reverse() : made.slice(GONE)
+      const over = parentId === null ? {} : { parentId }
+      await inParts(made, (commentId) => say(post, { commentId, ...over }))
+      const gone = made.filter((commentId) => !standing.includes(commentId))
+      await inParts(gone, (commentId) => store.removeComment(post, commentId))
+      return standing
+    }
+    const costs: number[] = []
+    const counted = async (read: () => Promise<Page>): Promise<Page> => {
+      let page: Page = { items: [], next: null }
+      costs.push(
+        await engine.statements(async () => {
+          page = await read()
+        }),
+      )
+      return page
+    }
+
+    test('the comments that stand are reached in a few pages, none of which costs without bound', async () => {
+      const post = newId()
+      const standing = await fill(post, null)
+      costs.length = 0
+      const { met, pages } = await walk((before) => counted(() => store.topComments(post, 3, before)))
+      expect(met).toEqual(standing)
+      expect(pages).toBeLessThanOrEqual(5)
+      expect(Math.max(...costs)).toBeLessThanOrEqual(250)
+    }, 60_000)
+
+    test('so are replies, and the list of comments hardly notices', async () => {
+      const post = newId()
+      const { comment } = await say(post)
+      const standing = await fill(post, comment.commentId)
+      costs.length = 0
+      const { met, pages } = await walk((after) => counted(() => store.replies(post, comment.commentId, 3, after)))
+      expect(met).toEqual(standing)
+      expect(pages).toBeLessThanOrEqual(5)
+      const page = await counted(() => store.topComments(post, 3, null))
+      expect(page.items).toMatchObject([{ commentId: comment.commentId, hasReplies: true }])
+      expect(Math.max(...costs)).toBeLessThanOrEqual(20)
+    }, 60_000)
+  })
 })
+
+/** Not all at once: a small server takes its time. */
+async function inParts<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  for (let i = 0; i < items.length; i += 20) await Promise.all(items.slice(i, i + 20).map(work))
+}

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Client } from 'cassandra-driver'
 import {
   BUCKET_ROWS,
+  type CassandraSession,
   type CassandraSettings,
   cassandraEngagement,
   cassandraSession,
@@ -15,6 +16,8 @@ export interface EngagementEngine {
   store: EngagementStore
   /** The same data through connections of its own, as another process would have. */
   another(): Promise<EngagementStore>
+  /** How many statements work on the first of them sends to the engine. */
+  statements(work: () => Promise<unknown>): Promise<number>
   close(): Promise<void>
 }
 
@@ -44,7 +47,31 @@ export function engagementEngines(): Candidate[] {
 
 async function startPostgres(): Promise<EngagementEngine> {
   const { database, close } = await startDatabase()
-  return { store: postgresEngagement(database), another: async () => postgresEngagement(database), close }
+  const counted = countCalls(database, ['query'])
+  return {
+    store: postgresEngagement(counted.target),
+    another: async () => postgresEngagement(database),
+    statements: counted.during,
+    close,
+  }
+}
+
+/** The same, with calls of some of its methods counted. */
+function countCalls<T extends object>(target: T, methods: readonly (keyof T & string)[]) {
+  let calls = 0
+  const counting = new Proxy(target, {
+    get(of, name) {
+      if (methods.some((method) => method === name)) calls++
+      const value: unknown = Reflect.get(of, name)
+      return typeof value === 'function' ? value.bind(of) : value
+    },
+  })
+  const during = async (work: () => Promise<unknown>) => {
+    const before = calls
+    await work()
+    return calls - before
+  }
+  return { target: counting, during }
 }
 
 /** Settings for a keyspace of its own at the server that CASSANDRA_CONTACT_POINTS names; null without one. */
@@ -81,14 +108,18 @@ async function startCassandra(bucketRows = BUCKET_ROWS): Promise<EngagementEngin
   const settings = cassandraForTests()
   if (settings === null) throw new Error('there is no Cassandra to test against')
   const sessions: { close(): Promise<void> }[] = []
-  const open = () => {
+  const connect = () => {
     const session = cassandraSession(settings, (error) => console.error(error))
     sessions.push(session)
-    return cassandraEngagement({ session, bucketRows, clock: Date.now, random: Math.random })
+    return session
   }
+  const storeOn = (session: CassandraSession) =>
+    cassandraEngagement({ session, bucketRows, clock: Date.now, random: Math.random })
+  const counted = countCalls(connect(), ['list', 'read', 'scan', 'aggregate', 'readSerial', 'write', 'decide'])
   return {
-    store: open(),
-    another: async () => open(),
+    store: storeOn(counted.target),
+    another: async () => storeOn(connect()),
+    statements: counted.during,
     async close() {
       for (const session of sessions) await session.close()
       await dropKeyspace(settings)

@@ -102,11 +102,20 @@ function replyThread(app: App, post: Post, comment: Comment, answer: AnswerTo) {
   let cursor: string | null = null
   /** The last of those that were read: one's own new answers stand below it. */
   let last: Element | null = null
+  /** A page without any may have a cursor: what stands there is deleted. */
+  async function readReplies(from: string | null): Promise<Page<Comment>> {
+    for (let at = from; ; ) {
+      const path = commentsPath(post.id, { parentId: comment.id, cursor: at })
+      const page = await app.api.call<Page<Comment>>(path)
+      if (page.items.length > 0 || page.cursor === null) return page
+      at = page.cursor
+    }
+  }
   async function read(): Promise<void> {
     if (more.disabled) return
     more.disabled = true
     try {
-      const page = await app.api.call<Page<Comment>>(commentsPath(post.id, { parentId: comment.id, cursor }))
+      const page = await readReplies(cursor)
       const known = new Set([...list.children].map((item) => (item as HTMLElement).dataset.comment))
       const items = page.items.filter(({ id }) => !known.has(id)).map((item) => commentItem(app, post, item, answer))
       if (last === null) list.prepend(...items)

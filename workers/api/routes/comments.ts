@@ -48,6 +48,9 @@ export const Comment = z
   })
   .openapi('Comment')
 
+const LISTED =
+  'Comments, or the replies to one. A page may be short, or empty, and still have a cursor: read on until it is null.'
+
 const list = createRoute({
   operationId: 'listComments',
   method: 'get',
@@ -55,7 +58,7 @@ const list = createRoute({
   tags: ['engagement'],
   security: maybeSignedIn,
   request: { params: idParams, query: pageQuery(50).extend({ parentId: id.optional() }) },
-  responses: { 200: json(page(Comment), 'Comments, or the replies to one.'), ...refusals(401, 404) },
+  responses: { 200: json(page(Comment), LISTED), ...refusals(401, 404) },
 })
 const create = createRoute({
   operationId: 'createComment',
