@@ -19,6 +19,8 @@ export const TTL = Object.freeze({
   adsSlate: 60,
   idempotency: 86_400,
   rebuildPlaceholder: 60,
+  /** Far longer than a like may be under way from the store to Redis, and than a rebuild of liked sets takes. */
+  unliked: 600,
   /** Of a post whose counts have not changed for so long: its row has them, and its next like has it recounted. */
   counts: 30 * 86_400,
   /** Longer than its counts: a counter that is begun anew is never believed. */
@@ -41,6 +43,8 @@ export const keys = {
   graph: (user: Id) => `graph:{${user}}`,
   rec: (user: Id) => `rec:{${user}}`,
   liked: (user: Id) => `liked:{${user}}`,
+  /** zset, score = instant of the removal: likes taken back of late, so that an older like that comes later is refused. */
+  unliked: (user: Id) => `unliked:{${user}}`,
   seen: (user: Id) => `seen:{${user}}`,
   adcap: (user: Id) => `adcap:{${user}}`,
   idempotency: (user: Id, key: string) => `idem:{${user}}:${key}`,

@@ -28,8 +28,7 @@ export {
   cassandraSettings,
 } from './cassandra/index.ts'
 export { postgresEngagement } from './postgres.ts'
-export { likeVersion } from './service.ts'
-export type { EngagementStore, LikeState } from './store.ts'
+export { type EngagementStore, type LikeState, likeVersion } from './store.ts'
 
 export interface EngagementNeeds {
   store: EngagementStore

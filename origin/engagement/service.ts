@@ -14,16 +14,10 @@ import type { ShardPicker } from './counter-shards.ts'
 import { type CountMove, markDirty, moveCounts, unlessAway } from './counters.ts'
 import { commentDeletedEvent, commentEvent, likeEvent, type Origin, shareEvent } from './events.ts'
 import { reflectLike } from './liked-set.ts'
-import type { EngagementStore, LikeState, StoredComment } from './store.ts'
+import { type EngagementStore, type LikeState, likeVersion, type StoredComment } from './store.ts'
 
 /** A stamp from further ahead than clocks differ would be newer than every honest tap to come. */
 const MAX_AHEAD_MS = 60_000
-
-/**
- * The version of a like: the edge's stamp, with the removal winning within one millisecond. It is a function of the request
- * alone, so that retries, double taps and late deliveries meet in one row whatever their order.
- */
-export const likeVersion = (at: number, state: LikeState['state']): number => at * 2 + (state === 'unliked' ? 1 : 0)
 
 export interface EngagementParts {
   store: EngagementStore

@@ -8,6 +8,15 @@ export interface LikeState {
   version: number
 }
 
+/**
+ * The version of a like: the edge's stamp, with the removal winning within one millisecond. It is a function of the request
+ * alone, so that retries, double taps and late deliveries meet in one row whatever their order.
+ */
+export const likeVersion = (at: number, state: LikeState['state']): number => at * 2 + (state === 'unliked' ? 1 : 0)
+
+/** The edge's stamp, in Unix milliseconds, of the tap that had a version. */
+export const tappedAt = (version: number): number => Math.floor(version / 2)
+
 export interface LikeWrite extends LikeState {
   postId: Id
   userId: Id
