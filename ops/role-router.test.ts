@@ -37,6 +37,8 @@ describe('the role that a path belongs to', () => {
   it('is the first word of a method, and one that runs', () => {
     for (const method of Object.keys(originApi) as OriginMethod[]) {
       const [tier] = method.split('.')
+      // Every process takes what the edge has counted.
+      if (tier === 'observe') continue
       expect([method, roleOf(`/internal/${method}`)]).toEqual([method, tier])
       expect(ROLES).toContain(tier)
       expect(ROUTED_ROLES).toContain(tier)
@@ -44,6 +46,7 @@ describe('the role that a path belongs to', () => {
   })
 
   it('is ingest for the queues, and accounts for keys and all else', () => {
+    expect(roleOf('/internal/observe.edge')).toBe('accounts')
     expect(roleOf('/internal/ingest')).toBe('ingest')
     expect(roleOf('/internal/dead-letters/replay?x=1')).toBe('ingest')
     expect(roleOf('/.well-known/jwks.json')).toBe('accounts')
