@@ -75,12 +75,11 @@ export async function joinParts(
   if (named !== null) checkNamed(named, sizes.length)
   const arrived = await objects.listParts({ key, uploadId })
   if (arrived === undefined) return null
-  const parts = new Map(arrived.map((part) => [part.partNumber, part]))
-  const missing = sizes.findIndex((_, i) => !parts.has(i + 1))
+  const missing = sizes.findIndex((_, i) => !arrived.some(({ partNumber }) => partNumber === i + 1))
   if (missing >= 0) throw notArrived(missing + 1, sizes.length)
-  const chosen = sizes.map((_, i) => parts.get(i + 1)!)
+  const etags = named === null ? null : new Map(named.map(({ part, etag }) => [part, bareEtag(etag)]))
+  const chosen = sizes.map((_, i) => meant(arrived, i + 1, etags?.get(i + 1) ?? null))
   if (chosen.some(({ size }, i) => size !== sizes[i])) return new UploadRefused('wrong-size')
-  for (const { part, etag } of named ?? []) checkEtag(chosen[part - 1]!, etag)
   try {
     await objects.completeMultipart({ key, uploadId, parts: chosen })
   } catch (error) {
@@ -99,8 +98,14 @@ function checkNamed(named: readonly NamedPart[], count: number): void {
   throw problems.badRequest(`This upload has ${count} ${count === 1 ? 'part' : 'parts'}: name each once, or none.`)
 }
 
-function checkEtag({ partNumber, etag }: UploadedPart, named: string): void {
-  if (bareEtag(named) !== etag) throw mismatch(`Part ${partNumber} is another one than you name; send it again.`)
+/** Of a part that was sent twice S3 lists the last copy, SeaweedFS both: the client says which it means. */
+function meant(arrived: readonly UploadedPart[], part: number, etag: string | null): UploadedPart {
+  const copies = arrived.filter(({ partNumber }) => partNumber === part)
+  const [only] = etag === null ? copies : copies.filter((copy) => copy.etag === etag)
+  if (only === undefined) throw mismatch(`Part ${part} is another one than you name; send it again.`)
+  if (etag === null && copies.length > 1)
+    throw mismatch(`Part ${part} was sent more than once; name the parts you mean.`)
+  return only
 }
 
 const mismatch = (sentence: string): Problem => problems.conflict('part-mismatch', sentence)
