@@ -103,7 +103,7 @@ function meant(arrived: readonly UploadedPart[], part: number, etag: string | nu
   const copies = arrived.filter(({ partNumber }) => partNumber === part)
   const [only] = etag === null ? copies : copies.filter((copy) => copy.etag === etag)
   if (only === undefined) throw mismatch(`Part ${part} is another one than you name; send it again.`)
-  if (etag === null && copies.length > 1)
+  if (etag === null && copies.some((copy) => copy.etag !== only.etag))
     throw mismatch(`Part ${part} was sent more than once; name the parts you mean.`)
   return only
 }

@@ -83,7 +83,8 @@ describe.each(Object.entries(engines))('uploads to %s', (_, start) => {
     expect([announced.uploads.length, announced.partBytes]).toEqual([2, PART_BYTES])
     const second = await send(announced, 2)
     await expect(complete(mediaId)).rejects.toMatchObject({ status: 409, code: 'not-uploaded' })
-    await send(announced, 1, Buffer.alloc(picture.length))
+    // As a client does whose answer was lost: the same bytes. Of other bytes SeaweedFS may join either copy.
+    await send(announced, 1)
     const first = await send(announced, 1)
     const unknown = complete(mediaId, [{ part: 1, etag: '"0123456789abcdef0123456789abcdef"' }, second.named])
     await expect(unknown).rejects.toMatchObject({ status: 409, code: 'part-mismatch' })
