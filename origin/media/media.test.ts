@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { postgresMedia } from './postgres.ts'
-import { mediaService, UPLOAD_SECONDS } from './service.ts'
+import { UPLOAD_SECONDS } from './service.ts'
 import { jpeg, newId, openStage, picture, type Stage, sha256Of } from './testing.ts'
 
 let stage: Stage
@@ -124,14 +124,7 @@ test('an upload that was never completed is swept away', async () => {
   const bytes = await jpeg()
   const { mediaId, key, uploads } = await stage.create(bytes.length)
   await stage.send(uploads[0]!, bytes)
-  const service = mediaService({
-    store: postgresMedia(stage.database),
-    objects: stage.objects,
-    publish: async () => {},
-    clock: () => stage.now,
-    random: Math.random,
-    randomHex: () => 'x',
-  })
+  const service = stage.service()
   expect(await service.sweep(10)).toBe(0)
   stage.now += 2 * UPLOAD_SECONDS * 1_000 + 60_000
   expect(await service.sweep(10)).toBeGreaterThanOrEqual(1)
@@ -154,13 +147,9 @@ test.each(['put', 'accept'] as const)(
       }
     }
     const store = postgresMedia(stage.database)
-    const late = mediaService({
+    const late = stage.service({
       store: step === 'accept' ? { ...store, accept: overtaken(store.accept) } : store,
       objects: step === 'put' ? { ...stage.objects, put: overtaken(stage.objects.put) } : stage.objects,
-      publish: async () => {},
-      clock: () => stage.now,
-      random: Math.random,
-      randomHex: () => '',
     })
     const done = await late.complete({ mediaId, userId: stage.user, parts: null }, null)
     expect(await stage.objectsOf(mediaId)).toEqual([done.key])

@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Id } from '#core/ids.ts'
 import { PART_BYTES, partSizes } from './parts.ts'
-import { postgresMedia } from './postgres.ts'
-import { mediaService, UPLOAD_SECONDS } from './service.ts'
+import { UPLOAD_SECONDS } from './service.ts'
 import { jpeg, newId, openStage, type Stage, sha256Of } from './testing.ts'
 
 let stage: Stage
@@ -107,14 +106,8 @@ test('parts that are joined to something else than was announced are refused, an
 test('completing twice, twice at once, or again after a death between the join and the check, answers the same', async () => {
   const announced = await announce()
   const named = [await sendPart(announced, 1), await sendPart(announced, 2)]
-  const dying = mediaService({
-    store: postgresMedia(stage.database),
-    objects: { ...stage.objects, get: () => Promise.reject(new Error('killed')) },
-    publish: async () => {},
-    clock: () => stage.now,
-    random: Math.random,
-    randomHex: () => '',
-  })
+  const objects = { ...stage.objects, get: () => Promise.reject(new Error('killed')) }
+  const dying = stage.service({ objects })
   const input = { mediaId: announced.mediaId, userId: stage.user, parts: named }
   await expect(dying.complete(input, null)).rejects.toThrow('killed')
   expect(await arrived(announced)).toBeUndefined()
@@ -143,14 +136,7 @@ test('an upload that nobody completes is dropped with its parts', async () => {
   const announced = await announce()
   await sendPart(announced, 1)
   stage.now += 2 * UPLOAD_SECONDS * 1_000 + 60_000
-  const service = mediaService({
-    store: postgresMedia(stage.database),
-    objects: stage.objects,
-    publish: async () => {},
-    clock: () => stage.now,
-    random: Math.random,
-    randomHex: () => '',
-  })
+  const service = stage.service()
   expect(await service.sweep(10)).toBeGreaterThanOrEqual(1)
   expect(await arrived(announced)).toBeUndefined()
   await expect(stage.complete(announced.mediaId)).rejects.toMatchObject({ status: 422, code: 'never-completed' })

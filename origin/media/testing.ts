@@ -12,6 +12,7 @@ import { createMedia } from './index.ts'
 import type { NamedPart } from './parts.ts'
 import { postgresMedia, postgresMediaJobs } from './postgres.ts'
 import type { CachePurge } from './purge.ts'
+import { mediaService } from './service.ts'
 import type { WorkerNeeds } from './worker.ts'
 
 const logger = createLogger({ level: 'silent' })
@@ -107,6 +108,17 @@ export async function openStage() {
       owner,
       ...over,
     }),
+    /** The rules alone, with a store or objects that behave otherwise. */
+    service: (over: Partial<Parameters<typeof mediaService>[0]> = {}) =>
+      mediaService({
+        store: postgresMedia(database),
+        objects,
+        publish: async () => {},
+        clock,
+        random: Math.random,
+        randomHex: () => 'x',
+        ...over,
+      }),
     /** Makes the person's account, or changes it. */
     async account(isPrivate: boolean, avatar: string | null = null) {
       const name = `person${moment.user}`

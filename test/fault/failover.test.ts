@@ -9,17 +9,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { keys } from '#core/keys.ts'
 import { keySlot } from '#core/redis-slots.ts'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
+import type { EmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
 import { type RunningCluster, startRedisCluster } from '../../origin/redis/test-cluster.ts'
 import { FEED_BUDGET_MS } from '../../workers/api/feed/in-time.ts'
-import { type FeedItem, makePeople, type Page, type Person } from '../e2e/person.ts'
+import type { FeedItem, Page, Person } from '../e2e/person.ts'
 import { until } from '../e2e/until.ts'
 import { type Edge, startEdge } from './edge.ts'
-import { type OriginProcess, originPorts, startOriginProcess } from './origin-process.ts'
+import type { OriginProcess } from './origin-process.ts'
 import { redisCommand } from './redis-server.ts'
 import { openSlowFront, type SlowFront } from './slow-front.ts'
+import { authorAndReader, splitOrigin } from './split-origin.ts'
 
-const ROLES = 'ingest,accounts,graph,fanout,engagement,search,media,recommend,notify'
 const FEED = '/v1/feed?mode=following&limit=50'
 const command = redisCommand()
 const ABSENT = command === null ? ': no redis-server or valkey-server is on the PATH' : ''
@@ -37,25 +37,13 @@ let reader: Person
 async function startAll(cluster: string): Promise<void> {
   stateDir = mkdtempSync(join(tmpdir(), 'tideline-failover-'))
   redis = await startRedisCluster(cluster)
-  const ports = { gateway: await originPorts(), roles: await originPorts() }
-  postgres = await startEmbeddedPostgres({
-    dataDir: join(stateDir, 'postgres'),
-    port: Number(ports.roles.POSTGRES_PORT),
-  })
-  const shared = {
-    STATE_DIR: stateDir,
-    DATABASE_URLS: `postgres://postgres@127.0.0.1:${ports.roles.POSTGRES_PORT}/postgres`,
-    REDIS_URL: redis.url,
-    LOG_LEVEL: 'fatal',
-  }
-  roles = await startOriginProcess({ ...ports.roles, ...shared, ROLES })
-  const objects = { S3_ENDPOINT: `http://127.0.0.1:${ports.roles.S3_PORT}` }
-  gateway = await startOriginProcess({ ...ports.gateway, ...shared, ...objects, ROLES: 'gateway' })
-  front = await openSlowFront(Number(ports.gateway.GATEWAY_PORT))
-  edge = await startEdge({ ...ports.roles, GATEWAY_PORT: String(front.port), ...shared })
-  const origin = { url: edge.originUrl, serviceToken: edge.config.secrets.SERVICE_TOKEN }
-  ;[author, reader] = (await makePeople(origin, edge.fetch, 'person', 2)) as [Person, Person]
-  await reader.follow(author)
+  const origin = await splitOrigin(stateDir, redis.url)
+  postgres = await origin.startPostgres()
+  roles = await origin.startRoles()
+  gateway = await origin.startGateway()
+  front = await openSlowFront(origin.gatewayPort)
+  edge = await startEdge(origin.edgeSettings(front.port))
+  ;[author, reader] = await authorAndReader(edge)
   const first = await author.post('before')
   await until('the feed has the post', async () => (await reader.feedIds()).includes(first.id))
 }

@@ -6,27 +6,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
+import type { EmbeddedPostgres } from '../../origin/embedded/postgres/index.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../origin/embedded/redis/index.ts'
-import { type FeedItem, makePeople, type Page, type Person, type PostAnswer } from '../e2e/person.ts'
+import type { FeedItem, Page, Person, PostAnswer } from '../e2e/person.ts'
 import { until } from '../e2e/until.ts'
 import { type Edge, startEdge } from './edge.ts'
-import { type OriginProcess, originPorts, startOriginProcess } from './origin-process.ts'
+import type { OriginProcess } from './origin-process.ts'
+import { authorAndReader, splitOrigin } from './split-origin.ts'
 
-const ROLES = 'ingest,accounts,graph,fanout,engagement,search,media,recommend,notify'
 const stateDir = mkdtempSync(join(tmpdir(), 'tideline-outages-'))
-const ports = { gateway: await originPorts(), roles: await originPorts() }
-
-const startPostgres = () =>
-  startEmbeddedPostgres({ dataDir: join(stateDir, 'postgres'), port: Number(ports.roles.POSTGRES_PORT) })
-const startRedis = () => startEmbeddedRedis({ port: Number(ports.roles.REDIS_PORT) })
-const shared = {
-  STATE_DIR: stateDir,
-  DATABASE_URLS: `postgres://postgres@127.0.0.1:${ports.roles.POSTGRES_PORT}/postgres`,
-  REDIS_URL: `redis://127.0.0.1:${ports.roles.REDIS_PORT}`,
-  LOG_LEVEL: 'fatal',
-}
-const startRoles = () => startOriginProcess({ ...ports.roles, ...shared, ROLES })
+const { startPostgres, startRoles, startGateway, redisPort, gatewayPort, edgeSettings } = await splitOrigin(stateDir)
+const startRedis = () => startEmbeddedRedis({ port: redisPort })
 
 let postgres: EmbeddedPostgres
 let redis: EmbeddedRedis
@@ -39,12 +29,9 @@ let reader: Person
 beforeAll(async () => {
   ;[postgres, redis] = await Promise.all([startPostgres(), startRedis()])
   roles = await startRoles()
-  const objects = { S3_ENDPOINT: `http://127.0.0.1:${ports.roles.S3_PORT}` }
-  gateway = await startOriginProcess({ ...ports.gateway, ...shared, ...objects, ROLES: 'gateway' })
-  edge = await startEdge({ ...ports.roles, GATEWAY_PORT: ports.gateway.GATEWAY_PORT, ...shared })
-  const origin = { url: edge.originUrl, serviceToken: edge.config.secrets.SERVICE_TOKEN }
-  ;[author, reader] = (await makePeople(origin, edge.fetch, 'person', 2)) as [Person, Person]
-  await reader.follow(author)
+  gateway = await startGateway()
+  edge = await startEdge(edgeSettings(gatewayPort))
+  ;[author, reader] = await authorAndReader(edge)
   const first = await author.post('before all outages')
   await untilInFeed(first)
 })

@@ -9,7 +9,7 @@ import type { ClusterNodes } from './nodes.ts'
 /** Makes one result of those of all masters, which come in the order of their slots. */
 type Merge = (results: readonly unknown[]) => unknown
 
-const any: Merge = ([first]) => first
+const firstReply: Merge = ([first]) => first
 const sum: Merge = (results) => results.reduce<number>((total, result) => total + Number(result), 0)
 const concat: Merge = (results) => results.flat()
 /** A script is there when every node has it. */
@@ -21,12 +21,12 @@ const firstKey: Merge = (results) => results.find((result) => result !== null) ?
 
 const MERGES: Readonly<Record<string, Merge>> = {
   DBSIZE: sum,
-  FLUSHALL: any,
-  FLUSHDB: any,
-  FUNCTION: any,
+  FLUSHALL: firstReply,
+  FLUSHDB: firstReply,
+  FUNCTION: firstReply,
   KEYS: concat,
   RANDOMKEY: firstKey,
-  SCRIPT: any,
+  SCRIPT: firstReply,
 }
 
 /** Whether a command goes to every master, or, as SCAN does, to one after the other. */
