@@ -4,9 +4,11 @@
  * what must be there afterwards.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Answer, Person } from '../../e2e/person.ts'
 import { until } from '../../e2e/until.ts'
+import { againMs, turns } from './insistence.ts'
 import { emptyLog, type WriteLog } from './log.ts'
-import { type Insist, type LoadOptions, writersOf } from './writers.ts'
+import { type Insist, type IsDone, type LoadOptions, writersOf } from './writers.ts'
 
 export interface Load {
   readonly log: WriteLog
@@ -36,7 +38,6 @@ const EVERY_MS: Readonly<Record<Kind, number>> = {
 export const BUSY = ' busy'
 /** At most so many at once of a kind: what is away makes them wait, not pile up. */
 const AT_ONCE = 8
-const AGAIN_MS = 250
 const ACKNOWLEDGED_MS = 60_000
 
 export function startLoad(options: LoadOptions): Load {
@@ -46,8 +47,12 @@ export function startLoad(options: LoadOptions): Load {
   let isEnding = false
   let isOver = false
 
-  const insist: Insist = async (what, ask, isDone = () => false) => {
+  const inTurn = turns<Person>()
+  const insist: Insist = (person, what, ask, isDone = () => false) => {
     open.add(what)
+    return inTurn(person, () => repeat(what, ask, isDone))
+  }
+  const repeat = async <T>(what: string, ask: () => Promise<Answer<T>>, isDone: IsDone) => {
     for (let tries = 1; ; tries++) {
       const answer = await ask().catch(() => null)
       const status = answer?.status ?? 0
@@ -60,7 +65,7 @@ export function startLoad(options: LoadOptions): Load {
         return answer
       }
       if (isOver) throw new Error(`${what} was never acknowledged`)
-      await pause(AGAIN_MS)
+      await pause(againMs(tries, answer, options.random()))
     }
   }
 

@@ -70,7 +70,7 @@ export interface Cast {
 /** Tideline with people who know one another and have posted a little. */
 export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
   const platform = await startPlatform(env)
-  const authors = await platform.people('author', 5)
+  const authors = await platform.people('author', 10)
   const followers = await platform.people('follower', 5)
   const crowd = await platform.people('crowd', 20)
   for (const follower of followers) await Promise.all(authors.map((author) => follower.follow(author)))
@@ -83,7 +83,7 @@ export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
     platform,
     authors,
     followers,
-    readers: [...followers, ...authors],
+    readers: [...followers, ...crowd],
     crowd,
     pairs: everyPair(crowd),
     follows: new Set(),

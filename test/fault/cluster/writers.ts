@@ -18,10 +18,15 @@ export interface LoadOptions {
   isBusy(): boolean
 }
 
-/** Repeats until a 2xx. @throws Error once nobody waits for it any more */
-export type Insist = <T>(what: string, ask: () => Promise<Answer<T>>, isDone?: IsDone) => Promise<Answer<T>>
+/** Repeats a write of a person's until a 2xx. @throws Error once nobody waits for it any more */
+export type Insist = <T>(
+  person: Person,
+  what: string,
+  ask: () => Promise<Answer<T>>,
+  isDone?: IsDone,
+) => Promise<Answer<T>>
 /** Whether an answer that is no 2xx says that an earlier try, which was not answered, has done it. */
-type IsDone = (status: number, tries: number) => boolean
+export type IsDone = (status: number, tries: number) => boolean
 
 /** A deletion that is repeated because its answer was lost finds nothing to delete. */
 const isGone = (status: number, tries: number) => status === 404 && tries > 1
@@ -46,7 +51,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
     const caption = `${word} post${numbers++}`
     const key = { 'idempotency-key': caption.replace(' ', '-') }
     const post = { caption, mediaIds: mediaId === undefined ? [] : [mediaId] }
-    const { status, body } = await insist(`post ${caption}`, () =>
+    const { status, body } = await insist(author, `post ${caption}`, () =>
       author.call<{ id: string }>('POST', '/v1/posts', post, key),
     )
     log.posts.push({ id: body.id, author, caption, status, ...(mediaId === undefined ? {} : { mediaId }) })
@@ -58,7 +63,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
     async picture() {
       const [author, bytes] = [pick(authors), await photo(200 + (numbers++ % 400), 150)]
       if (author === undefined) return
-      const { body } = await insist(`picture ${numbers}`, async () => {
+      const { body } = await insist(author, `picture ${numbers}`, async () => {
         const { id } = await upload(author, bytes)
         return author.call<{ id: string }>('POST', `/v1/media/${id}/complete`, {})
       })
@@ -69,7 +74,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       const post = written()
       if (post === undefined || post.mediaId !== undefined || busy.isAny(post.id)) return
       take(log.posts, post)
-      await insist(`deletion ${post.id}`, () => post.author.call('DELETE', `/v1/posts/${post.id}`), isGone)
+      await insist(post.author, `deletion ${post.id}`, () => post.author.call('DELETE', `/v1/posts/${post.id}`), isGone)
       forgetEngagement(log, post)
       log.deleted.push(post)
     },
@@ -77,7 +82,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       const [reader, post] = [pick(readers), written()]
       if (reader === undefined || post === undefined || log.likes.get(post.id)?.has(reader.id)) return
       await busy.during(post.id, reader.id, async () => {
-        await insist(`like ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/like`))
+        await insist(reader, `like ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/like`))
         log.likes.set(post.id, (log.likes.get(post.id) ?? new Set()).add(reader.id))
       })
     },
@@ -87,7 +92,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       const reader = pick(readers.filter(({ id }) => likers.has(id)))
       if (reader === undefined) return
       await busy.during(postId, reader.id, async () => {
-        await insist(`unlike ${postId} ${reader.id}`, () => reader.call('DELETE', `/v1/posts/${postId}/like`))
+        await insist(reader, `unlike ${postId} ${reader.id}`, () => reader.call('DELETE', `/v1/posts/${postId}/like`))
         log.likes.get(postId)?.delete(reader.id)
         log.unlikes++
       })
@@ -97,7 +102,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       if (reader === undefined || post === undefined) return
       const key = { 'idempotency-key': text.replace(' ', '-') }
       await busy.during(post.id, text, async () => {
-        const { status, body } = await insist(`comment ${text}`, () =>
+        const { status, body } = await insist(reader, `comment ${text}`, () =>
           reader.call<{ id: string }>('POST', `/v1/posts/${post.id}/comments`, { body: text }, key),
         )
         log.comments.push({ id: body.id, post: post.id, author: reader.id, body: text, status })
@@ -109,7 +114,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       const text = `${comment.body.split(', ')[0]}, changed${numbers++}`
       await busy.during(comment.post, comment.id, async () => {
         const path = `/v1/posts/${comment.post}/comments/${comment.id}`
-        await insist(`edit ${comment.id}`, () => author.call('PATCH', path, { body: text }))
+        await insist(author, `edit ${comment.id}`, () => author.call('PATCH', path, { body: text }))
         comment.body = text
         log.edits++
       })
@@ -119,7 +124,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       if (comment === undefined || author === undefined) return
       await busy.during(comment.post, comment.id, async () => {
         const path = `/v1/posts/${comment.post}/comments/${comment.id}`
-        await insist(`uncomment ${comment.id}`, () => author.call('DELETE', path), isGone)
+        await insist(author, `uncomment ${comment.id}`, () => author.call('DELETE', path), isGone)
         take(log.comments, comment)
         log.deletedComments.push(comment)
       })
@@ -128,7 +133,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       const [reader, post] = [pick(readers), written()]
       if (reader === undefined || post === undefined || log.shares.get(post.id)?.has(reader.id)) return
       await busy.during(post.id, `share of ${reader.id}`, async () => {
-        await insist(`share ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/share`))
+        await insist(reader, `share ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/share`))
         log.shares.set(post.id, (log.shares.get(post.id) ?? new Set()).add(reader.id))
       })
     },
@@ -137,7 +142,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       if (next.done) return
       const [follower, followee] = next.value
       const pair = `${follower.id}>${followee.id}`
-      await insist(`follow ${pair}`, () => follower.call('PUT', `/v1/users/${followee.id}/follow`))
+      await insist(follower, `follow ${pair}`, () => follower.call('PUT', `/v1/users/${followee.id}/follow`))
       log.follows.add(pair)
     },
     async unfollow() {
@@ -147,7 +152,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       if (pair === undefined || person === undefined) return
       // Nobody else may take the same one back.
       log.follows.delete(pair)
-      await insist(`unfollow ${pair}`, () => person.call('DELETE', `/v1/users/${followee}/follow`))
+      await insist(person, `unfollow ${pair}`, () => person.call('DELETE', `/v1/users/${followee}/follow`))
       log.unfollows++
     },
   }
