@@ -5,6 +5,7 @@ import { capacityBench } from './capacity/index.ts'
 import { countersBench } from './counters/index.ts'
 import { fanoutBench } from './fanout/index.ts'
 import { feedBench } from './feed/index.ts'
+import { growthBench } from './growth/index.ts'
 import { logBench } from './log/index.ts'
 import { searchBench } from './search/index.ts'
 
@@ -12,6 +13,7 @@ const BENCHES: Record<string, Bench> = {
   feed: feedBench,
   fanout: fanoutBench,
   counters: countersBench,
+  growth: growthBench,
   log: logBench,
   search: searchBench,
   capacity: capacityBench,

@@ -28,7 +28,8 @@ export function startProcess(command: string, args: string[], env: Record<string
   })
   const { pid } = child
   if (pid === undefined) throw new Error(`${command} cannot be started`)
-  process.once('exit', () => child.kill('SIGKILL'))
+  const end = () => child.kill('SIGKILL')
+  process.setMaxListeners(process.getMaxListeners() + 1).once('exit', end)
   return {
     pid,
     async stop() {

@@ -16,6 +16,7 @@ import { readConfig } from '../../origin/config.ts'
 import { findRedisServer } from '../../origin/embedded/redis-server.ts'
 import { createRedisPort, type OriginRedis } from '../../origin/redis/index.ts'
 import type { Bench, BenchOptions, Figures } from '../bench.ts'
+import { median } from '../median.ts'
 import { freePort, startProcess, untilAnswers } from '../processes.ts'
 import { followersOf } from './followers.ts'
 import { readTotals, stagesBetween } from './stages.ts'
@@ -187,12 +188,6 @@ async function countWith(redis: OriginRedis, readers: readonly Id[], post: Id): 
 async function expectEverywhere(redis: OriginRedis, readers: readonly Id[], post: Id): Promise<void> {
   const found = await countWith(redis, readers, post)
   if (found !== readers.length) throw new Error(`the post is in ${found} of ${readers.length} timelines`)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length / 2
-  return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle) - 1] ?? Number.NaN)) / 2
 }
 
 async function call<T>(url: URL, token: string | null, body: object): Promise<T> {

@@ -47,18 +47,34 @@ export async function seedRedis(redis: RedisPort, graph: Graph, nowMs: number): 
   for (const [i, userId] of people.entries()) {
     const followees = [...(graph.followees[i] ?? []), i]
     const pushed = followees.flatMap((j) => authored[j] ?? []).sort((a, b) => Number(BigInt(b.id) - BigInt(a.id)))
-    await send(readerCommands(userId, pushed.slice(0, 800), all, random, nowMs))
+    await send(
+      readerCommands({ user: userId, pushed: pushed.slice(0, 800), draw: drawFrom(all, random) }, random, nowMs),
+    )
   }
-  const slate: SlateEntry[] = all.slice(0, 6).map((post, i) => ({
-    ...{ campaignId: String(i + 1), postId: post.id, authorId: post.userId },
-    ...{ bidCents: 100 + i, perPersonPerDay: 1_000_000, hashtags: ['sea'] },
-  }))
-  await send([['SET', keys.adsSlate(), JSON.stringify(slate)]])
-  await send([], true)
+  await send([slateCommand(all.slice(0, 6))], true)
   return { people, posts: all.length }
 }
 
-function postCommands(post: { id: Id; userId: Id }, random: () => number): Command[] {
+/** A post's place: its id and its author. */
+export interface SeedPost {
+  id: Id
+  userId: Id
+}
+
+const drawFrom = (all: readonly SeedPost[], random: () => number) => () =>
+  all[Math.floor(random() * all.length)]?.id ?? '0'
+
+/** The sponsored candidates that every reader is shown. */
+export function slateCommand(posts: readonly SeedPost[]): Command {
+  const slate: SlateEntry[] = posts.map((post, i) => ({
+    ...{ campaignId: String(i + 1), postId: post.id, authorId: post.userId },
+    ...{ bidCents: 100 + i, perPersonPerDay: 1_000_000, hashtags: ['sea'] },
+  }))
+  return ['SET', keys.adsSlate(), JSON.stringify(slate)]
+}
+
+/** A post's hash, which does not expire while a bench runs, and its counts. */
+export function postCommands(post: SeedPost, random: () => number): Command[] {
   const counts = { likes: Math.floor(random() * 200), comments: Math.floor(random() * 20) }
   const media = [
     {
@@ -72,22 +88,29 @@ function postCommands(post: { id: Id; userId: Id }, random: () => number): Comma
     },
   ]
   const caption = `${'An evening at the sea. '.repeat(7)}#sea #sun`
+  const record = { ...post, caption, media, hashtags: ['sea', 'sun'], version: 1, awaitsMedia: false }
   return [
-    ...writePost({ ...post, caption, media, hashtags: ['sea', 'sun'], version: 1, awaitsMedia: false }, counts),
-    ['PERSIST', keys.post(post.id)],
+    ...writePost(record, counts).filter(([name]) => name !== 'EXPIRE'),
     ['SET', keys.counts(post.id), `${counts.likes}:${counts.comments}`],
   ]
 }
 
+export interface SeedReader {
+  user: Id
+  /** What fan-out has pushed, newest first. */
+  pushed: readonly { id: Id }[]
+  /** Celebrities followed: read from their own lists. */
+  celebrities?: readonly Id[]
+  /** Any post: what is recommended to this reader. */
+  draw(): Id
+}
+
 /** A warm reader with everything that a feed reads: timeline, hidden, celebrities, likes, candidates, impressions. */
-function readerCommands(
-  user: Id,
-  pushed: readonly { id: Id }[],
-  all: readonly { id: Id }[],
+export function readerCommands(
+  { user, pushed, celebrities = [], draw }: SeedReader,
   random: () => number,
   nowMs: number,
 ): Command[] {
-  const draw = () => all[Math.floor(random() * all.length)]?.id ?? '0'
   const liked = pushed.filter(() => random() < 0.1).slice(0, 80)
   const seen = addSeen(
     emptySeen(nowMs),
@@ -98,7 +121,7 @@ function readerCommands(
   return [
     ['ZADD', keys.timeline(user), 0, MARK, ...pushed.flatMap((post) => [idMs(post.id), post.id])],
     ['SADD', keys.hidden(user), SENTINEL, `m:${draw()}`],
-    ['SADD', keys.celebs(user), SENTINEL, SENTINEL + nowMs],
+    ['SADD', keys.celebs(user), SENTINEL, SENTINEL + nowMs, ...celebrities],
     ['ZADD', keys.liked(user), 0, MARK, ...liked.flatMap((post) => [nowMs - 1000, post.id])],
     ['ZADD', keys.rec(user), 0, SENTINEL, ...candidates.flatMap((id) => [random(), `${id}:recommended`])],
     ['SET', keys.seen(user), formatSeen(seen)],
@@ -106,7 +129,7 @@ function readerCommands(
 }
 
 /** Collects commands into pipelines of a few thousand. */
-function batches(redis: RedisPort): (commands: Command[], flush?: boolean) => Promise<void> {
+export function batches(redis: RedisPort): (commands: Command[], flush?: boolean) => Promise<void> {
   let waiting: Command[] = []
   return async (commands, flush = false) => {
     waiting.push(...commands)
