@@ -1,5 +1,5 @@
 /** Servers of Postgres for suites about what goes on between two of them: shards that move, a standby that follows. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { postgresUrl } from '../../ops/cluster/environment.ts'
@@ -42,10 +42,26 @@ async function startTwoServers(downloads: string): Promise<TwoDatabases> {
   return { urls, described: 'two servers of its own', close }
 }
 
-/** A primary and its standby, of their own, as the profile `cluster` has them. @param downloads where the software lies */
-export async function startPair(
-  downloads: string,
-): Promise<{ primary: string; standby: string; close(): Promise<void> }> {
+export interface ServerPair {
+  primary: string
+  standby: string
+  close(): Promise<void>
+}
+
+/**
+ * How to come to a primary and its standby: those of the cluster that E2E_ENGINES names, else two of their own, as the profile
+ * `cluster` has them, where POSTGRES_TEST_DOWNLOADS says that the software lies. Null where there is neither.
+ */
+export function pairOfServers(env: NodeJS.ProcessEnv = process.env): (() => Promise<ServerPair>) | null {
+  const { E2E_ENGINES: file, POSTGRES_TEST_DOWNLOADS: downloads } = env
+  const servers = file ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {}
+  const [primary] = (servers.DATABASE_URLS ?? '').split(',')
+  const [standby] = (servers.DATABASE_REPLICA_URLS ?? '').split(',')
+  if (primary && standby) return async () => ({ primary, standby, close: async () => {} })
+  return downloads ? () => startPair(downloads) : null
+}
+
+async function startPair(downloads: string): Promise<ServerPair> {
   const { urls, close } = await startServers(downloads, ({ name, follows }) => [name, follows].includes('postgres-1'))
   const [primary = '', standby = ''] = urls
   return { primary, standby, close }

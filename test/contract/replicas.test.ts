@@ -2,7 +2,6 @@
  * Reads that may lag, on a primary and its real standby: of the cluster that E2E_ENGINES names, whose profile `cluster` has one,
  * or of its own where POSTGRES_TEST_DOWNLOADS says that the software lies. The embedded engine has none.
  */
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
@@ -17,17 +16,12 @@ import { withReplica } from '#drizzle/replicas.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import { createReplicas, postgresPair, type Replicas } from '../../origin/replicas/index.ts'
 import { createDatabaseAt, eventually } from './engines.ts'
-import { startPair } from './postgres-servers.ts'
+import { pairOfServers, type ServerPair } from './postgres-servers.ts'
 
-const { E2E_ENGINES: file, POSTGRES_TEST_DOWNLOADS: downloads } = process.env
-const servers = file ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {}
-const [primaryUrl] = (servers.DATABASE_URLS ?? '').split(',')
-const [replicaUrl] = (servers.DATABASE_REPLICA_URLS ?? '').split(',')
 const ids = createIdFactory(Date.now, Math.random)
 const logger = createLogger({ level: 'silent' })
 
-const running = primaryUrl && replicaUrl ? { primary: primaryUrl, standby: replicaUrl, close: async () => {} } : null
-const start = running === null && !downloads ? null : async () => running ?? startPair(downloads ?? '')
+const start = pairOfServers()
 
 if (start === null) {
   test.skip('a primary with a standby (neither DATABASE_REPLICA_URLS nor POSTGRES_TEST_DOWNLOADS has one)', () => {})
@@ -35,7 +29,7 @@ if (start === null) {
   describe('a primary with a standby', () => suite(start))
 }
 
-function suite(startServers: () => Promise<Awaited<ReturnType<typeof startPair>>>): void {
+function suite(startServers: () => Promise<ServerPair>): void {
   const closers: (() => Promise<unknown>)[] = []
   let replicaServer: string
   let primary: pg.Pool

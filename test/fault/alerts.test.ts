@@ -1,0 +1,142 @@
+/**
+ * Each alert is driven to fire by what it is for: stores that are slow, timelines that are gone, work that is left lying. The
+ * path is that of a deployment: api Worker → origin → /metrics → Prometheus → the rule. Before, with everything well, its value
+ * is known and it is quiet. (ReplicationLag needs a standby: test/contract/alert-replication-lag.test.ts.)
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keys } from '#core/keys.ts'
+import { readConfig } from '../../origin/config.ts'
+import { type EmbeddedObjects, startEmbeddedObjects } from '../../origin/embedded/objects/index.ts'
+import { type EmbeddedRedis, startEmbeddedRedis } from '../../origin/embedded/redis/index.ts'
+import { type Origin, startOrigin } from '../../origin/main.ts'
+import { createLogger } from '../../origin/observe/logger.ts'
+import type { Person } from '../e2e/person.ts'
+import { until } from '../e2e/until.ts'
+import { hasPrometheus, type Prometheus, startPrometheus } from '../setup/prometheus.ts'
+import { type Edge, startEdge } from './edge.ts'
+import { openSlowFront, type SlowFront } from './slow-front.ts'
+import { openSlowLine, type SlowLine } from './slow-line.ts'
+import { authorAndReader } from './split-origin.ts'
+
+/** Counts of the edge arrive every five seconds, and a rate needs two of them. */
+const PATIENCE_MS = 60_000
+const logger = createLogger({ level: 'silent' })
+
+let stateDir: string
+let redis: EmbeddedRedis
+let line: SlowLine
+let objects: EmbeddedObjects
+let origin: Origin
+let gateway: SlowFront
+let edge: Edge
+let prometheus: Prometheus
+let author: Person
+let reader: Person
+
+async function startAll(): Promise<void> {
+  stateDir = mkdtempSync(join(tmpdir(), 'tideline-alerts-'))
+  redis = await startEmbeddedRedis()
+  line = await openSlowLine(redis.port)
+  const free = { PORT: '0', GATEWAY_PORT: '0', POSTGRES_PORT: '0', REDIS_PORT: '0', S3_PORT: '0' }
+  const env = { ...free, STATE_DIR: stateDir, REDIS_URL: `redis://127.0.0.1:${line.port}` }
+  const { secrets, objects: bucket } = readConfig(env)
+  objects = await startEmbeddedObjects({
+    dir: join(stateDir, 'objects'),
+    credentials: { accessKeyId: secrets.S3_ACCESS_KEY_ID, secretAccessKey: secrets.S3_SECRET_ACCESS_KEY },
+    region: bucket.region,
+    buckets: [bucket.bucket],
+    logger,
+  })
+  const settings = { ...env, S3_ENDPOINT: objects.endpoint }
+  origin = await startOrigin({ config: readConfig(settings), logger })
+  gateway = await openSlowFront(origin.gatewayPort ?? 0)
+  edge = await startEdge({ ...settings, PORT: String(origin.port), GATEWAY_PORT: String(gateway.port) })
+  prometheus = await startPrometheus(stateDir, { port: origin.port, serviceToken: secrets.SERVICE_TOKEN })
+  ;[author, reader] = await authorAndReader(edge)
+}
+
+async function stopAll(): Promise<void> {
+  await prometheus?.close()
+  await edge?.close()
+  await origin?.close()
+  await gateway?.close()
+  await objects?.close()
+  await line?.close()
+  await redis?.close()
+  rmSync(stateDir, { recursive: true, force: true })
+}
+
+/** Does something again and again until the alert fires. */
+const untilFires = (alert: string, again: () => Promise<unknown> = async () => {}) =>
+  until(
+    `${alert} fires`,
+    async () => {
+      await again()
+      return (await prometheus.firing()).includes(alert)
+    },
+    { withinMs: PATIENCE_MS, everyMs: 100 },
+  )
+
+const readFeed = () => reader.feed()
+
+describe.skipIf(!hasPrometheus)('an alert fires for its reason (needs prometheus)', () => {
+  beforeAll(startAll)
+  afterAll(stopAll)
+
+  it('none while all is well: each knows its value, on the right side of its limit', async () => {
+    await until(
+      'all values are known',
+      async () => {
+        const [{ id }] = [await author.post('well'), await readFeed(), await readFeed(), await readFeed()]
+        await author.call('DELETE', `/v1/posts/${id}`)
+        const known = ['FeedSlow', 'TimelineHitRateLow', 'FanoutSlow', 'MediaQueueLong'].map(prometheus.value)
+        return (await Promise.all(known)).every((value) => value !== null)
+      },
+      { withinMs: PATIENCE_MS, everyMs: 100 },
+    )
+    expect(await prometheus.value('TimelineHitRateLow')).toBeGreaterThan(0.7)
+    expect(await prometheus.value('MediaQueueLong')).toBe(0)
+    expect(await prometheus.firing()).toEqual([])
+  })
+
+  it('TimelineHitRateLow: timelines are gone whenever they are read', async () => {
+    expect(await prometheus.firing()).not.toContain('TimelineHitRateLow')
+    await untilFires('TimelineHitRateLow', async () => {
+      await origin.engines.redis.pipeline([['DEL', keys.timeline(reader.id)]])
+      await readFeed()
+    })
+    expect(await prometheus.value('TimelineHitRateLow')).toBeLessThan(0.7)
+  })
+
+  it('FeedSlow: the Redis gateway of the edge takes 400 ms', async () => {
+    expect(await prometheus.firing()).not.toContain('FeedSlow')
+    gateway.delayMs = 400
+    await untilFires('FeedSlow', () => Promise.all(Array.from({ length: 5 }, readFeed)))
+    gateway.delayMs = 0
+    expect(await prometheus.value('FeedSlow')).toBeGreaterThan(0.3)
+  })
+
+  it('FanoutSlow: each step to Redis takes 700 ms at the origin', async () => {
+    expect(await prometheus.firing()).not.toContain('FanoutSlow')
+    line.delayMs = 700
+    await untilFires('FanoutSlow', () => author.post('slow'))
+    line.delayMs = 0
+    expect(await prometheus.value('FanoutSlow')).toBeGreaterThan(1)
+  })
+
+  it('MediaQueueLong: the object store is away while ten thousand and one pictures come', async () => {
+    expect(await prometheus.firing()).not.toContain('MediaQueueLong')
+    await objects.close()
+    await origin.engines.database.query(sql`WITH uploaded AS (
+      INSERT INTO media (media_id, user_id, key, content_type, bytes, state)
+      SELECT 4000000 + n, ${author.id}::bigint, 'uploads/' || n, 'image/jpeg', 1000, 'uploaded'
+      FROM generate_series(1, 10001) AS n RETURNING media_id)
+      INSERT INTO media_jobs (media_id) SELECT media_id FROM uploaded`)
+    await untilFires('MediaQueueLong')
+    expect(await prometheus.value('MediaQueueLong')).toBe(10_001)
+  })
+})
