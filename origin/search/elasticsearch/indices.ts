@@ -91,7 +91,8 @@ export type WithIndices = <T>(work: () => Promise<T>) => Promise<T>
 
 /**
  * Makes missing indices before the first work. Where work finds one gone, it looks again at what there is, makes what is
- * missing, and runs the work once more: whatever is written is guarded by versions.
+ * missing, and runs the work once more: whatever is written is guarded by versions. So does work that failed while others made
+ * them: an index is found before its shards serve.
  */
 export function withIndicesOf(indices: Indices): WithIndices {
   let made: Promise<void> | null = null
@@ -104,13 +105,17 @@ export function withIndicesOf(indices: Indices): WithIndices {
     return made
   }
   return async (work) => {
-    await make()
+    const found = make()
+    await found
     try {
       return await work()
     } catch (error) {
-      if (!isMissing(error)) throw error
-      made = null
-      indices.forget()
+      const madeAnew = made !== found
+      if (!isMissing(error) && !madeAnew) throw error
+      if (!madeAnew) {
+        made = null
+        indices.forget()
+      }
       await make()
       return await work().catch((again: unknown) => {
         throw isMissing(again) ? away(again) : again
