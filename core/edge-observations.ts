@@ -8,6 +8,10 @@ import { z } from 'zod'
 export const READ_LAYERS = ['isolate', 'post', 'timeline'] as const
 export type ReadLayer = (typeof READ_LAYERS)[number]
 
+/** How a feed page was less than it should be: see `Tideline-Degraded` in the API's description. */
+export const DEGRADED_BY = ['redis', 'postgres', 'late', 'stale'] as const
+export type DegradedBy = (typeof DEGRADED_BY)[number]
+
 const count = z.number().int().min(0)
 
 export const edgeObservations = z.object({
@@ -23,8 +27,7 @@ export const edgeObservations = z.object({
     .max(2_000),
   reads: z.array(z.object({ layer: z.enum(READ_LAYERS), hits: count, misses: count })).max(READ_LAYERS.length),
   /** Feed pages made without something that was away, or shown again because it was. */
-  degraded: z.array(z.object({ by: z.enum(['redis', 'postgres', 'stale']), pages: count })).max(3),
+  degraded: z.array(z.object({ by: z.enum(DEGRADED_BY), pages: count })).max(DEGRADED_BY.length),
 })
 
 export type EdgeObservations = z.infer<typeof edgeObservations>
-export type DegradedBy = EdgeObservations['degraded'][number]['by']

@@ -19,6 +19,12 @@ export const WORKERS = {
   fanout: 'workers/fanout-consumer/wrangler.toml',
 } as const
 
+/**
+ * Everything on two cores, of which a test or a build has one: 200 ms, as in production, would show last pages for no fault
+ * of a store's.
+ */
+export const LOCAL_FEED_BUDGET_MS = 3_000
+
 /** Where a running origin listens, and the secrets it shares with the edge. */
 export interface OriginAddress {
   originUrl: string
@@ -87,6 +93,7 @@ export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS,
       IMAGE_BASE_URL: address.publicUrl,
       // A laptop under load is not a region: away means a second, not fifty milliseconds.
       REDIS_TIMEOUT_MS: '1000',
+      FEED_BUDGET_MS: String(LOCAL_FEED_BUDGET_MS),
     },
     image: {
       S3_ENDPOINT: address.objectsEndpoint,

@@ -85,6 +85,7 @@ export function settings(gatewayUrl: string, secrets: Secrets, jwks: string): Re
     JWT_PUBLIC_JWKS: jwks,
     CORS_ORIGINS: '',
     REDIS_TIMEOUT_MS: '2000',
+    FEED_BUDGET_MS: '3000',
     // A line a request, as wrangler.toml has it in production.
     ACCESS_LOG: 'all',
   }

@@ -70,6 +70,7 @@ export class Edge {
         throw new Error(`${what} is said to be away`)
       },
       isAway: () => false,
+      soFar: () => {},
       mayLag: async () => false,
       count: () => {},
     }

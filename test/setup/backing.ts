@@ -22,6 +22,7 @@ export interface BackingBindings {
   IMAGE_SIGNING_KEYS: string
   JWT_PUBLIC_JWKS: string
   TEST_PRIVATE_JWK: string
+  FEED_BUDGET_MS: string
 }
 
 declare module 'vitest' {

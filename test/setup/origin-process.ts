@@ -33,6 +33,8 @@ const bindings: BackingBindings = {
   IMAGE_SIGNING_KEYS: config.secrets.IMAGE_SIGNING_KEYS,
   JWT_PUBLIC_JWKS: JSON.stringify(publicJwks(config.secrets)),
   TEST_PRIVATE_JWK: config.secrets.JWT_PRIVATE_JWK,
+  // Longer than in production: a loaded machine is no outage.
+  FEED_BUDGET_MS: '30000',
 }
 process.stdout.write(`${JSON.stringify(bindings)}\n`)
 process.stdin.resume()

@@ -58,6 +58,8 @@ const settings = z.object({
   JWT_PUBLIC_JWKS: jwks.default([]),
   /** Milliseconds for a round trip to Redis; a machine that runs everything at once is slower than a region. */
   REDIS_TIMEOUT_MS: z.coerce.number().int().positive().optional(),
+  /** Milliseconds after which a reader is shown the best page there is. */
+  FEED_BUDGET_MS: z.coerce.number().int().positive().default(200),
   /** Bytes of posts that an isolate keeps; 0 switches the cache off. */
   POST_CACHE_BYTES: z.coerce.number().int().min(0).optional(),
   /** Lines of the access log: of every request, or of those that failed for our fault. */
@@ -100,6 +102,8 @@ export interface Config {
   readonly imageBase: string
   readonly imageSigningKeys: Readonly<SigningKeys>
   readonly accessLog: 'all' | 'faults'
+  /** Of a first page, from the request's arrival on. */
+  readonly feedBudgetMs: number
   /** Null: the feed's own default. */
   readonly postCacheBytes: number | null
 }
@@ -136,6 +140,7 @@ export function readConfig(env: Record<string, unknown>): Config {
     imageBase: s.IMAGE_BASE_URL,
     imageSigningKeys: s.IMAGE_SIGNING_KEYS,
     accessLog: s.ACCESS_LOG,
+    feedBudgetMs: s.FEED_BUDGET_MS,
     postCacheBytes: s.POST_CACHE_BYTES ?? null,
   })
 }

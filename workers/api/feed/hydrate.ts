@@ -35,9 +35,14 @@ export type Hydrated = Map<Id, FeedPost>
  * Brings the posts into one map, from the isolate, then Redis, then Postgres. With Postgres away, what Redis does not
  * hold is left out (docs/correctness.md, rule 29).
  * @param authors known to be among the posts' authors: those that the isolate lacks are read in the same pipeline
+ * @param posts the map: what is known is there before the rest, which may come late
  */
-export async function hydrate(ids: readonly Id[], ports: FeedPorts, authors: readonly Id[] = []): Promise<Hydrated> {
-  const posts: Hydrated = new Map()
+export async function hydrate(
+  ids: readonly Id[],
+  ports: FeedPorts,
+  authors: readonly Id[] = [],
+  posts: Hydrated = new Map(),
+): Promise<Hydrated> {
   const missing: Id[] = []
   for (const id of ids) {
     const cached = ports.isolate.posts.get(id)
@@ -46,15 +51,19 @@ export async function hydrate(ids: readonly Id[], ports: FeedPorts, authors: rea
   }
   ports.count('isolate', ids.length - missing.length, missing.length)
   if (missing.length === 0) return posts
-  const fetched = await fetchPosts(missing, authors, ports)
-  for (const post of fetched) {
+  await fetchPosts(missing, authors, ports, (post) => {
     ports.isolate.posts.set(post)
     posts.set(post.id, post)
-  }
+  })
   return posts
 }
 
-async function fetchPosts(ids: readonly Id[], likely: readonly Id[], ports: FeedPorts): Promise<FeedPost[]> {
+async function fetchPosts(
+  ids: readonly Id[],
+  likely: readonly Id[],
+  ports: FeedPorts,
+  keep: (post: FeedPost) => void,
+): Promise<void> {
   const records = new Map<Id, PostRecord>()
   const counts = new Map<Id, Counts>()
   const users = new Map<Id, UserRecord>()
@@ -64,15 +73,19 @@ async function fetchPosts(ids: readonly Id[], likely: readonly Id[], ports: Feed
   const lost = readPosts(ids, replies, records, counts)
   ports.count('post', ids.length - lost.length, lost.length)
   const lostUsers = new Set(readUsers(unknown, replies.slice(ids.length * 2), users))
-  if (lost.length > 0) await fromPostgres(lost, ports, records, counts)
-  const needed = [...new Set([...records.values()].map((post) => post.userId))]
-  const authors = await fetchUsers(needed, { users, lost: lostUsers }, ports)
-  const posts: FeedPost[] = []
-  for (const record of records.values()) {
-    const author = authors.get(record.userId)
-    if (author !== undefined) posts.push(feedPost(record, author, counts.get(record.id) ?? NONE, ports.imageBase))
+  const keepWhole = async () => {
+    const needed = [...new Set([...records.values()].map((post) => post.userId))]
+    const known = await fetchUsers(needed, { users, lost: lostUsers }, ports)
+    for (const record of records.values()) {
+      const author = known.get(record.userId)
+      if (author === undefined) continue
+      keep(feedPost(record, author, counts.get(record.id) ?? NONE, ports.imageBase))
+      records.delete(record.id)
+    }
   }
-  return posts
+  // Postgres may take longer than a reader waits: what Redis knows does not wait for it.
+  if (lost.length > 0) await Promise.all([records.size > 0 && keepWhole(), fromPostgres(lost, ports, records, counts)])
+  if (records.size > 0) await keepWhole()
 }
 
 /** Fills in what Redis knows and answers what it does not. */

@@ -1,10 +1,7 @@
 /**
- * A feed's budget as a whole. Each store has one of its own (config.ts), but a page may take several steps after one another, and
- * where each is slow without failing, no breaker opens and a reader waits for their sum.
+ * A feed's budget as a whole (FEED_BUDGET_MS). Each store has one of its own, but a page may take several steps after one
+ * another, and where each is slow without failing, no breaker opens and a reader waits for their sum.
  */
-
-/** One budget of Postgres, the longest of them: who has waited for it once is shown what there is. */
-export const FEED_BUDGET_MS = 3_000
 
 /**
  * What comes of work, or null when it takes longer. It goes on: what it reads, the next page finds.

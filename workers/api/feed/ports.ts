@@ -6,6 +6,7 @@ import type { Clock, Id } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import type { FeedIsolate } from './isolate.ts'
+import type { PageSoFar } from './page.ts'
 
 export interface FeedPorts {
   redis: RedisPort
@@ -28,6 +29,11 @@ export interface FeedPorts {
   degraded(what: 'redis' | 'postgres'): void
   /** Whether an error says that a dependency is away, rather than that we are wrong. */
   isAway(error: unknown): boolean
+  /**
+   * Is told, once a first page's candidates are known, how to make a page of what was read so far: to be shown where the
+   * rest comes too late.
+   */
+  soFar(page: () => PageSoFar): void
   /** Cache hits and misses by layer, for metrics. */
   count(layer: ReadLayer, hits: number, misses: number): void
 }

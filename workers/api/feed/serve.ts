@@ -23,22 +23,12 @@ import { compareIds, type Id } from '#core/ids.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import { readOn } from './continue.ts'
 import { type Hydrated, hydrate } from './hydrate.ts'
+import type { FeedPage, FeedQuery, PageSoFar } from './page.ts'
 import type { FeedPorts } from './ports.ts'
 import { discoveries, gather, pullWithoutRedis } from './sources.ts'
-import { unreadViewer, viewerOf, withLikes } from './viewer.ts'
+import { unreadViewer, viewerOf, viewerSoFar, withLikes } from './viewer.ts'
 
-export interface FeedQuery {
-  user: Id
-  limit: number
-  mode: FeedMode
-  cursor: string | null
-}
-
-export interface FeedPage {
-  items: HydratedItem[]
-  viewer: Viewer
-  cursor: string | null
-}
+export type { FeedPage, FeedQuery, PageSoFar } from './page.ts'
 
 /** Serves one page. @throws whatever says that Redis and Postgres are both away */
 export async function serveFeed(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> {
@@ -52,25 +42,61 @@ async function firstPage(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> 
   const candidates = ranked ? withCandidates(skeleton, discoveries(read, ports)) : skeleton.candidates
   const slate = ranked ? eligibleSlate(query.user, read, candidates, ports) : []
   const early = slate.slice(0, EARLY_ADS)
-  const [viewer, posts] = await Promise.all([
+  const posts: Hydrated = new Map()
+  ports.soFar(() => {
+    const viewer = viewerSoFar(query.user, { read, hidden }, ports)
+    return pageSoFar(query, { candidates, bottom: skeleton.bottom }, viewer, posts, ports)
+  })
+  const [viewer] = await Promise.all([
     viewerOf(query.user, { read, hidden, candidates }, ports),
-    hydrate([...idsOf(candidates), ...early.map((entry) => entry.postId)], ports, [
-      ...authors,
-      ...early.map((entry) => entry.authorId),
-    ]),
+    hydrate(
+      [...idsOf(candidates), ...early.map((entry) => entry.postId)],
+      ports,
+      [...authors, ...early.map((entry) => entry.authorId)],
+      posts,
+    ),
   ])
-  const allowed = applyRules(attach(candidates, posts, viewer.id), viewer)
-  const ordered = ranked ? paceRecommended(rank(allowed, viewer, ports.clock(), ports.model), ports.policy) : allowed
-  const walk: FeedPosition = {
-    mode: query.mode,
-    rest: ordered.map((item) => item.candidate),
-    bottom: skeleton.bottom,
-    shown: [],
-    served: 0,
-  }
+  const ordered = inOrder(query.mode, candidates, viewer, posts, ports)
+  const walk = walkOf(query.mode, ordered, skeleton.bottom)
   const filled = await fillPage(query, walk, ordered, viewer, ports)
   const sponsored = await sponsoredItems(filled, slate, read, posts, ports)
   return cutTo(query.limit, insertSponsored(filled.items, sponsored, ports.policy), filled)
+}
+
+/** What may be shown of the candidates that were read, in the order of the mode. */
+function inOrder(
+  mode: FeedMode,
+  candidates: readonly Candidate[],
+  viewer: Viewer,
+  posts: Hydrated,
+  { clock, model, policy }: FeedPorts,
+): HydratedItem[] {
+  const allowed = applyRules(attach(candidates, posts, viewer.id), viewer)
+  return mode === 'ranked' ? paceRecommended(rank(allowed, viewer, clock(), model), policy) : allowed
+}
+
+const walkOf = (mode: FeedMode, ordered: readonly HydratedItem[], bottom: Id): FeedPosition => ({
+  mode,
+  rest: ordered.map((item) => item.candidate),
+  bottom,
+  shown: [],
+  served: 0,
+})
+
+/** Of what was read until now: nothing is asked, refilled or sponsored. What was not read comes on later pages of the walk. */
+function pageSoFar(
+  { mode, limit }: FeedQuery,
+  { candidates, bottom }: { candidates: readonly Candidate[]; bottom: Id },
+  viewer: Viewer,
+  posts: Hydrated,
+  ports: FeedPorts,
+): PageSoFar {
+  const ordered = inOrder(mode, candidates, viewer, posts, ports)
+  const unread = candidates.filter(({ id }) => !posts.has(id))
+  const items = ordered.slice(0, limit)
+  const walk = walkOf(mode, ordered.slice(items.length), bottom)
+  const page = pageOf(items, { items, viewer, position: { ...walk, rest: [...walk.rest, ...unread] } })
+  return { page, isFull: items.length === limit || (page.cursor === null && unread.length === 0) }
 }
 
 /** Sponsored posts stand in a page, not on top of it: what they push out is the first of the next page. */

@@ -81,6 +81,7 @@ export function portsFor(choices: Choices = {}): Counted {
     later: (work) => void after.push(work),
     degraded: (what) => void counted.degradedBy.push(what),
     isAway: (error) => error instanceof RedisAwayError || error instanceof DatabaseAwayError,
+    soFar: () => {},
     mayLag: async () => false,
     count: () => {},
     async settle() {
@@ -162,7 +163,7 @@ export async function walk(
   asked: Asked & { between?: (page: number) => Promise<void> } = {},
 ): Promise<FeedPage[]> {
   const pages: FeedPage[] = []
-  let cursor: string | null = null
+  let cursor = asked.cursor ?? null
   do {
     const ports = make(pages.length)
     const page: FeedPage = await serve(user, ports, { ...asked, cursor })

@@ -17,22 +17,25 @@ export const unreadViewer = (): FeedRead => ({
   adsToday: null,
 })
 
+/** What was read of a viewer with the candidates. */
+interface KnownViewer {
+  read: Pick<FeedRead, 'liked' | 'hasSeen'>
+  hidden: Hidden
+}
+
 export async function viewerOf(
   id: Id,
-  known: { read: Pick<FeedRead, 'liked' | 'hasSeen'>; hidden: Hidden; candidates: readonly Candidate[] },
+  known: KnownViewer & { candidates: readonly Candidate[] },
   ports: FeedPorts,
 ): Promise<Viewer & { likes: LikedRead }> {
-  const { liked, hasSeen } = known.read
+  return withLikes(viewerSoFar(id, known, ports), known.candidates, ports)
+}
+
+/** Asks nobody: older likes than the newest are not known yet. */
+export function viewerSoFar(id: Id, { read, hidden }: KnownViewer, ports: FeedPorts): Viewer & { likes: LikedRead } {
+  const { liked, hasSeen } = read
   const engaged = engagements(liked, ports)
-  const viewer = {
-    id,
-    hidden: known.hidden,
-    liked: liked.posts,
-    likes: liked,
-    hasSeen,
-    affinity: (author: Id) => engaged.get(author) ?? 0,
-  }
-  return withLikes(viewer, known.candidates, ports)
+  return { id, hidden, liked: liked.posts, likes: liked, hasSeen, affinity: (author: Id) => engaged.get(author) ?? 0 }
 }
 
 /** Likes that count for affinity: the newest say enough, and each costs a look into the isolate. */

@@ -25,7 +25,6 @@ export interface AccessLine {
 export function envelope(log: (line: string) => void): MiddlewareHandler<AppEnv> {
   return async function requestEnvelope(c, next) {
     const services = servicesFor(c.env)
-    const started = services.clock()
     const { headers } = c.req.raw
     const trace = {
       requestId: requestId(headers.get(REQUEST_ID_HEADER), services.random),
@@ -49,7 +48,7 @@ export function envelope(log: (line: string) => void): MiddlewareHandler<AppEnv>
       method: c.req.method,
       path: c.req.path,
       status,
-      ms: services.clock() - started,
+      ms: services.clock() - timings.startedMs,
       userId: c.get('viewer')?.userId ?? null,
       io: timings,
       ...faultOf(c.error),

@@ -3,11 +3,14 @@ import type { Clock } from '#core/ids.ts'
 import type { Services } from '../services.ts'
 
 export class Timings {
+  /** When the request came. */
+  readonly startedMs: number
   private readonly clock: Clock
   private readonly stages: { name: string; ms: number; calls: number }[] = []
 
   constructor(clock: Clock) {
     this.clock = clock
+    this.startedMs = clock()
   }
 
   /** Runs a stage and adds its time to the others of the same name. */

@@ -109,6 +109,20 @@ describe('GET /v1/feed when something is away', () => {
     expect([none.status, none.headers.has('retry-after')]).toEqual([503, true])
   })
 
+  it('is the last page to whom it takes too long, and the read goes on for the next; who has none waits', async () => {
+    const { reader, ids } = await readerOf(3)
+    const hasty = { FEED_BUDGET_MS: '1' }
+    const waited = await feed(reader, '', { env: hasty })
+    expect([waited.status, waited.headers.get('tideline-degraded'), waited.body.items.length]).toEqual([200, null, 3])
+    const [added = ''] = await posts((await person()).id, 1)
+    await redis.pipeline([['ZADD', keys.timeline(reader.id), Date.now(), added]])
+    const stale = await feed(reader, '', { env: hasty })
+    expect([stale.status, stale.headers.get('tideline-degraded')]).toEqual([200, 'stale'])
+    expect(stale.body.items.map((item) => item.id).sort()).toEqual([...ids].sort())
+    const next = await feed(reader, '', { env: hasty })
+    expect(next.body.items.map((item) => item.id).sort()).toEqual([...ids, added].sort())
+  })
+
   it('serves warm readers without Postgres, and never without knowing whom to hide', async () => {
     const { reader } = await readerOf(3)
     await feed(reader)

@@ -1,7 +1,8 @@
 /** The feed, and what is trending. The page is joined from ready JSON: no schema is applied to it on the way out. */
 import { createRoute, z } from '@hono/zod-openapi'
+import type { DegradedBy } from '#core/edge-observations.ts'
 import { FANOUT_POLICY } from '#core/fanout-policy.ts'
-import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, presentPost } from '#core/feed/index.ts'
+import { DEFAULT_MODEL, FEED_POLICY, presentPost } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { problems } from '#core/problem.ts'
@@ -11,9 +12,9 @@ import { requireViewer } from '../context.ts'
 import { logFault } from '../data/after-commit.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import { hydrate } from '../feed/hydrate.ts'
-import { FEED_BUDGET_MS, inTime } from '../feed/in-time.ts'
+import { inTime } from '../feed/in-time.ts'
 import type { FeedPorts } from '../feed/ports.ts'
-import { feedTag, renderFeed, serveFeed } from '../feed/serve.ts'
+import { type FeedPage, type FeedQuery, feedTag, type PageSoFar, renderFeed, serveFeed } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
 import { signPosts } from '../present/signatures.ts'
 import { cursorParam, json, Post, refusals, signedIn } from './schemas.ts'
@@ -22,6 +23,17 @@ const FeedItem = Post.extend({
   reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']),
   why: z.string().openapi({ description: 'Why am I seeing this: a sentence.' }),
 }).openapi('FeedItem')
+
+const degradedHeaders = {
+  'Tideline-Degraded': {
+    description:
+      'Present where something was away or too slow, and says how the page differs; several are separated by commas. ' +
+      '`redis`: made from the database, perhaps without some likes and without recommendations. `postgres`: posts that only the ' +
+      'database knows are left out. `late`: made of what had been read when the time was over; what is missing comes on later ' +
+      'pages. `stale`: the last page that you were served here; it is not to be kept.',
+    schema: { type: 'string' as const, example: 'redis' },
+  },
+}
 
 const limit = z.coerce.number().int().min(1).max(FEED_POLICY.maxPageSize).default(FEED_POLICY.pageSize)
 
@@ -39,7 +51,10 @@ const feed = createRoute({
     }),
   },
   responses: {
-    200: json(z.object({ items: z.array(FeedItem), cursor: z.string().nullable() }), 'A page of the feed.'),
+    200: {
+      ...json(z.object({ items: z.array(FeedItem), cursor: z.string().nullable() }), 'A page of the feed.'),
+      headers: degradedHeaders,
+    },
     304: { description: 'The client has this page.' },
     ...refusals(401),
   },
@@ -77,7 +92,7 @@ export function registerFeed(app: App): void {
 
   app.openapi(trendingPosts, async (c) => {
     const { limit } = c.req.valid('query')
-    const ports = feedPorts(c, () => {})
+    const ports = feedPorts(c)
     const trending = await readTrend(c, 'posts', limit)
     const posts = await hydrate(
       trending.map(([id]) => id),
@@ -115,42 +130,61 @@ async function readTrend(c: AppContext, kind: 'posts' | 'hashtags', limit: numbe
 
 const isAway = (error: unknown) => error instanceof RedisAwayError || error instanceof DatabaseAwayError
 
-interface FeedRequest {
-  user: Id
-  limit: number
-  mode: FeedMode
-  cursor: string | null
-}
-
-/** The page; where the stores are away, or too slow for anybody to wait, the last one that this location served. */
-async function answerFeed(c: AppContext, query: FeedRequest): Promise<Response> {
+/** The page; where the stores are away, or too slow for anybody to wait, the best there is instead. */
+async function answerFeed(c: AppContext, query: FeedQuery): Promise<Response> {
   if (query.cursor !== null) return freshFeed(c, query).catch((error: unknown) => throwAway(error))
-  const fresh = freshFeed(c, query)
+  const { config, clock } = c.get('services')
+  const made: FeedSoFar = { degraded: new Set(), page: null }
+  const fresh = freshFeed(c, query, made)
   try {
-    const answer = await inTime(fresh, FEED_BUDGET_MS)
+    const answer = await inTime(fresh, config.feedBudgetMs - (clock() - c.get('timings').startedMs))
     if (answer !== null) return answer
   } catch (error) {
     if (!isAway(error)) throw error
     return (await staleFeed(c, query.user)) ?? throwAway(error)
   }
-  const stale = await staleFeed(c, query.user)
+  const instead = await insteadOfLate(c, query, made)
   // Whoever has nothing to be shown waits on.
-  if (stale === null) return fresh.catch((error: unknown) => throwAway(error))
+  if (instead === null) return fresh.catch((error: unknown) => throwAway(error))
+  // It goes on: what it reads, the next page finds.
   later(c, () => fresh.catch(() => {}))
-  return stale
+  return instead
+}
+
+/** How far the making of a first page has come. */
+interface FeedSoFar {
+  readonly degraded: Set<DegradedBy>
+  page: (() => PageSoFar) | null
+}
+
+/** A full page of what was read in time, else the last one that this location served, else what there is. */
+async function insteadOfLate(c: AppContext, query: FeedQuery, { degraded, page }: FeedSoFar): Promise<Response | null> {
+  const soFar = page?.()
+  const lateFeed = (shown: FeedPage) => answerPage(c, query, shown, new Set<DegradedBy>([...degraded, 'late']))
+  if (soFar?.isFull) return lateFeed(soFar.page)
+  const stale = await staleFeed(c, query.user)
+  return stale ?? (soFar !== undefined && soFar.page.items.length > 0 ? lateFeed(soFar.page) : null)
 }
 
 function throwAway(error: unknown): never {
   throw isAway(error) ? problems.away('The feed', 2, error) : error
 }
 
-async function freshFeed(c: AppContext, query: FeedRequest): Promise<Response> {
+async function freshFeed(
+  c: AppContext,
+  query: FeedQuery,
+  made: FeedSoFar = { degraded: new Set(), page: null },
+): Promise<Response> {
+  return answerPage(c, query, await serveFeed(query, feedPorts(c, made)), made.degraded)
+}
+
+async function answerPage(
+  c: AppContext,
+  query: FeedQuery,
+  page: FeedPage,
+  degraded: ReadonlySet<DegradedBy>,
+): Promise<Response> {
   const { lastPages, signatures, observations } = c.get('services')
-  const degraded = new Set<'redis' | 'postgres'>()
-  const page = await serveFeed(
-    query,
-    feedPorts(c, (what) => degraded.add(what)),
-  )
   const posts = page.items.map((item) => item.post)
   await signPosts(posts, signatures)
   for (const by of degraded) observations.degraded(by)
@@ -181,7 +215,7 @@ function later(c: AppContext, work: () => Promise<unknown>): void {
   c.executionCtx.waitUntil(work().catch((error: unknown) => logFault(c, 'after-feed', error)))
 }
 
-function feedPorts(c: AppContext, degraded: FeedPorts['degraded']): FeedPorts {
+function feedPorts(c: AppContext, made?: FeedSoFar): FeedPorts {
   const { redis, db, replicas, clock, random, feedIsolate, observations, config } = c.get('services')
   return {
     redis,
@@ -194,7 +228,10 @@ function feedPorts(c: AppContext, degraded: FeedPorts['degraded']): FeedPorts {
     imageBase: config.imageBase,
     token: () => random().toString(36).slice(2),
     later: (work) => later(c, work),
-    degraded,
+    degraded: (what) => made?.degraded.add(what),
+    soFar: (page) => {
+      if (made !== undefined) made.page = page
+    },
     isAway,
     mayLag: async (reader) => (await replicas.lagging(redis, reader)) !== null,
     count: (layer, hits, misses) => observations.read(layer, hits, misses),
