@@ -6,8 +6,10 @@ export interface LoadResult {
   rps: number
   p50Ms: number
   p99Ms: number
-  /** Answers that were not 2xx or 304. */
+  /** Answers that were not 2xx or 304, or not right. */
   failures: number
+  /** Mean size of an answer, head and body. */
+  bytes: number
 }
 
 export interface LoadRequest {
@@ -15,15 +17,28 @@ export interface LoadRequest {
   headers?: Record<string, string>
 }
 
+export interface LoadOptions {
+  /** Requests under way at once. */
+  connections?: number
+  /** Looks at every body; absent: bodies are not looked at. It runs beside the load: cheap for the rate asked of it. */
+  isRight?(body: string): boolean
+}
+
 const CONNECTIONS = 16
 
 /** Sends the requests over and over; each connection draws its own next one. */
-export async function load(url: string, pick: () => LoadRequest, seconds: number): Promise<LoadResult> {
+export async function load(
+  url: string,
+  pick: () => LoadRequest,
+  seconds: number,
+  { connections = CONNECTIONS, isRight }: LoadOptions = {},
+): Promise<LoadResult> {
   const result = await autocannon({
     url,
-    connections: CONNECTIONS,
+    connections,
     duration: seconds,
     requests: [{ method: 'GET', setupRequest: (request) => ({ ...request, ...pick() }) }],
+    ...(isRight === undefined ? {} : { verifyBody: (body) => isRight(String(body)) }),
   })
   const bad = Object.entries(result.statusCodeStats ?? {})
     .filter(([code]) => !code.startsWith('2') && code !== '304')
@@ -33,6 +48,7 @@ export async function load(url: string, pick: () => LoadRequest, seconds: number
     rps: result.requests.total / seconds,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
-    failures: bad + result.errors + result.timeouts,
+    failures: bad + result.errors + result.timeouts + result.mismatches,
+    bytes: Math.round(result.throughput.total / Math.max(1, result.requests.total)),
   }
 }

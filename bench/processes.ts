@@ -1,5 +1,5 @@
 /** Processes that a bench starts, and ends with itself. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -21,8 +21,14 @@ export async function freePort(): Promise<number> {
 }
 
 /** Starts a process; its errors are shown. Ends with SIGTERM. */
-export function startProcess(command: string, args: string[], env: Record<string, string> = {}): Running {
+export function startProcess(
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+  place: Pick<SpawnOptions, 'cwd' | 'uid' | 'gid'> = {},
+): Running {
   const child: ChildProcess = spawn(command, args, {
+    ...place,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ...env },
   })
