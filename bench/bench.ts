@@ -8,6 +8,8 @@ export interface BenchOptions {
   likes: number | null
   /** How many documents are searched; null: as many as the bench is made for. */
   documents: number | null
+  /** The project to measure beside ours; null: none. */
+  peer: string | null
   /** Where a bench that draws puts its picture; null: nowhere. */
   svg: string | null
   say(text: string): void

@@ -28,6 +28,7 @@ const { values, positionals } = parseArgs({
     likes: { type: 'string' },
     documents: { type: 'string' },
     svg: { type: 'string' },
+    peer: { type: 'string' },
   },
 })
 // Wrangler's harness tells of every batch of a queue on stdout, where only the figures belong.
@@ -44,6 +45,7 @@ const options: BenchOptions = {
   likes: values.likes === undefined ? null : Number(values.likes),
   documents: values.documents === undefined ? null : Number(values.documents),
   svg: values.svg ?? null,
+  peer: values.peer ?? null,
   say: values.json ? () => {} : (text) => console.log(text),
 }
 try {

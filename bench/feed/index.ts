@@ -9,17 +9,20 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureSecrets } from '../../origin/secrets.ts'
-import type { Bench, BenchOptions, Figures } from '../bench.ts'
+import type { Bench, BenchOptions } from '../bench.ts'
 import { type LoadRequest, load } from '../load.ts'
+import { comparePeer, peerNamed } from '../peers/index.ts'
+import type { SamePeople } from '../peers/peer.ts'
 import { freePort, type Running } from '../processes.ts'
 import { seededRandom } from '../random.ts'
 import { readEdgeList, syntheticGraph } from './graph.ts'
-import { type Seeded, seedRedis } from './seed.ts'
+import { EVERY_POST, type Seeded, seedRedis } from './seed.ts'
 import {
   type Backing,
   describe,
   itemsOf,
   measured,
+  PAGE,
   round,
   settings,
   signReaders,
@@ -39,15 +42,18 @@ interface Stage {
   /** The Worker's settings. */
   vars: Record<string, string>
   readers: LoadRequest[]
-  people: number
-  posts: number
+  seeded: SamePeople
 }
 
 export const feedBench: Bench = async (options) => {
+  const peer = options.peer === null ? null : peerNamed(options.peer)
   const directory = mkdtempSync(join(tmpdir(), 'tideline-bench-'))
   const running: Running[] = []
   try {
-    return await measure(await setStage(directory, running, options), options)
+    const stage = await setStage(directory, running, options)
+    const ours = await measure(stage, options)
+    if (peer === null) return ours
+    return { ...ours, ...(await comparePeer(peer, { people: stage.seeded, page: PAGE, say: options.say }, ours)) }
   } finally {
     for (const process of running.reverse()) await process.stop()
     rmSync(directory, { recursive: true, force: true })
@@ -60,16 +66,17 @@ async function setStage(directory: string, running: Running[], { data, say }: Be
   await buildBundle(directory)
   const graph = data === null ? syntheticGraph() : readEdgeList(data)
   say(`seeding ${graph.people} people`)
-  let seeded: Seeded = { people: [], posts: 0 }
+  let seeded: Seeded = { people: [], postedAtMs: [] }
   const backing = await startBacking(directory, 'redis', running, async (redis) => {
     seeded = await seedRedis(redis, graph, Date.now())
   })
   const { readers, jwks } = await signReaders(seeded.people)
   const vars = settings(backing.gatewayUrl, secrets, jwks)
-  return { directory, running, backing, vars, readers, people: graph.people, posts: seeded.posts }
+  const { postedAtMs } = seeded
+  return { directory, running, backing, vars, readers, seeded: { graph, postedAtMs, post: EVERY_POST } }
 }
 
-async function measure(stage: Stage, { seconds, say }: BenchOptions): Promise<Figures> {
+async function measure(stage: Stage, { seconds, say }: BenchOptions) {
   const helloRps = await helloWorld(stage, Math.min(5, seconds))
   say(`hello world: ${Math.round(helloRps)} requests a second`)
 
@@ -93,9 +100,10 @@ async function measure(stage: Stage, { seconds, say }: BenchOptions): Promise<Fi
   say(`post cache off: ${describe(coldRun)}`)
 
   return {
-    people: stage.people,
-    posts: stage.posts,
+    people: stage.seeded.graph.people,
+    posts: stage.seeded.postedAtMs.flat().length,
     itemsPerPage: items,
+    pageBytes: warmRun.bytes,
     rps: round(warmRun.rps),
     p50Ms: warmRun.p50Ms,
     p99Ms: warmRun.p99Ms,

@@ -10,10 +10,17 @@ import type { Graph } from './graph.ts'
 const POSTS_EACH = 10
 const DAYS = 3
 const DAY_MS = 86_400_000
+/** What every post says and shows. */
+export const EVERY_POST = Object.freeze({
+  caption: `${'An evening at the sea. '.repeat(7)}#sea #sun`,
+  hashtags: ['sea', 'sun'],
+  image: { width: 1080, height: 1350, alt: 'A photo of the sea at dusk' },
+})
 
 export interface Seeded {
   people: Id[]
-  posts: number
+  /** postedAtMs[i]: the instants of person i's posts. */
+  postedAtMs: number[][]
 }
 
 export async function seedRedis(redis: RedisPort, graph: Graph, nowMs: number): Promise<Seeded> {
@@ -52,7 +59,7 @@ export async function seedRedis(redis: RedisPort, graph: Graph, nowMs: number): 
     )
   }
   await send([slateCommand(all.slice(0, 6))], true)
-  return { people, posts: all.length }
+  return { people, postedAtMs: authored.map((posts) => posts.map(({ id }) => idMs(id))) }
 }
 
 /** A post's place: its id and its author. */
@@ -81,14 +88,12 @@ export function postCommands(post: SeedPost, random: () => number): Command[] {
       mediaId: post.id,
       type: 'image' as const,
       key: `media/${post.id}/0123456789abcdef.jpg`,
-      width: 1080,
-      height: 1350,
-      alt: 'A photo of the sea at dusk',
+      ...EVERY_POST.image,
       blur: '1QcSHQRnh493V4dIh4eXh1h4kJUI',
     },
   ]
-  const caption = `${'An evening at the sea. '.repeat(7)}#sea #sun`
-  const record = { ...post, caption, media, hashtags: ['sea', 'sun'], version: 1, awaitsMedia: false }
+  const { caption, hashtags } = EVERY_POST
+  const record = { ...post, caption, media, hashtags, version: 1, awaitsMedia: false }
   return [
     ...writePost(record, counts).filter(([name]) => name !== 'EXPIRE'),
     ['SET', keys.counts(post.id), `${counts.likes}:${counts.comments}`],

@@ -14,7 +14,8 @@ import { type LoadRequest, type LoadResult, load } from '../load.ts'
 import { freePort, type Running, startProcess, untilAnswers } from '../processes.ts'
 import { startWorker } from './workerd.ts'
 
-const PAGE = 50
+/** Items a page. */
+export const PAGE = 50
 
 export interface Measured extends LoadResult {
   cpuMsPerRequest: number
