@@ -62,7 +62,7 @@ export default defineConfig({
       api,
       worker('image-resize', './workers/image-resize/wrangler.toml', {
         r2Buckets: ['ORIGINALS'],
-        bindings: { IMAGE_SIGNING_KEYS: 'test:a-signing-secret-for-tests-of-32-characters' },
+        bindings: { IMAGE_SIGNING_KEYS: 'test:a-signing-secret-for-tests-of-32-characters', ORIGIN_URL: '' },
       }),
       worker(
         'fanout-consumer',

@@ -102,6 +102,8 @@ export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS,
       S3_ACCESS_KEY_ID: secrets.S3_ACCESS_KEY_ID,
       S3_SECRET_ACCESS_KEY: secrets.S3_SECRET_ACCESS_KEY,
       IMAGE_SIGNING_KEYS: secrets.IMAGE_SIGNING_KEYS,
+      ORIGIN_URL: address.originUrl,
+      SERVICE_TOKEN: secrets.SERVICE_TOKEN,
     },
     fanout: { ORIGIN_URL: address.originUrl, SERVICE_TOKEN: secrets.SERVICE_TOKEN },
   }

@@ -92,7 +92,10 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
   }
 
   return {
-    handlers: handlersOf(service, (userId) => void track(rebuild(userId), 'liked set was not rebuilt')),
+    handlers: handlersOf(service, {
+      onReader: (userId) => void track(rebuild(userId), 'liked set was not rebuilt'),
+      onEngaged: engagedMetrics(needs.metrics),
+    }),
     start() {
       consumer = consumeEngagement(log, redis, store)
       stops.push(
@@ -112,25 +115,48 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
   }
 }
 
-/** `onReader` is told who asked for their likes: the next feed should find them in Redis. */
-function handlersOf(service: EngagementService, onReader: (userId: Id) => void): OriginHandlers {
+interface Listeners {
+  /** Told who asked for their likes: the next feed should find them in Redis. */
+  onReader(userId: Id): void
+  /** Told what somebody did with a post. */
+  onEngaged(kind: 'like' | 'comment' | 'share'): void
+}
+
+function handlersOf(service: EngagementService, { onReader, onEngaged }: Listeners): OriginHandlers {
   return {
-    'engagement.like': (input, { traceparent }) => service.like(input, traceparent),
+    async 'engagement.like'(input, { traceparent }) {
+      const answer = await service.like(input, traceparent)
+      if (answer.result === 'added') onEngaged('like')
+      return answer
+    },
     'engagement.unlike': (input, { traceparent }) => service.unlike(input, traceparent),
     'engagement.likers': (input) => service.likers(input),
     'engagement.likedAmong': async ({ userId, postIds }) => {
       onReader(userId)
       return { liked: await service.likedAmong(userId, postIds) }
     },
-    'engagement.comment': (input, { traceparent }) => service.comment(input, traceparent),
+    async 'engagement.comment'(input, { traceparent }) {
+      const comment = await service.comment(input, traceparent)
+      onEngaged('comment')
+      return comment
+    },
     'engagement.comments': (input) => service.comments(input),
     'engagement.editComment': (input, { traceparent }) => service.editComment(input, traceparent),
     'engagement.deleteComment': async (input, { traceparent }) => {
       await service.deleteComment(input, traceparent)
       return {}
     },
-    'engagement.share': (input, { traceparent }) => service.share(input, traceparent),
+    async 'engagement.share'(input, { traceparent }) {
+      const answer = await service.share(input, traceparent)
+      if (answer.result === 'added') onEngaged('share')
+      return answer
+    },
   }
+}
+
+function engagedMetrics(metrics: Metrics): Listeners['onEngaged'] {
+  const engaged = metrics.counter('engagements_total', 'Likes, comments and shares that were new', ['kind'])
+  return (kind) => engaged.inc({ kind })
 }
 
 function recountMetrics(metrics: Metrics): (drift: number) => void {

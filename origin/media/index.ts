@@ -55,13 +55,12 @@ export function createMedia(needs: MediaNeeds): MediaTier {
   const publish: EventLog['publish'] = (events) => log.publish(events)
   const randomHex = () => randomBytes(16).toString('hex')
   const service = mediaService({ store, objects, publish, clock, random, randomHex })
-  const outcomes = metrics.counter('media_jobs_total', 'Media jobs by outcome', ['outcome'])
   const purges = postgresPurges(database)
   const purge = async (tags: readonly string[]) => {
     if (caches !== undefined) await purges.request(tags, clock())
   }
   const places = { store, objects, redis: needs.redis, purge, clock }
-  const onOutcome = (outcome: string) => outcomes.inc({ outcome })
+  const onOutcome = jobMetrics(metrics)
   const work = jobLoop({ ...places, jobs, publish, random, owner: uuidv7(clock, random), onOutcome }, needs.logger)
   const loops = [work, sweepLoop(service, needs.logger), purgeLoop(purges, needs)]
   let consumers: Consumer[] = []
@@ -101,6 +100,15 @@ const purgeLoop = (purges: PurgeStore, { caches, logger, clock = Date.now }: Med
     // More than one call's worth waits: so many calls a minute are allowed.
     return false
   })
+
+function jobMetrics(metrics: Metrics): NonNullable<WorkerNeeds['onOutcome']> {
+  const outcomes = metrics.counter('media_jobs_total', 'Media jobs by outcome', ['outcome'])
+  const seconds = metrics.histogram('media_processing_seconds', 'Time for one media job', ['outcome'])
+  return (outcome, ms) => {
+    outcomes.inc({ outcome })
+    seconds.observe({ outcome }, ms / 1_000)
+  }
+}
 
 /** Works through the jobs; first those of pictures that private accounts have among the public ones. */
 function jobLoop(worker: WorkerNeeds, logger: Logger): Loop {

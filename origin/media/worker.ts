@@ -28,7 +28,8 @@ export interface WorkerNeeds extends PlaceNeeds {
   random: Random
   /** Names this worker in the leases. */
   owner: string
-  onOutcome?: (outcome: Exclude<WorkOutcome, 'idle'>) => void
+  /** @param ms from the lease to the outcome */
+  onOutcome?: (outcome: Exclude<WorkOutcome, 'idle'>, ms: number) => void
 }
 
 /** What became of one look for work. `away`: an outage kept it from being done, which uses up none of its attempts. */
@@ -56,7 +57,7 @@ export async function workOnce(needs: WorkerNeeds): Promise<WorkOutcome> {
   } finally {
     stopRenewing()
   }
-  needs.onOutcome?.(outcome)
+  needs.onOutcome?.(outcome, clock() - nowMs)
   return outcome
 }
 

@@ -14,13 +14,19 @@ describe('metrics of the edge', () => {
         [420, 2],
       ] as [number, number][],
     }
-    add({ answers: [slow], reads: [{ layer: 'timeline', hits: 7, misses: 3 }], degraded: [{ by: 'stale', pages: 1 }] })
-    add({ answers: [slow], reads: [{ layer: 'timeline', hits: 1, misses: 0 }], degraded: [] })
+    add({
+      answers: [slow],
+      reads: [{ layer: 'timeline', hits: 7, misses: 3 }],
+      degraded: [{ by: 'stale', pages: 1 }],
+      pictures: [{ stage: 'resize', ms: [[30, 2]] }],
+    })
+    add({ answers: [slow], reads: [{ layer: 'timeline', hits: 1, misses: 0 }], degraded: [], pictures: [] })
     const { body } = await metrics.expose()
     expect(body).toContain('tideline_edge_request_seconds_bucket{le="0.05",route="GET /v1/feed",status="200"} 196')
     expect(body).toContain('tideline_edge_request_seconds_count{route="GET /v1/feed",status="200"} 200')
     expect(body).toContain('tideline_edge_reads_total{layer="timeline",outcome="hit"} 8')
     expect(body).toContain('tideline_edge_reads_total{layer="timeline",outcome="miss"} 3')
+    expect(body).toContain('tideline_edge_picture_seconds_count{stage="resize"} 2')
     expect(body).toContain('tideline_edge_degraded_pages_total{by="stale"} 1')
   })
 })

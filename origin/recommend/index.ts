@@ -4,6 +4,7 @@ import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import type { Consumer, EventLog } from '../event-log.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import { countAffinity } from './affinity.ts'
 import { recordSeen } from './signals.ts'
 import { refreshTrending } from './trending.ts'
@@ -13,6 +14,7 @@ export interface RecommendNeeds {
   redis: RedisPort
   log: EventLog
   logger: Logger
+  metrics: Metrics
   clock: Clock
 }
 
@@ -25,7 +27,8 @@ export interface Recommend {
 
 const REFRESH_MS = 60_000
 
-export function createRecommend({ database, redis, log, logger, clock }: RecommendNeeds): Recommend {
+export function createRecommend({ database, redis, log, logger, metrics, clock }: RecommendNeeds): Recommend {
+  const impressions = metrics.counter('impressions_total', 'Posts that people were reported to have seen')
   let consumer: Consumer | null = null
   let affinities: Consumer | null = null
   let timer: NodeJS.Timeout | undefined
@@ -37,7 +40,10 @@ export function createRecommend({ database, redis, log, logger, clock }: Recomme
       consumer = log.subscribe({
         group: 'signals',
         topics: ['signal.seen'],
-        handle: ({ data }) => recordSeen(data, redis, clock),
+        async handle({ data }) {
+          await recordSeen(data, redis, clock)
+          impressions.inc(data.postIds.length)
+        },
       })
       affinities = log.subscribe({
         group: 'affinities',

@@ -62,6 +62,14 @@ export function media(on: () => Stage): void {
       headers: { accept: 'image/jpeg', 'if-none-match': plain.headers.get('etag') ?? 'none' },
     })
     expect(again.status).toBe(304)
+    await until("the origin's metrics have what the image Worker counted", async () => {
+      await (await on().system.fetch(thumb)).body?.cancel()
+      const { port, config } = on().system.origin
+      const headers = { authorization: `Bearer ${config.secrets.SERVICE_TOKEN}` }
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text()
+      const found = ['hit', 'miss'].map((outcome) => `tideline_edge_reads_total{layer="picture",outcome="${outcome}"} `)
+      return [...found, 'tideline_edge_picture_seconds_count{stage="resize"} '].every((name) => text.includes(name))
+    })
     await until('the blur placeholder is there', async () => {
       const state = await author.ask<{ state: string; blur: string | null }>('GET', `/v1/media/${id}`)
       return state.state === 'ready' && state.blur !== null

@@ -23,6 +23,7 @@ export interface BackingBindings {
   JWT_PUBLIC_JWKS: string
   TEST_PRIVATE_JWK: string
   FEED_BUDGET_MS: string
+  REDIS_TIMEOUT_MS: string
 }
 
 declare module 'vitest' {

@@ -35,6 +35,7 @@ const bindings: BackingBindings = {
   TEST_PRIVATE_JWK: config.secrets.JWT_PRIVATE_JWK,
   // Longer than in production: a loaded machine is no outage.
   FEED_BUDGET_MS: '30000',
+  REDIS_TIMEOUT_MS: '1000',
 }
 process.stdout.write(`${JSON.stringify(bindings)}\n`)
 process.stdin.resume()

@@ -5,47 +5,9 @@ import publish from '../../ops/grafana/dashboards/publish-a-post.json?raw'
 import readTheFeed from '../../ops/grafana/dashboards/read-the-feed.json?raw'
 import machinery from '../../ops/grafana/dashboards/the-machinery.json?raw'
 import alerts from '../../ops/prometheus/alerts.yaml?raw'
-import { Observations } from './observations.ts'
 import { call, env, person, services } from './testing.ts'
 
 describe('what an isolate has counted', () => {
-  it('is handed over every five seconds, and then begins anew', () => {
-    const seen = new Observations(0)
-    seen.answered('GET /v1/feed', 200, 12)
-    seen.answered('GET /v1/feed', 200, 12)
-    seen.answered('GET /v1/feed', 503, 3_141)
-    seen.read('post', 48, 2)
-    seen.read('post', 50, 0)
-    seen.degraded('redis')
-    expect(seen.takeDue(4_999)).toBeNull()
-    const taken = seen.takeDue(5_000)
-    expect(taken).toEqual({
-      answers: [
-        { route: 'GET /v1/feed', status: 200, ms: [[12, 2]] },
-        { route: 'GET /v1/feed', status: 503, ms: [[3_100, 1]] },
-      ],
-      reads: [{ layer: 'post', hits: 98, misses: 2 }],
-      degraded: [{ by: 'redis', pages: 1 }],
-    })
-    expect(edgeObservations.parse(taken)).toEqual(taken)
-    expect(seen.takeDue(10_000)).toEqual({ answers: [], reads: [], degraded: [] })
-  })
-
-  it('is told with the next when the origin did not take it', () => {
-    const seen = new Observations(0)
-    seen.answered('GET /v1/feed', 200, 7)
-    const taken = seen.takeDue(5_000)
-    seen.answered('GET /v1/feed', 200, 7)
-    if (taken !== null) seen.putBack(taken)
-    expect(seen.takeDue(10_000)?.answers).toEqual([{ route: 'GET /v1/feed', status: 200, ms: [[7, 2]] }])
-  })
-
-  it('stays small whatever the times are', () => {
-    const seen = new Observations(0)
-    for (let ms = 0; ms < 100_000; ms += 0.5) seen.answered('GET /v1/feed', 200, ms)
-    expect(seen.takeDue(5_000)?.answers[0]?.ms.length).toBeLessThan(500)
-  })
-
   it('names routes by their pattern, and knows where a feed found what it read', async () => {
     const ann = await person()
     services.observations.takeDue(Number.MAX_SAFE_INTEGER)

@@ -1,6 +1,7 @@
 /** What a request can use. Built once an isolate: no member holds a socket, a promise or anything else of a request. */
 import { createBreaker } from '#core/breaker.ts'
 import { type Clock, createIdFactory, type IdFactory, type Random } from '#core/ids.ts'
+import { Observations } from '#core/observations.ts'
 import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import { withReplica } from '#drizzle/replicas.ts'
@@ -16,7 +17,6 @@ import { upstashRedis } from './data/redis.ts'
 import { type ReplicaReads, type ReplicaVerdict, replicaReads, replicaVerdict } from './data/replica-reads.ts'
 import { FeedIsolate } from './feed/isolate.ts'
 import { type LastPages, lastPages } from './feed/last-page.ts'
-import { Observations } from './observations.ts'
 import { createSignatures, type Signatures } from './present/signatures.ts'
 import { createRateLimits, type RateLimits } from './rate-limits.ts'
 

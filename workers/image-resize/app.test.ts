@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
+import { Observations } from '#core/observations.ts'
 import { createAdmission } from './admission.ts'
 import { createImageApp, type ImageServices } from './app.ts'
 import { type Bindings, readConfig } from './config.ts'
@@ -23,6 +24,7 @@ function appWith(exchanged: Partial<ImageServices> | Error) {
         admission: createAdmission(),
         cache: edgeVariantCache(caches.default, (message) => logged.push({ message })),
         originals: originalStore(config.store),
+        observations: new Observations(0),
         ...exchanged,
       }
     },
@@ -63,6 +65,30 @@ describe('the image Worker', () => {
     expect((await well.get('/img/small/media/3/photo.jpg')).status).toBe(200)
     const served = await away.get('/img/small/media/3/photo.jpg')
     expect([served.status, served.headers.get('server-timing')]).toEqual([200, 'cache;desc=hit'])
+  })
+
+  it('counts what its cache had, what was made and how long that took; what the origin does not take goes with the next', async () => {
+    await upload('media/6/photo.jpg', fixture('photo.jpg'))
+    await upload('private/6/photo.jpg', fixture('photo.jpg'))
+    const observations = new Observations(0)
+    const config = { ...readConfig(env as Bindings), origin: { url: 'http://127.0.0.1:9', token: 'none' } }
+    const { get } = appWith({ observations, config })
+    await get('/img/small/media/6/photo.jpg')
+    await get('/img/small/media/6/photo.jpg')
+    await get('/img/small/private/6/photo.jpg')
+    // Each of these was due; nobody listens.
+    expect(observations.takeDue(Number.MAX_SAFE_INTEGER)).toEqual({
+      answers: [
+        { route: 'GET /img/*', status: 200, ms: [[0, 2]] },
+        { route: 'GET /img/*', status: 403, ms: [[0, 1]] },
+      ],
+      reads: [{ layer: 'picture', hits: 1, misses: 1 }],
+      degraded: [],
+      pictures: [
+        { stage: 'fetch', ms: [[0, 1]] },
+        { stage: 'resize', ms: [[0, 1]] },
+      ],
+    })
   })
 
   it('refuses at once what does not fit into memory beside what is there, and forgets the refusal', async () => {

@@ -6,9 +6,11 @@ import { DEFAULT_OPTIONS, PRESET_WIDTHS } from '#core/image/options.ts'
 import { refusals } from '#core/image/refusal.ts'
 import { verifyForgetting, verifyImageRequest } from '#core/image/sign.ts'
 import { type ImageRequest, parseImageUrl } from '#core/image/url.ts'
+import type { Observations } from '#core/observations.ts'
 import { Problem } from '#core/problem.ts'
 import type { Bindings, Config } from './config.ts'
 import type { ResizedImage } from './engine/index.ts'
+import { observe } from './observe.ts'
 import type { OriginalStore } from './originals.ts'
 import { matchesEtag, problemResponse, secureHeaders, variantHeaders } from './respond.ts'
 import { createStopwatch, type Stopwatch } from './timing.ts'
@@ -20,6 +22,8 @@ export interface ImageServices extends VariantMaker {
   readonly config: Config
   readonly originals: OriginalStore
   readonly cache: VariantCache
+  /** What this isolate has counted and not told yet. */
+  readonly observations: Observations
 }
 
 export interface ImageAppSettings {
@@ -34,6 +38,7 @@ export interface ImageAppSettings {
 interface Variables {
   requestId: string
   time: Stopwatch
+  services?: ImageServices
   image?: ImageRequest
 }
 
@@ -56,6 +61,8 @@ export function createImageApp(settings: ImageAppSettings): Hono<ImageEnvironmen
     const timing = c.var.time.header()
     if (timing) c.header('server-timing', timing)
     secureHeaders(c.res.headers)
+    const { services, time } = c.var
+    if (services) observe(c, services, time, settings.now())
   })
 
   const image = (c: ImageContext) => serveImage(c, settings)
@@ -81,6 +88,7 @@ export function createImageApp(settings: ImageAppSettings): Hono<ImageEnvironmen
 
 async function serveImage(c: ImageContext, settings: ImageAppSettings): Promise<Response> {
   const services = settings.services(c.env)
+  c.set('services', services)
   const now = Math.floor(settings.now() / 1000)
   const image = parseImageUrl(c.req.url)
   c.set('image', image)
@@ -92,6 +100,8 @@ async function serveImage(c: ImageContext, settings: ImageAppSettings): Promise<
   if (matchesEtag(c.req.header('if-none-match'), name.etag)) return new Response(null, { status: 304, headers })
 
   const cached = image.source.private ? undefined : await services.cache.match(name)
+  // Private pictures lie in no shared cache, which therefore cannot miss them.
+  if (!image.source.private) services.observations.read('picture', cached ? 1 : 0, cached ? 0 : 1)
   if (cached) {
     c.var.time.note('cache', 'hit')
     if ('refusal' in cached) throw cached.refusal

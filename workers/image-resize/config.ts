@@ -16,6 +16,8 @@ export interface S3Settings {
 
 export interface Config {
   readonly signingKeys: readonly SigningKey[]
+  /** Who is told what was counted; null: nobody. */
+  readonly origin: { readonly url: string; readonly token: string } | null
   readonly store: { readonly kind: 'r2'; readonly bucket: R2Bucket } | ({ readonly kind: 's3' } & S3Settings)
 }
 
@@ -27,13 +29,25 @@ const s3Settings = z.object({
   S3_SECRET_ACCESS_KEY: z.string().min(1),
 })
 
+/** Without a token nobody is told: no reason to serve no pictures. */
+const originSettings = z
+  .object({
+    ORIGIN_URL: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
+    SERVICE_TOKEN: z.string().default(''),
+  })
+  .transform(({ ORIGIN_URL: url, SERVICE_TOKEN: token }) =>
+    url === '' || token === '' ? null : { url: url.replace(/\/+$/, ''), token },
+  )
+
 /** @throws Error naming every setting that is missing or wrong, never its value. */
 export function readConfig(env: Bindings): Config {
   const keys = checked(z.object({ IMAGE_SIGNING_KEYS: signingKeysSetting }), env).IMAGE_SIGNING_KEYS
-  if (env.ORIGINALS) return { signingKeys: keys, store: { kind: 'r2', bucket: env.ORIGINALS } }
+  const origin = checked(originSettings, env)
+  if (env.ORIGINALS) return { signingKeys: keys, origin, store: { kind: 'r2', bucket: env.ORIGINALS } }
   const s3 = checked(s3Settings, env)
   return {
     signingKeys: keys,
+    origin,
     store: {
       kind: 's3',
       endpoint: s3.S3_ENDPOINT,

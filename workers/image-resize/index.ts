@@ -1,4 +1,5 @@
 /** The image Worker: CDN image addresses in, immutable variants out. */
+import { Observations } from '#core/observations.ts'
 import { createAdmission } from './admission.ts'
 import { createImageApp, type ImageServices } from './app.ts'
 import { type Bindings, readConfig } from './config.ts'
@@ -21,7 +22,8 @@ function services(env: Bindings): ImageServices {
   const cache = edgeVariantCache(caches.default, (message, fault) =>
     log({ level: 'warn', message, cause: String(fault) }),
   )
-  const made = { config, engine, admission, cache, originals: originalStore(config.store) }
+  const observations = new Observations(Date.now())
+  const made = { config, engine, admission, cache, observations, originals: originalStore(config.store) }
   wired.set(env, made)
   return made
 }

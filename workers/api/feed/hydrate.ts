@@ -126,6 +126,7 @@ async function fromPostgres(
 ): Promise<void> {
   const rows = await queryOrNothing<PostRow>(ports, () => ports.db.query<PostRow>(postsByIds(ids)))
   const found = rows.filter((row) => !row.deleted)
+  ports.count('postgres', found.length, ids.length - found.length)
   for (const row of found) {
     const record = postRecord(row)
     records.set(record.id, record)

@@ -148,6 +148,7 @@ async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<Author
     if (list === null) unmarked.push(author)
     else lists.set(author, list)
   })
+  ports.count('author', missing.length - unmarked.length, unmarked.length)
   for (const list of await pullAuthorLists(unmarked, ports)) lists.set(list.author, list)
   for (const author of missing) {
     const list = lists.get(author)

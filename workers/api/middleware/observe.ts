@@ -9,7 +9,11 @@ export function observe(): MiddlewareHandler<AppEnv> {
     const startedMs = clock()
     await next()
     const nowMs = clock()
-    observations.answered(`${c.req.method} ${routePath(c)}`, c.res.status, nowMs - startedMs)
+    const { status, headers } = c.res
+    observations.answered(`${c.req.method} ${routePath(c)}`, status, nowMs - startedMs)
+    // Answers that a client may keep: of these, those of which it had the newest already.
+    if (status === 304) observations.read('client', 1, 0)
+    else if (status === 200 && headers.has('etag')) observations.read('client', 0, 1)
     const due = observations.takeDue(nowMs)
     if (due === null) return
     // An origin that is away gets them later.

@@ -1,5 +1,5 @@
 /** Counts of one isolate, kept until the origin has them. Bounded: routes, statuses and steps of time are few. */
-import type { DegradedBy, EdgeObservations, ReadLayer } from '#core/edge-observations.ts'
+import type { DegradedBy, EdgeObservations, PictureStage, ReadLayer } from './edge-observations.ts'
 
 const HAND_OVER_MS = 5_000
 
@@ -7,6 +7,7 @@ export class Observations {
   private readonly answers = new Map<string, Map<number, number>>()
   private readonly reads = new Map<ReadLayer, { hits: number; misses: number }>()
   private readonly pages = new Map<DegradedBy, number>()
+  private readonly pictures = new Map<PictureStage, Map<number, number>>()
   private takenMs: number
 
   /** @param nowMs the first hand-over comes a while later, when there is something to tell */
@@ -16,16 +17,25 @@ export class Observations {
 
   /** @param route a verb and a route's pattern, never a path that a caller made up: "GET /v1/posts/:id" */
   answered(route: string, status: number, ms: number): void {
-    this.addAnswers(`${status} ${route}`, step(ms), 1)
+    add(this.answers, `${status} ${route}`, step(ms), 1)
   }
 
   read(layer: ReadLayer, hits: number, misses: number): void {
-    const sums = this.reads.get(layer) ?? { hits: 0, misses: 0 }
-    this.reads.set(layer, { hits: sums.hits + hits, misses: sums.misses + misses })
+    const sums = this.reads.get(layer)
+    if (sums === undefined) this.reads.set(layer, { hits, misses })
+    else {
+      sums.hits += hits
+      sums.misses += misses
+    }
   }
 
   degraded(by: DegradedBy, pages = 1): void {
     this.pages.set(by, (this.pages.get(by) ?? 0) + pages)
+  }
+
+  /** A stage of making a picture that no cache has. */
+  pictured(stage: PictureStage, ms: number): void {
+    add(this.pictures, stage, step(ms), 1)
   }
 
   /** What is to be told now; null while it is too early. Whoever takes it hands it over, or puts it back. */
@@ -39,27 +49,32 @@ export class Observations {
       }),
       reads: [...this.reads].map(([layer, sums]) => ({ layer, ...sums })),
       degraded: [...this.pages].map(([by, pages]) => ({ by, pages })),
+      pictures: [...this.pictures].map(([stage, ms]) => ({ stage, ms: [...ms] })),
     }
-    this.answers.clear()
-    this.reads.clear()
-    this.pages.clear()
+    for (const counts of [this.answers, this.reads, this.pages, this.pictures]) counts.clear()
     return taken
   }
 
   /** For what the origin did not take: it is told with the next. An answer that was lost makes it count twice. */
-  putBack({ answers, reads, degraded }: EdgeObservations): void {
+  putBack({ answers, reads, degraded, pictures }: EdgeObservations): void {
     for (const { route, status, ms } of answers) {
-      for (const [took, times] of ms) this.addAnswers(`${status} ${route}`, took, times)
+      for (const [took, times] of ms) add(this.answers, `${status} ${route}`, took, times)
     }
     for (const { layer, hits, misses } of reads) this.read(layer, hits, misses)
     for (const { by, pages } of degraded) this.degraded(by, pages)
+    for (const { stage, ms } of pictures) {
+      for (const [took, times] of ms) add(this.pictures, stage, took, times)
+    }
   }
+}
 
-  private addAnswers(key: string, ms: number, times: number): void {
-    const steps = this.answers.get(key) ?? new Map<number, number>()
-    steps.set(ms, (steps.get(ms) ?? 0) + times)
-    this.answers.set(key, steps)
+function add<K>(sums: Map<K, Map<number, number>>, key: K, ms: number, times: number): void {
+  let steps = sums.get(key)
+  if (steps === undefined) {
+    steps = new Map()
+    sums.set(key, steps)
   }
+  steps.set(ms, (steps.get(ms) ?? 0) + times)
 }
 
 /** Milliseconds in steps that grow with them: some 500 in all, finer than the buckets that they end in. */
