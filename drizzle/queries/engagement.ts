@@ -14,20 +14,42 @@ export interface LikeRow {
   version: string
 }
 
+export interface LikeKey {
+  postId: Id
+  userId: Id
+}
+
+export interface LikeRowOf extends LikeRow {
+  post_id: Id
+  user_id: Id
+}
+
 /**
- * Brings a like to a state if the version is newer. Answers the row as it is now, or nothing when it was as new already.
- * `liked_at` moves only with the state, so `liked_at = at` in the answer tells a change from a repetition, in one
- * statement and without a look at the row before, which a race could make stale.
+ * Brings likes to a state where the version is newer; no two of them of one person and post. Answers the rows that moved, as
+ * they are now: those that were as new already are missing. `liked_at` moves only with the state, so `liked_at = at` in
+ * the answer tells a change from a repetition, in one statement and without a look at the row before, which a race could make stale.
+ * (A version says its instant: half of it. EXCLUDED has what would have been inserted, not what was asked.)
+ * Rows are taken in the order of their keys: batches that meet wait for each other, and never deadlock.
  */
-export function setLike(like: { postId: Id; userId: Id; state: string; at: number; version: number }): SQL {
-  const { postId, userId, state, at, version } = like
+export function setLikes(likes: readonly (LikeKey & { state: string; at: number; version: number })[]): SQL {
   return sql`INSERT INTO likes AS l (post_id, user_id, state, liked_at, version)
-    VALUES (${postId}::bigint, ${userId}::bigint, ${state}, ${state === 'liked' ? at : 0}::bigint, ${version}::bigint)
+    SELECT "postId", "userId", state, CASE WHEN state = 'liked' THEN at ELSE 0 END, version
+    FROM jsonb_to_recordset(${JSON.stringify(likes)}::jsonb)
+      AS i ("postId" bigint, "userId" bigint, state text, at bigint, version bigint)
+    ORDER BY "postId", "userId"
     ON CONFLICT (post_id, user_id) DO UPDATE
       SET state = EXCLUDED.state, version = EXCLUDED.version,
-          liked_at = CASE WHEN l.state = EXCLUDED.state THEN l.liked_at ELSE ${at}::bigint END
+          liked_at = CASE WHEN l.state = EXCLUDED.state THEN l.liked_at ELSE EXCLUDED.version / 2 END
       WHERE l.version < EXCLUDED.version
-    RETURNING state, liked_at, version`
+    RETURNING post_id, user_id, state, liked_at, version`
+}
+
+/** Rows of LikeRowOf; what there never was is missing. */
+export function likesOf(likes: readonly LikeKey[]): SQL {
+  const keys = likes.map(({ postId, userId }) => ({ postId, userId }))
+  return sql`SELECT post_id, user_id, state, liked_at, version FROM likes
+    WHERE (post_id, user_id) IN (SELECT "postId", "userId"
+      FROM jsonb_to_recordset(${JSON.stringify(keys)}::jsonb) AS k ("postId" bigint, "userId" bigint))`
 }
 
 export function likeOf(postId: Id, userId: Id): SQL {

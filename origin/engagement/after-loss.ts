@@ -7,7 +7,7 @@ import type { Clock } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { type Command, type RedisPort, scored } from '#core/redis.ts'
 import type { OperableEventLog } from '../event-log.ts'
-import { repair, TOPICS } from './consumer.ts'
+import { repairs, TOPICS } from './consumer.ts'
 import type { EngagementStore } from './store.ts'
 
 export const AFTER_LOSS = Object.freeze({
@@ -36,10 +36,11 @@ export async function deriveLost({ redis, store, log }: AfterLossNeeds): Promise
   const losses = scored(reply)
   const [first] = losses
   if (first === undefined) return 0
+  const { repair } = repairs(redis, store)
   let looked = 0
   for await (const events of log.since(TOPICS, first[1])) {
     for (let i = 0; i < events.length; i += AFTER_LOSS.parallel) {
-      await Promise.all(events.slice(i, i + AFTER_LOSS.parallel).map((event) => repair(event, redis, store)))
+      await Promise.all(events.slice(i, i + AFTER_LOSS.parallel).map((event) => repair(event)))
     }
     looked += events.length
   }

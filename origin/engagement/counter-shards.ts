@@ -11,27 +11,34 @@ export const SHARDS = Object.freeze({
   hotPerSecond: 500,
 })
 
+export interface CounterShard {
+  shard: number
+  /** This is the move that tells the roll-up to look into all shards. */
+  announce: boolean
+}
+
 export interface ShardPicker {
-  /** `announce`: this move is the one that tells the roll-up to look into all shards. */
-  pick(postId: Id): { shard: number; announce: boolean }
+  /** @param moves how many writes go together */
+  pick(postId: Id, moves: number): CounterShard
 }
 
 export function shardPicker(clock: Clock, random: Random): ShardPicker {
   /** Moves by post of the second that it is: bounded by what one process does in a second. */
-  const moves = new Map<Id, number>()
+  const moved = new Map<Id, number>()
   let second = 0
   return {
-    pick(postId) {
+    pick(postId, moves) {
       const now = Math.floor(clock() / 1_000)
       if (now !== second) {
         second = now
-        moves.clear()
+        moved.clear()
       }
-      const moved = (moves.get(postId) ?? 0) + 1
-      moves.set(postId, moved)
-      if (moved <= SHARDS.hotPerSecond) return { shard: 0, announce: false }
+      const before = moved.get(postId) ?? 0
+      const after = before + moves
+      moved.set(postId, after)
+      if (after <= SHARDS.hotPerSecond) return { shard: 0, announce: false }
       // Told anew in each second: a recount after quiet seconds has folded the shards and said that there are none.
-      return { shard: Math.floor(random() * SHARDS.count), announce: moved === SHARDS.hotPerSecond + 1 }
+      return { shard: Math.floor(random() * SHARDS.count), announce: before <= SHARDS.hotPerSecond }
     },
   }
 }

@@ -5,9 +5,9 @@
  */
 import type { Id } from '#core/ids.ts'
 import { keys, TTL } from '#core/keys.ts'
-import { type Command, integer, RedisAwayError, type RedisPort, type Reply } from '#core/redis.ts'
+import { type Command, integer, type RedisPort, type Reply } from '#core/redis.ts'
 import { type Counts, parseCounts, readCounts } from '#core/timeline/index.ts'
-import { SHARDS, type ShardPicker } from './counter-shards.ts'
+import { type CounterShard, SHARDS } from './counter-shards.ts'
 
 export interface CountMove {
   postId: Id
@@ -18,14 +18,12 @@ export interface CountMove {
 /** Marks a post as moved at an instant; an earlier instant does not take a later one back. */
 export const markDirty = (postId: Id, ms: number): Command => ['ZADD', keys.dirtyCounts(), 'GT', ms, postId]
 
-/** What a write that applied does to the counters. */
-export function moveCounts({ postId, likes, comments }: CountMove, ms: number, shards: ShardPicker): Command[] {
-  if (likes === 0 && comments === 0) return [markDirty(postId, ms)]
-  const { shard, announce } = shards.pick(postId)
+/** What writes that applied do to the counters. */
+export function moveCounts({ postId, likes, comments }: CountMove, ms: number, to: CounterShard): Command[] {
   return [
-    ...(announce ? [['SADD', keys.spreadCounts(), postId] as const] : []),
-    ...(likes === 0 ? [] : [['INCRBY', keys.likeShard(postId, shard), likes] as const]),
-    ...(comments === 0 ? [] : [['INCRBY', keys.commentShard(postId, shard), comments] as const]),
+    ...(to.announce ? [['SADD', keys.spreadCounts(), postId] as const] : []),
+    ...(likes === 0 ? [] : [['INCRBY', keys.likeShard(postId, to.shard), likes] as const]),
+    ...(comments === 0 ? [] : [['INCRBY', keys.commentShard(postId, to.shard), comments] as const]),
     markDirty(postId, ms),
   ]
 }
@@ -102,11 +100,3 @@ export const settle = (postId: Id, ms: number): Command => [
   postId,
   String(ms),
 ]
-
-/** Counters are derived: with Redis away a write still counts, since its event marks the post when Redis is back. */
-export async function unlessAway(replies: Promise<Reply[]>): Promise<Reply[]> {
-  return replies.catch((error: unknown) => {
-    if (error instanceof RedisAwayError) return []
-    throw error
-  })
-}

@@ -17,6 +17,7 @@ import { createReconcile, RECONCILE } from './reconcile.ts'
 import { createRollUp, type Failed, ROLL_UP } from './roll-up.ts'
 import { type EngagementService, engagementService } from './service.ts'
 import type { EngagementStore } from './store.ts'
+import { gatherTaps } from './taps.ts'
 
 export {
   BUCKET_ROWS,
@@ -57,9 +58,9 @@ export interface Engagement {
 export function createEngagement(needs: EngagementNeeds): Engagement {
   const { store, redis, log, logger, clock = Date.now, random = Math.random } = needs
   const aliases = postgresCommentAliases(needs.posts)
-  const shards = shardPicker(clock, random)
+  const taps = gatherTaps({ redis, clock, shards: shardPicker(clock, random) })
   const publish: EventLog['publish'] = (events) => log.publish(events)
-  const service = engagementService({ store, aliases, redis, publish, clock, shards })
+  const service = engagementService({ store, aliases, redis, publish, clock, taps })
   const owner = uuidv7(clock, random)
   const rollUp = createRollUp({
     ...{ store, redis, clock, owner },

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { strings } from '#core/redis.ts'
-import { repair } from './consumer.ts'
+import { repairs } from './consumer.ts'
 import { likeEvent } from './events.ts'
 import { rebuildLiked, reflectLike } from './liked-set.ts'
 import { type EngagementStore, type LikeState, likeVersion } from './store.ts'
@@ -34,9 +34,9 @@ test('a like that stalls on its way to Redis until a newer removal was handled l
     const liked = await write(post, user, 'liked', 1_000)
     const removed = await write(post, user, 'unliked', 2_000)
     if (!isRemoverKilled) await reflectLike(stage.redis, user, post, removed)
-    await repair(eventOf(post, user, removed), stage.redis, store)
+    await repairs(stage.redis, store).repair(eventOf(post, user, removed))
     await reflectLike(stage.redis, user, post, liked)
-    await repair(eventOf(post, user, liked), stage.redis, store)
+    await repairs(stage.redis, store).repair(eventOf(post, user, liked))
     expect(await likedSet(user)).toEqual(['~'])
   }
 })
@@ -59,7 +59,7 @@ test('a removal that stalls until the post was liked again takes nothing away', 
   const removed = await write(post, user, 'unliked', 2_000)
   await reflectLike(stage.redis, user, post, await write(post, user, 'liked', 3_000))
   await reflectLike(stage.redis, user, post, removed)
-  await repair(eventOf(post, user, removed), stage.redis, store)
+  await repairs(stage.redis, store).repair(eventOf(post, user, removed))
   expect(await likedSet(user)).toEqual([post, '~'].sort())
 })
 
@@ -107,7 +107,8 @@ test('likes, removals, rebuilds and repeated events in any order end in what the
         later(i, async () => {
           const row = await write(post, user, state, at)
           if (reflected !== null) later(i + reflected, () => reflectLike(stage.redis, user, post, row))
-          for (const wait of events) later(i + wait, () => repair(eventOf(post, user, row), stage.redis, stalling))
+          for (const wait of events)
+            later(i + wait, () => repairs(stage.redis, stalling).repair(eventOf(post, user, row)))
         })
       })
       for (const when of rebuilds) later(when, rebuild)

@@ -1,25 +1,75 @@
+/** Likes, comments and shares in Postgres. */
 import type { Id } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
 import * as queries from '#drizzle/queries/engagement.ts'
-import type { CommentPage, EngagementStore, LikeState, StoredComment } from './store.ts'
+import { createGroupCommit } from '../group-commit.ts'
+import { isDataFault } from '../outages.ts'
+import type { CommentPage, EngagementStore, LikeOutcome, LikeState, LikeWrite, StoredComment } from './store.ts'
 
 export function postgresEngagement(database: Database): EngagementStore {
-  const rowOf = async (postId: Id, userId: Id): Promise<LikeState | null> => {
-    const [row] = await database.query<queries.LikeRow>(queries.likeOf(postId, userId))
-    return row === undefined ? null : readLike(row)
+  return {
+    ...likeWrites(database),
+    ...likeReads(database),
+    ...comments(database),
+    ...shares(database),
+    async count(postId) {
+      const [row] = await database.query<{ likes: number; comments: number }>(queries.countEngagement(postId))
+      return row ?? { likes: 0, comments: 0 }
+    },
   }
-  const readComments = async (statement: ReturnType<typeof queries.replies>) =>
-    (await database.query<queries.CommentRow>(statement)).map(readComment)
+}
 
+/** Taps of the same moment go in one statement: a commit each would be most of what a like costs. */
+function likeWrites(database: Database): Pick<EngagementStore, 'setLike' | 'reconcileLikes'> {
+  const taps = createGroupCommit((likes: readonly LikeWrite[]) => setLikes(database, likes), isDataFault)
   return {
     async setLike(like) {
-      const [row] = await database.query<queries.LikeRow>(queries.setLike(like))
-      if (row !== undefined) return { ...readLike(row), changed: Number(row.liked_at) === like.at }
-      const standing = await rowOf(like.postId, like.userId)
-      if (standing === null) throw new Error('a like that was as new is gone')
-      return { ...standing, changed: false }
+      const [outcome] = await taps.append([like])
+      if (outcome === undefined) throw new Error('a tap has an outcome')
+      return outcome
     },
-    likeOf: rowOf,
+    // A like is one row here, so there is nothing that could differ.
+    reconcileLikes: async () => ({ next: null, checked: 0, repaired: [] }),
+  }
+}
+
+const nameOf = (postId: Id, userId: Id) => `${postId}:${userId}`
+
+/** @returns the outcomes of the taps, in their order */
+async function setLikes(database: Database, likes: readonly LikeWrite[]): Promise<LikeOutcome[]> {
+  const outcomes = new Map<LikeWrite, LikeOutcome>()
+  // A statement moves a row once: of several taps by one person each goes after the one before.
+  for (let rest = [...likes]; rest.length > 0; rest = rest.filter((like) => !outcomes.has(like))) {
+    const turn = new Map(rest.toReversed().map((like) => [nameOf(like.postId, like.userId), like]))
+    for (const [like, outcome] of await setEach(database, turn)) outcomes.set(like, outcome)
+  }
+  return likes.map((like) => outcomes.get(like) as LikeOutcome)
+}
+
+/** One tap a person and post. */
+async function setEach(database: Database, likes: ReadonlyMap<string, LikeWrite>) {
+  const moved = await database.query<queries.LikeRowOf>(queries.setLikes([...likes.values()]))
+  const rows = new Map(moved.map((row) => [nameOf(row.post_id, row.user_id), row]))
+  const unmoved = [...likes].filter(([name]) => !rows.has(name)).map(([, like]) => like)
+  const asNew = unmoved.length === 0 ? [] : await database.query<queries.LikeRowOf>(queries.likesOf(unmoved))
+  const standing = new Map(asNew.map((row) => [nameOf(row.post_id, row.user_id), row]))
+  return [...likes].map(([name, like]): [LikeWrite, LikeOutcome] => {
+    const row = rows.get(name)
+    if (row !== undefined) return [like, { ...readLike(row), changed: Number(row.liked_at) === like.at }]
+    const newer = standing.get(name)
+    if (newer === undefined) throw new Error('a like that was as new is gone')
+    return [like, { ...readLike(newer), changed: false }]
+  })
+}
+
+type LikeReads = Pick<EngagementStore, 'likeOf' | 'likers' | 'likedAmong' | 'likesBy'>
+
+function likeReads(database: Database): LikeReads {
+  return {
+    async likeOf(postId, userId) {
+      const [row] = await database.query<queries.LikeRow>(queries.likeOf(postId, userId))
+      return row === undefined ? null : readLike(row)
+    },
     async likers(postId, limit, after) {
       const statement = queries.likers(postId, limit, after)
       const rows = await database.query<{ user_id: Id; liked_at: string }>(statement)
@@ -33,19 +83,25 @@ export function postgresEngagement(database: Database): EngagementStore {
       const rows = await database.query<{ post_id: Id; liked_at: string }>(queries.likesBy(userId, limit))
       return rows.map((row) => ({ postId: row.post_id, at: Number(row.liked_at) }))
     },
+  }
+}
 
-    // A like is one row here, so there is nothing that could differ.
-    reconcileLikes: async () => ({ next: null, checked: 0, repaired: [] }),
+type Comments = 'addComment' | 'comment' | 'topComments' | 'replies' | 'editComment' | 'removeComment'
 
+function comments(database: Database): Pick<EngagementStore, Comments> {
+  const read = async (statement: ReturnType<typeof queries.replies>) =>
+    (await database.query<queries.CommentRow>(statement)).map(readComment)
+
+  return {
     async addComment(comment) {
-      const [added] = await readComments(queries.insertComment(comment))
+      const [added] = await read(queries.insertComment(comment))
       if (added !== undefined) return { added: true, comment: added }
-      const [standing] = await readComments(queries.commentById(comment.postId, comment.commentId))
+      const [standing] = await read(queries.commentById(comment.postId, comment.commentId))
       if (standing === undefined) throw new Error('a comment whose id was taken is gone')
       return { added: false, comment: standing }
     },
     async comment(postId, commentId) {
-      const [comment] = await readComments(queries.commentById(postId, commentId))
+      const [comment] = await read(queries.commentById(postId, commentId))
       return comment ?? null
     },
     async topComments(postId, limit, before) {
@@ -54,29 +110,28 @@ export function postgresEngagement(database: Database): EngagementStore {
       return commentPage(found, limit)
     },
     async replies(postId, parentId, limit, after) {
-      return commentPage(await readComments(queries.replies(postId, parentId, limit + 1, after)), limit)
+      return commentPage(await read(queries.replies(postId, parentId, limit + 1, after)), limit)
     },
     async editComment(edit) {
-      const [changed] = await readComments(queries.editComment(edit))
+      const [changed] = await read(queries.editComment(edit))
       if (changed !== undefined) return { changed: true, comment: changed }
-      const [standing] = await readComments(queries.commentById(edit.postId, edit.commentId))
+      const [standing] = await read(queries.commentById(edit.postId, edit.commentId))
       return standing === undefined ? null : { changed: false, comment: standing }
     },
     async removeComment(postId, commentId) {
       const rows = await database.query(queries.removeComment(postId, commentId))
       return { changed: rows.length > 0 }
     },
+  }
+}
 
+function shares(database: Database): Pick<EngagementStore, 'share'> {
+  return {
     async share(share) {
       const [added] = await database.query<{ shared_at: string }>(queries.insertShare(share))
       if (added !== undefined) return { added: true, at: share.at }
       const [standing] = await database.query<{ shared_at: string }>(queries.shareOf(share.postId, share.userId))
       return { added: false, at: Number(standing?.shared_at ?? share.at) }
-    },
-
-    async count(postId) {
-      const [row] = await database.query<{ likes: number; comments: number }>(queries.countEngagement(postId))
-      return row ?? { likes: 0, comments: 0 }
     },
   }
 }

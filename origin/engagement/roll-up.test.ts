@@ -69,7 +69,8 @@ test('a hot post’s counters are spread over shards, summed as they are, and fo
     () => stage.now,
     () => (stage.now % 100) / 100,
   )
-  const move = () => stage.engine.pipeline(moveCounts({ postId: post, likes: 1, comments: 0 }, stage.now, shards))
+  const move = () =>
+    stage.engine.pipeline(moveCounts({ postId: post, likes: 1, comments: 0 }, stage.now, shards.pick(post, 1)))
   stage.now = Math.ceil(stage.now / 1_000) * 1_000
   for (let i = 0; i < SHARDS.hotPerSecond + 50; i++) {
     stage.now += i >= SHARDS.hotPerSecond ? 1 : 0
@@ -96,7 +97,8 @@ test('what a hot post gets in the second of its recount is found, and nothing of
     () => stage.now,
     () => 0.07,
   )
-  const move = () => stage.engine.pipeline(moveCounts({ postId: post, likes: 1, comments: 0 }, stage.now, shards))
+  const move = () =>
+    stage.engine.pipeline(moveCounts({ postId: post, likes: 1, comments: 0 }, stage.now, shards.pick(post, 1)))
   for (let moves = 0; moves <= SHARDS.hotPerSecond; moves++) await move()
   await stage.roll.tick()
   stage.now += ROLL_UP.hotRecountMs

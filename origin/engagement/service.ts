@@ -10,11 +10,11 @@ import { problems } from '#core/problem.ts'
 import { RedisAwayError, type RedisPort } from '#core/redis.ts'
 import type { HandlerInput } from '../internal-api.ts'
 import type { CommentAliases } from './aliases.ts'
-import type { ShardPicker } from './counter-shards.ts'
-import { type CountMove, markDirty, moveCounts, unlessAway } from './counters.ts'
+import type { CountMove } from './counters.ts'
 import { commentDeletedEvent, commentEvent, likeEvent, type Origin, shareEvent } from './events.ts'
 import { reflectLike } from './liked-set.ts'
-import { type EngagementStore, type LikeState, likeVersion, type StoredComment } from './store.ts'
+import { type EngagementStore, type LikeOutcome, type LikeState, likeVersion, type StoredComment } from './store.ts'
+import type { Taps } from './taps.ts'
 
 /** A stamp from further ahead than clocks differ would be newer than every honest tap to come. */
 const MAX_AHEAD_MS = 60_000
@@ -25,7 +25,7 @@ export interface EngagementParts {
   redis: RedisPort
   publish(events: readonly TidelineEvent[]): Promise<void>
   clock: Clock
-  shards: ShardPicker
+  taps: Taps
 }
 
 type Like = HandlerInput<'engagement.like'>
@@ -88,18 +88,23 @@ const commentsPosition = z.tuple([id]).readonly()
 
 async function setLike(parts: EngagementParts, like: Like, state: LikeState['state'], traceparent: string | null) {
   notAhead(like.at, parts.clock)
-  const { store, redis } = parts
   const { postId, userId, at } = like
   const write = { postId, userId, state, at, version: likeVersion(at, state) }
-  const [row] = await Promise.all([store.setLike(write), mark(parts, postId)])
-  const likes = row.changed ? (state === 'liked' ? 1 : -1) : 0
+  const [row] = await Promise.all([parts.store.setLike(write), mark(parts, postId)])
   // Side by side: what of this is repeated, or comes late, changes nothing.
   await Promise.all([
-    count(parts, { postId, likes, comments: 0 }),
-    reflectLike(redis, userId, postId, row).catch(ignoreAway),
+    follow(parts, like, row).catch(ignoreAway),
     parts.publish([likeEvent(like, row, originOf(parts, traceparent))]),
   ])
   return row
+}
+
+/** Has the counters and the person's liked:{u} follow the row. */
+async function follow({ redis, taps }: EngagementParts, { postId, userId }: Like, row: LikeOutcome): Promise<void> {
+  const likes = row.changed ? (row.state === 'liked' ? 1 : -1) : 0
+  const isThere = await taps.moveLike({ postId, likes, comments: 0 }, userId)
+  // A removal is noted also where no set stands: one may be on its way.
+  if (isThere || row.state === 'unliked') await reflectLike(redis, userId, postId, row)
 }
 
 async function addComment(
@@ -153,13 +158,10 @@ async function deleteComment(
 
 const originOf = ({ clock }: EngagementParts, traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })
 
-async function count({ redis, clock, shards }: EngagementParts, move: CountMove): Promise<void> {
-  await unlessAway(redis.pipeline(moveCounts(move, clock(), shards)))
-}
+/** Counters are derived: with Redis away a write still counts, since its event marks the post when Redis is back. */
+const count = ({ taps }: EngagementParts, move: CountMove): Promise<void> => taps.move(move).catch(ignoreAway)
 
-async function mark({ redis, clock }: EngagementParts, postId: Id): Promise<void> {
-  await unlessAway(redis.pipeline([markDirty(postId, clock())]))
-}
+const mark = ({ taps }: EngagementParts, postId: Id): Promise<void> => taps.mark(postId).catch(ignoreAway)
 
 function notAhead(ms: number, clock: Clock): void {
   if (ms > clock() + MAX_AHEAD_MS) throw problems.badRequest('The instant of this has not come yet.')

@@ -14,12 +14,12 @@ import {
   rewindGroups,
 } from '#drizzle/queries/log.ts'
 import type { OperableEventLog } from '../event-log.ts'
+import { createGroupCommit } from '../group-commit.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { isDataFault } from '../outages.ts'
 import type { BackoffPolicy } from './backoff.ts'
 import { readDeadLetters, replayAll } from './dead-letters.ts'
-import { createGroupCommit } from './group-commit.ts'
 import { type HeldPartition, type LogRecord, placeName } from './held-partition.ts'
 import { letterHeaders } from './letter.ts'
 import { logMetrics } from './log-metrics.ts'
@@ -85,13 +85,13 @@ export function postgresLog(options: PostgresLogOptions): PostgresLog {
   const metrics = logMetrics(options.metrics)
   const notifier = listenUrl === undefined ? null : uuidv7(clock, random)
   const appended = (heads: readonly Head[]) => readers.wake(heads.map((head) => placeName(head.topic, head.partition)))
-  const groupCommit = createGroupCommit(
-    (messages) => database.query<Head>(appendMessages(messages, notifier)),
-    appended,
-    isDataFault,
-  )
-  const bury = (held: HeldPartition, record: LogRecord, why: GivenUp) =>
-    groupCommit.append([letter(held, record, why, clock())])
+  const groupCommit = createGroupCommit(async (messages: readonly NewMessage[]) => {
+    appended(await database.query<Head>(appendMessages(messages, notifier)))
+    return []
+  }, isDataFault)
+  const bury = async (held: HeldPartition, record: LogRecord, why: GivenUp) => {
+    await groupCommit.append([letter(held, record, why, clock())])
+  }
   const readers = createReaders({ ...settings, metrics, bury })
   const retention = createRetention({ ...settings, metrics })
   const heard = (place?: string) => readers.wake(place === undefined ? undefined : [place])

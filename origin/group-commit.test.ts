@@ -1,23 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import type { NewMessage } from '#drizzle/queries/log.ts'
 import { createGroupCommit } from './group-commit.ts'
 
-const message = (key: string): NewMessage => ({ topic: 't', partition: 0, key, value: null, headers: null })
-
-/** Appends that wait for a word before they are written. */
+/** Writes that wait for a word before they are made. */
 function gated() {
   const written: string[][] = []
   const gates: (() => void)[] = []
-  const group = createGroupCommit(
-    async (messages) => {
-      const keys = messages.map(({ key }) => key)
-      written.push(keys)
+  const group = createGroupCommit<string, string>(
+    async (items) => {
+      written.push([...items])
       await new Promise<void>((resolve) => gates.push(resolve))
-      if (keys.includes('bad')) throw new Error('bad data')
-      if (keys.includes('away')) throw new Error('away')
-      return []
+      if (items.includes('bad')) throw new Error('bad data')
+      if (items.includes('away')) throw new Error('away')
+      return items.map((item) => `${item}!`)
     },
-    () => {},
     (error) => (error as Error).message === 'bad data',
   )
   const open = async () => {
@@ -28,21 +23,21 @@ function gated() {
 }
 
 describe('group commit', () => {
-  it('writes together what arrives while another write is under way, in order', async () => {
+  it('writes together what arrives while another write is under way, in order, and answers each caller its own', async () => {
     const { group, written, open } = gated()
-    const first = group.append([message('1')])
+    const first = group.append(['1'])
     await expect.poll(() => written.length).toBe(1)
-    const others = [group.append([message('2'), message('3')]), group.append([message('4')])]
+    const others = [group.append(['2', '3']), group.append(['4'])]
     await open()
-    await first
+    expect(await first).toEqual(['1!'])
     await open()
-    await Promise.all(others)
+    expect(await Promise.all(others)).toEqual([['2!', '3!'], ['4!']])
     expect(written).toEqual([['1'], ['2', '3', '4']])
   })
 
   it('lets only the call fail whose data is at fault', async () => {
     const { group, open } = gated()
-    const calls = [group.append([message('1')]), group.append([message('bad')]), group.append([message('3')])]
+    const calls = [group.append(['1']), group.append(['bad']), group.append(['3'])]
     const settled = Promise.allSettled(calls)
     for (let writes = 0; writes < 4; writes++) await open()
     expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
@@ -50,7 +45,7 @@ describe('group commit', () => {
 
   it('lets all calls fail, without a second try, when the database is away', async () => {
     const { group, written, open } = gated()
-    const settled = Promise.allSettled([group.append([message('away')]), group.append([message('2')])])
+    const settled = Promise.allSettled([group.append(['away']), group.append(['2'])])
     await open()
     expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     expect(written.length).toBe(1)
