@@ -18,6 +18,9 @@ export function cpuMs(pid: number): number {
   return ticksOf(pid, processes()) * TICK_MS
 }
 
+/** The process that started this one; null where it cannot be seen, as one on another machine. */
+export const parentOf = (pid: number): number | null => processes().get(pid)?.parent ?? null
+
 /** Runs work and answers the CPU milliseconds that each named process used meanwhile. */
 export async function cpuDuring<T>(
   pids: Record<string, number>,

@@ -7,6 +7,7 @@ import { fanoutBench } from './fanout/index.ts'
 import { feedBench } from './feed/index.ts'
 import { growthBench } from './growth/index.ts'
 import { logBench } from './log/index.ts'
+import { mixedBench } from './mixed/index.ts'
 import { searchBench } from './search/index.ts'
 
 const BENCHES: Record<string, Bench> = {
@@ -14,17 +15,21 @@ const BENCHES: Record<string, Bench> = {
   fanout: fanoutBench,
   counters: countersBench,
   growth: growthBench,
+  mixed: mixedBench,
   log: logBench,
   search: searchBench,
   capacity: capacityBench,
 }
+
+/** Length of a run where it is not ten seconds. */
+const SECONDS: Record<string, number> = { mixed: 30 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
     data: { type: 'string' },
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string' },
     likes: { type: 'string' },
     documents: { type: 'string' },
     svg: { type: 'string' },
@@ -41,7 +46,7 @@ if (bench === undefined) {
 }
 const options: BenchOptions = {
   data: values.data ?? null,
-  seconds: Number(values.seconds),
+  seconds: Number(values.seconds ?? SECONDS[name] ?? 10),
   likes: values.likes === undefined ? null : Number(values.likes),
   documents: values.documents === undefined ? null : Number(values.documents),
   svg: values.svg ?? null,

@@ -4,16 +4,14 @@
  */
 import { join } from 'node:path'
 import autocannon from 'autocannon'
-import { importJWK, type JWK, SignJWT } from 'jose'
 import pg from 'pg'
 import { createIdFactory } from '#core/ids.ts'
-import { ACCESS_TOKEN_SECONDS, TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '#core/tokens.ts'
 import { localOrigin, workerVars } from '../../ops/workers.ts'
 import { type Config, readConfig } from '../../origin/config.ts'
-import { publicJwks } from '../../origin/secrets.ts'
 import { cpuDuring } from '../cpu.ts'
 import { buildBundle, startWorker } from '../feed/workerd.ts'
 import { freePort, type Running, startProcess, untilAnswers } from '../processes.ts'
+import { accessTokens } from '../tokens.ts'
 import { type BenchPost, publish } from './post.ts'
 
 const PARALLEL = 16
@@ -104,22 +102,9 @@ async function likeAll(url: string, post: BenchPost, tokens: readonly string[]):
   return Object.fromEntries(errors === 0 ? counts : [...counts, ['none', errors] as const])
 }
 
-/** Access tokens of people, signed as the origin signs them. */
-async function tokensOf({ secrets }: Config, wanted: number): Promise<string[]> {
-  const key = await importJWK(JSON.parse(secrets.JWT_PRIVATE_JWK) as JWK, TOKEN_ALGORITHM)
-  const kid = String(publicJwks(secrets).keys[0]?.kid)
+function tokensOf({ secrets }: Config, wanted: number): Promise<string[]> {
   const ids = createIdFactory(Date.now, Math.random)
-  const now = Math.floor(Date.now() / 1_000)
-  return Promise.all(
-    Array.from({ length: wanted }, (_, i) =>
-      new SignJWT({ name: `person${i}`, sid: `bench-${i}` })
-        .setProtectedHeader({ alg: TOKEN_ALGORITHM, kid })
-        .setSubject(ids.next(ids.randomShard()))
-        .setIssuer(TOKEN_ISSUER)
-        .setAudience(TOKEN_AUDIENCE)
-        .setIssuedAt(now)
-        .setExpirationTime(now + ACCESS_TOKEN_SECONDS)
-        .sign(key),
-    ),
-  )
+  const people = Array.from({ length: wanted }, () => ids.next(ids.randomShard()))
+  const tokenOf = accessTokens(secrets, people)
+  return Promise.all(people.map((_, place) => tokenOf(place)))
 }

@@ -13,13 +13,14 @@ import type { Bench, BenchOptions } from '../bench.ts'
 import { type LoadRequest, load } from '../load.ts'
 import { comparePeer, peerNamed } from '../peers/index.ts'
 import type { SamePeople } from '../peers/peer.ts'
-import { freePort, type Running } from '../processes.ts'
+import type { Running } from '../processes.ts'
 import { seededRandom } from '../random.ts'
 import { readEdgeList, syntheticGraph } from './graph.ts'
 import { EVERY_POST, type Seeded, seedRedis } from './seed.ts'
 import {
   type Backing,
   describe,
+  helloWorld,
   itemsOf,
   measured,
   PAGE,
@@ -29,7 +30,7 @@ import {
   startBacking,
   startFeed,
 } from './serving.ts'
-import { buildBundle, startWorker } from './workerd.ts'
+import { buildBundle } from './workerd.ts'
 
 /** Each reader once, so that the isolate holds what readers read. */
 const WARM_UP_SECONDS = 4
@@ -77,7 +78,7 @@ async function setStage(directory: string, running: Running[], { data, say }: Be
 }
 
 async function measure(stage: Stage, { seconds, say }: BenchOptions) {
-  const helloRps = await helloWorld(stage, Math.min(5, seconds))
+  const helloRps = await helloWorld(stage.directory, Math.min(5, seconds))
   say(`hello world: ${Math.round(helloRps)} requests a second`)
 
   const random = seededRandom(11)
@@ -119,16 +120,6 @@ async function measure(stage: Stage, { seconds, say }: BenchOptions) {
 
 const feedOf = ({ directory, vars, backing, running }: Stage, name: string, more: Record<string, string> = {}) =>
   startFeed({ directory, name, vars: { ...vars, ...more } }, backing, running)
-
-/** Requests a second of a Worker that does nothing: what this machine's workerd can do at most. */
-async function helloWorld({ directory, running }: Stage, seconds: number): Promise<number> {
-  const port = await freePort()
-  const hello = await startWorker({ directory, name: 'hello', port })
-  running.push(hello)
-  const { rps } = await load(`http://127.0.0.1:${port}`, () => ({ path: '/' }), seconds)
-  await hello.stop()
-  return rps
-}
 
 /** The same requests, each with the tag of the page it would get. */
 async function withTags(url: string, readers: readonly LoadRequest[]): Promise<LoadRequest[]> {

@@ -105,6 +105,17 @@ export async function startFeed(
   return { url: `http://127.0.0.1:${port}`, pids, stop: () => worker.stop() }
 }
 
+/** Requests a second of a Worker that does nothing: what this machine's workerd can do at most. */
+export async function helloWorld(directory: string, seconds: number): Promise<number> {
+  const port = await freePort()
+  const hello = await startWorker({ directory, name: 'hello', port })
+  try {
+    return (await load(`http://127.0.0.1:${port}`, () => ({ path: '/' }), seconds)).rps
+  } finally {
+    await hello.stop()
+  }
+}
+
 /** Load on an address, with the CPU that it costs the processes. */
 export async function measured(
   url: string,

@@ -11,10 +11,15 @@ import { type Running, startProcess, untilAnswers } from '../processes.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Builds the bundle and answers its path. */
+/** Builds the page and the api Worker's bundle, and answers its path. */
 export async function buildBundle(directory: string): Promise<string> {
   await buildWeb({ outDir: join(ROOT, 'web/dist'), minify: true })
-  const args = ['deploy', '--dry-run', '--outdir', directory]
+  return bundle('wrangler.toml', directory)
+}
+
+/** What would be deployed of one Worker. @param config from the root of the repository */
+export function bundle(config: string, directory: string): string {
+  const args = ['deploy', '--dry-run', '--config', config, '--outdir', directory]
   const { status, stderr } = spawnSync(join(ROOT, 'node_modules/.bin/wrangler'), args, {
     cwd: ROOT,
     encoding: 'utf8',
@@ -24,8 +29,19 @@ export async function buildBundle(directory: string): Promise<string> {
   return join(directory, 'index.js')
 }
 
+/** The date of the Workers' runtime that wrangler.toml names. */
+export const compatibilityDate = (): string =>
+  /compatibility_date = "([^"]+)"/.exec(readFileSync(join(ROOT, 'wrangler.toml'), 'utf8'))?.[1] ?? ''
+
+/** Starts workerd on a configuration and waits until the address answers. */
+export async function serve(file: string, port: number): Promise<Running> {
+  const running = startProcess(join(ROOT, 'node_modules/.bin/workerd'), ['serve', '--experimental', file])
+  await untilAnswers(`http://127.0.0.1:${port}/health`)
+  return running
+}
+
 /** Stands for a queue, a limiter, the assets, the images and the cache: takes everything, has nothing. */
-const STUB = `
+export const STUB = `
 import { WorkerEntrypoint } from 'cloudflare:workers'
 export default class extends WorkerEntrypoint {
   fetch(request) { return new Response(null, { status: request.headers.has('cf-cache') || request.method === 'PUT' ? 204 : 504 }) }
@@ -81,10 +97,7 @@ export async function startWorker({ directory, name, port, script, vars = {} }: 
   mkdirSync(directory, { recursive: true })
   writeFileSync(join(directory, 'stub.js'), STUB)
   writeFileSync(join(directory, 'hello.js'), HELLO)
-  const date = /compatibility_date = "([^"]+)"/.exec(readFileSync(join(ROOT, 'wrangler.toml'), 'utf8'))?.[1] ?? ''
   const file = join(directory, `${name}.capnp`)
-  writeFileSync(file, configuration(port, script ?? 'hello.js', vars, date))
-  const running = startProcess(join(ROOT, 'node_modules/.bin/workerd'), ['serve', '--experimental', file])
-  await untilAnswers(`http://127.0.0.1:${port}/health`)
-  return running
+  writeFileSync(file, configuration(port, script ?? 'hello.js', vars, compatibilityDate()))
+  return serve(file, port)
 }
