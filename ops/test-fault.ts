@@ -4,12 +4,14 @@
  * `N passed, N failed`.
  */
 import type { ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { dockerWay, hasDocker } from './cluster/docker.ts'
 import { PROFILES } from './cluster/profiles.ts'
 import { testPlace, testSession } from './cluster/session.ts'
 import { openCluster } from './cluster/state.ts'
+import { faultReport, tableOfReads } from './fault-report.ts'
 import { nativeWay } from './native/index.ts'
 import { say } from './terminal.ts'
 import { type Run, runVitest, sayFailures } from './vitest-run.ts'
@@ -19,7 +21,8 @@ const FAULT_PORT_OFFSET = 20_000
 
 const USAGE = `npm run test:fault -- [--full | --profile small|cluster] [--servers | --only WORD] [--rounds N]
 
---full is --profile cluster. --servers: the faults of servers alone. --only: of these those whose title has the word.
+--full is --profile cluster. --servers: the faults of servers alone. --only: of these those whose title has the word, or
+matches it as a pattern.
 --rounds: each of them so often.`
 
 function commandLine() {
@@ -49,10 +52,18 @@ const sum = (...runs: readonly Run[]): Run => ({
   failures: runs.flatMap(({ failures }) => failures),
 })
 
+/** What readers were served, as the suite wrote it down. */
+function sayReads(file: string): void {
+  if (!existsSync(file)) return
+  const { rows } = faultReport.parse(JSON.parse(readFileSync(file, 'utf8')))
+  say(`\nFeeds opened while servers died (also in ${file}):\n${tableOfReads(rows)}`)
+}
+
 async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof commandLine>): Promise<Run> {
   const isDocker = hasDocker()
   const place = testPlace(isDocker, 'test-fault', FAULT_PORT_OFFSET)
   const cluster = openCluster(place, profile, 'seaweedfs')
+  const reportFile = join(cluster.folder, profile, 'reads.json')
   const servers = testSession(cluster, isDocker ? dockerWay(cluster) : nativeWay(cluster), !isDocker)
   let suites: ChildProcess | null = null
   let isInterrupted = false
@@ -87,11 +98,14 @@ async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof c
       CLUSTER_PORT_OFFSET: String(place.portOffset),
       FAULT_PROFILE: profile,
       FAULT_ROUNDS: rounds,
+      FAULT_REPORT: reportFile,
       ...(only === undefined ? {} : { FAULT_ONLY: only }),
       // A line for each batch of a queue hides what is told of a fault.
       WRANGLER_LOG: 'error',
     }
+    rmSync(reportFile, { force: true })
     const real = await vitest(['--project=fault'], env)
+    sayReads(reportFile)
     const isEmpty = real.passed + real.failed === 0
     return sum(
       // What is skipped there is said with its reason; npm test does not mind it either.

@@ -12,6 +12,7 @@ export const storedChecks = (options: CheckOptions): Checks => ({
   'documents of the index': () => documents(options),
   counters: () => counters(options),
   timelines: () => timelines(options),
+  'the outbox': () => outbox(options),
 })
 
 interface PostRow {
@@ -145,6 +146,14 @@ async function counters({ platform, log, mayLackCounters }: CheckOptions): Promi
     if (kept[n] === right || (kept[n] === null && mayBeAbsent)) return []
     return [`the counters of ${id} say ${kept[n]}, not ${right}`]
   })
+}
+
+/** Nothing waits in it any more: what was held has been published. */
+async function outbox({ platform }: CheckOptions): Promise<string[]> {
+  const held = await platform.stores.sql<{ type: string }>(
+    `SELECT type FROM outbox WHERE published_at IS NULL AND created_at < now() - interval '2 seconds'`,
+  )
+  return held.map(({ type }) => `the outbox holds ${type}`)
 }
 
 /**

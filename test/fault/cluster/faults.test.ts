@@ -1,17 +1,23 @@
 /**
- * Kill -9 of every server and of every role of the origin in turn, under a steady load of writes, each started again seconds
- * later: the feed answers as design says for that outage, and afterwards every acknowledged write is there exactly once.
- * FAULT_ROUNDS: how often each. FAULT_ONLY: those alone whose title has this word.
+ * Kill -9 of every server and of every role of the origin in turn, under a steady load of reads and writes, each started again
+ * seconds later: feeds are whole and come from where that outage promises, and afterwards every acknowledged write is there
+ * exactly once.
+ * FAULT_ROUNDS: how often each. FAULT_ONLY: those alone whose title has this word, or
+ * matches this pattern.
  */
+import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type FaultReport, faultsOfReads, sumOfReads } from '../../../ops/fault-report.ts'
 import { until } from '../../e2e/until.ts'
+import { type Cast, startCast } from './cast.ts'
 import { everythingOnce, faultsIn } from './check.ts'
 import { storedChecks } from './check-stored.ts'
 import { clusterFaults, commonFaults, smallFaults } from './faults.ts'
 import { startLoad } from './load.ts'
 import { summaryOf } from './log.ts'
 import { profileOf } from './platform.ts'
-import { type Cast, type Fault, runRound, startCast } from './round.ts'
+import { type Fault, readersOf, runRound } from './round.ts'
+import { watchStrain } from './strain.ts'
 
 const FAULT_MS = 400_000
 const { FAULT_ROUNDS = '1', FAULT_ONLY: only = '' } = process.env
@@ -22,10 +28,16 @@ let cast: Cast
 beforeAll(async () => {
   cast = await startCast(process.env)
 }, FAULT_MS)
-afterAll(() => cast?.platform.close(), 120_000)
+afterAll(async () => {
+  const { FAULT_REPORT: file } = process.env
+  const report: FaultReport = { profile: profileOf(process.env), rows: cast?.rows ?? [] }
+  if (file !== undefined) writeFileSync(file, JSON.stringify(report, null, 2))
+  await cast?.platform.close()
+}, 120_000)
 
 const QUIET = 'finds, where nothing was killed, everything once; and in a log that says more or less, the difference'
-const isQuietToo = QUIET.includes(only)
+const isChosen = (title: string) => new RegExp(only).test(title)
+const isQuietToo = isChosen(QUIET)
 
 async function quietRound(): Promise<void> {
   const { platform, followers, follows } = cast
@@ -74,7 +86,7 @@ async function quietRound(): Promise<void> {
 if (isQuietToo) it(QUIET, quietRound, 180_000)
 
 const faults = { ...commonFaults, ...(profileOf(process.env) === 'cluster' ? clusterFaults : smallFaults) }
-const chosen = Object.entries(faults).filter(([title]) => title.includes(only))
+const chosen = Object.entries(faults).filter(([title]) => isChosen(title))
 if (chosen.length === 0 && !isQuietToo)
   throw new Error(`No fault has "${only}" in its title: ${Object.keys(faults).join('; ')}`)
 const repeated = Array.from({ length: rounds }, (_, n): [string, Fault][] =>
@@ -85,11 +97,27 @@ const repeated = Array.from({ length: rounds }, (_, n): [string, Fault][] =>
 
 it.each(repeated)('%s', (_, fault) => runRound(fault, cast), FAULT_MS)
 
+/** So that one failure in a thousand is something to judge by. */
+const FEWEST_READS = 10_000
+
 it(
-  'has, when all is over, everything of each round still once: nothing that came late has doubled or undone it',
+  'has, when all is over, everything of each round still once, and has served whole pages all the while',
   async () => {
     await cast.renew()
-    for (const round of cast.past) await everythingOnce({ ...cast, ...round })
+    const strain = watchStrain(cast.platform.edge)
+    const readers = readersOf('afterwards', /^200$/, cast, strain)
+    try {
+      for (const round of cast.past) await everythingOnce({ ...cast, ...round })
+      const before = sumOfReads(cast.rows).reads
+      if (only === '')
+        await until('there were reads enough', async () => before + readers.count() >= FEWEST_READS, {
+          withinMs: FAULT_MS,
+        })
+    } finally {
+      cast.rows.push(await readers.stop())
+      await strain.stop()
+    }
+    expect([...cast.rows.slice(-1), sumOfReads(cast.rows)].flatMap(faultsOfReads)).toEqual([])
   },
   FAULT_MS,
 )

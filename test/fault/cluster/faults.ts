@@ -1,5 +1,6 @@
 /** What is killed, and what each outage allows (docs/correctness.md, 27; ARCHITECTURE.md, "When something is away"). */
 import { ROLES } from '../../../origin/config.ts'
+import type { PostAnswer } from '../../e2e/person.ts'
 import type { Fault, Seen } from './round.ts'
 import { together } from './victim.ts'
 
@@ -17,13 +18,35 @@ const FROM_POSTGRES = /^200( redis)?$/
 const WITHOUT_WRITES = /^200( postgres)?$/
 const FROM_CACHES = /^200( (postgres|stale|redis|redis, postgres|postgres, redis))?$/
 
+/** Where what is away has no part in a write. */
+const ACCEPTED = [/^post 201$/, /^like 200$/, /^comment 201$/, /^follow 200$/]
 const POSTS_WAIT = [/^post 202$/]
+/** Likes and comments are the origin's; posts and follows need the gateway only. */
+const ENGAGEMENT_WAITS = [/^post 201$/, /^follow 200$/, /^like 202$/, /^comment 202$/]
 
 const SEARCH_REFUSED: Seen = {
   what: 'a search that is answered 503, with when to try again',
   async look({ readers: [reader] }) {
     const answer = await reader?.call('GET', '/v1/search/posts?q=anything')
     return answer?.status === 503 && answer.headers.has('retry-after')
+  },
+}
+
+const UPLOADS_REFUSED: Seen = {
+  what: 'an upload that is refused 503, with when to try again',
+  async look({ readers: [reader] }) {
+    const announced = { contentType: 'image/jpeg', bytes: 1_000 }
+    const upload = await reader?.call<{ id: string }>('POST', '/v1/media', announced)
+    const answer = await reader?.call('POST', `/v1/media/${upload?.body.id}/complete`, {})
+    return answer?.status === 503 && answer.headers.has('retry-after')
+  },
+}
+
+const COUNTS_STAND: Seen = {
+  what: 'a feed with the counts that were last known',
+  async look({ followers: [reader], liked }) {
+    const page = await reader?.call<PostAnswer>('GET', `/v1/posts/${liked.id}`)
+    return page?.body.likeCount === liked.likes
   },
 }
 
@@ -45,6 +68,7 @@ const fault = (name: string, victims: Fault['victims'], more: Partial<Fault> = {
   victims,
   served: SERVED,
   refused: PICTURES,
+  answered: ACCEPTED,
   ...more,
 })
 
@@ -53,17 +77,17 @@ export const commonFaults: Readonly<Record<string, Fault>> = {
   'Cassandra killed: likes and comments wait in the queue': fault(
     'cassandra',
     ({ servers }) => [servers.first('cassandra')],
-    { ...SLOW, answered: [/^like 202$/, /^comment 202$/] },
+    { ...SLOW, seen: COUNTS_STAND, answered: ENGAGEMENT_WAITS },
   ),
   'Elasticsearch killed: search says so, the index catches up': fault(
     'elasticsearch',
     ({ servers }) => [servers.first('elasticsearch')],
     { ...SLOW, seen: SEARCH_REFUSED },
   ),
-  'the S3 server killed: uploads are refused, all else goes on': fault(
+  'the S3 server killed: uploads are refused, pictures come from the cache, all else goes on': fault(
     'seaweedfs',
     ({ servers }) => [servers.first('seaweedfs')],
-    { answered: [/^picture (0|503)( busy)?$/] },
+    { seen: UPLOADS_REFUSED, answered: [...ACCEPTED, /^picture (0|503)( busy)?$/] },
   ),
   'Postgres killed: warm readers read on, posts wait in the queue': fault(
     'postgres',
@@ -73,7 +97,12 @@ export const commonFaults: Readonly<Record<string, Fault>> = {
   'each role of the origin killed by itself, but the gateway: feeds are served': fault(
     'roles',
     ({ origin }) => ROLES.filter((role) => role !== 'gateway').map((role) => origin.role(role)),
-    { awayMs: 1_500 },
+    { awayMs: 1_500, answered: ACCEPTED },
+  ),
+  'all roles of the origin killed at once, but the gateway: feeds are served, likes wait in the queue': fault(
+    'allroles',
+    ({ origin }) => [origin.roles],
+    { answered: ENGAGEMENT_WAITS },
   ),
   'the gateway killed: the last page is shown, posts wait in the queue': fault(
     'gateway',
@@ -92,6 +121,7 @@ export const smallFaults: Readonly<Record<string, Fault>> = {
   'Kafka killed: the outbox holds what the log cannot take': fault('kafka', ({ servers }) => [servers.first('kafka')], {
     ...SLOW,
     seen: OUTBOX_HOLDS,
+    answered: ENGAGEMENT_WAITS,
   }),
   'Valkey killed: feeds come from Postgres': fault('valkey', ({ servers }) => [servers.masterOfFirstSlot()], {
     served: FROM_POSTGRES,

@@ -1,37 +1,34 @@
 /** One round: load, kill, a few seconds without, restart, a few seconds more, then the comparison. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { Person } from '../../e2e/person.ts'
-import { until } from '../../e2e/until.ts'
+import { faultsOfReads } from '../../../ops/fault-report.ts'
+import type { Cast } from './cast.ts'
 import { everythingOnce } from './check.ts'
-import { BUSY, startLoad } from './load.ts'
-import { summaryOf, type WriteLog } from './log.ts'
-import { type Platform, startPlatform } from './platform.ts'
-import { watchStrain } from './strain.ts'
+import { BUSY, type Load, startLoad } from './load.ts'
+import { summaryOf } from './log.ts'
+import type { Platform } from './platform.ts'
+import { type Readers, startReaders } from './readers.ts'
+import { type Strain, watchStrain } from './strain.ts'
 import type { Victim } from './victim.ts'
-import { PAGE, watchFeed } from './watch.ts'
 
 const BEFORE_MS = 2_000
 const AWAY_MS = 4_000
 const AFTER_MS = 2_000
 const LOOK_MS = 250
-const FIRST_POSTS = 8
-/** Half of the life of a token. */
-const RENEW_MS = 450_000
 
 export interface Fault {
   /** A word for captions and for what is told. */
   name: string
   /** Killed and started again, one after the other. */
   victims(platform: Platform): readonly Victim[]
-  /** Answers of the feed that this outage allows. */
+  /** Answers of the feed that this outage promises. */
   served: RegExp
   /** One of them that must be seen, where the outage shows. */
   shows?: RegExp
   /** Writes that may be refused, and how. */
   refused: RegExp
-  /** Answers to writes, each of which must have been given: an outage that nobody notices proves nothing. */
-  answered?: readonly RegExp[]
+  /** Answers to writes, each of which must have been given meanwhile: what is promised, and that the outage was noticed. */
+  answered: readonly RegExp[]
   /** What else must be seen while a victim is away. */
   seen?: Seen
   /** Whether counters may be gone afterwards. */
@@ -45,150 +42,96 @@ export interface Seen {
   look(cast: Cast): Promise<boolean>
 }
 
-/** What a round has told people, to be looked at again when all are over. */
-export interface PastRound {
-  word: string
-  log: WriteLog
-  mayLackCounters: boolean
-}
-
-export interface Cast {
-  platform: Platform
-  authors: readonly Person[]
-  /** Follow all authors. */
-  followers: readonly Person[]
-  readers: readonly Person[]
-  crowd: readonly Person[]
-  pairs: Iterator<readonly [Person, Person]>
-  /** Acknowledged in all rounds so far. */
-  follows: Set<string>
-  past: PastRound[]
-  /** Tokens that will not last a round are renewed. */
-  renew(): Promise<void>
-}
-
-/** Tideline with people who know one another and have posted a little. */
-export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
-  const platform = await startPlatform(env)
-  const authors = await platform.people('author', 10)
-  const followers = await platform.people('follower', 5)
-  const crowd = await platform.people('crowd', 20)
-  for (const follower of followers) await Promise.all(authors.map((author) => follower.follow(author)))
-  for (let n = 0; n < FIRST_POSTS; n++) await authors[n % authors.length]?.post(`before all faults ${n}`)
-  for (const follower of followers) {
-    await until('everybody reads what there is', async () => (await follower.feedIds()).length === FIRST_POSTS)
-  }
-  let renewedMs = Date.now()
-  return {
-    platform,
-    authors,
-    followers,
-    readers: [...followers, ...crowd],
-    crowd,
-    pairs: everyPair(crowd),
-    follows: new Set(),
-    past: [],
-    async renew() {
-      if (Date.now() - renewedMs < RENEW_MS) return
-      renewedMs = Date.now()
-      for (const person of [...authors, ...followers, ...crowd]) await person.renew()
-    },
-  }
-}
-
-function* everyPair(people: readonly Person[]) {
-  for (let gap = 1; gap < people.length; gap++) {
-    for (const [n, person] of people.entries()) {
-      const other = people[(n + gap) % people.length]
-      if (other !== undefined) yield [person, other] as const
-    }
-  }
-}
-
 export async function runRound(fault: Fault, cast: Cast): Promise<void> {
-  const { platform, followers, follows } = cast
+  const { platform, follows } = cast
   const { name, mayLackCounters = false } = fault
   await cast.renew()
   const word = `${name}round`
-  const [reader] = followers
-  if (reader === undefined) throw new Error('nobody reads')
-  const whole = Math.min(PAGE, (await reader.feedIds()).length)
   const strain = watchStrain(platform.edge)
+  const readers = readersOf(fault.name, fault.served, cast, strain)
   const load = startLoad({ ...cast, word, random: Math.random, isBusy: strain.isOn })
-  const watch = watchFeed(reader, whole, strain.isOn)
   try {
     await pause(BEFORE_MS)
-    const isSeen = await killEach(fault, cast, watch.mark)
+    const away = await killEach(fault, cast, load, readers.mark)
     await pause(AFTER_MS)
     await load.stop()
-    watch.mark('the last write is acknowledged')
+    readers.mark('the last write is acknowledged')
     for (const pair of load.log.follows) follows.add(pair)
     // What it lost was there before, too.
     if (mayLackCounters) for (const round of cast.past) round.mayLackCounters = true
     const round = { word, log: load.log, mayLackCounters }
     const { settledMs, last } = await everythingOnce({ ...cast, ...round })
     cast.past.push(round)
-    watch.mark('everything is there once')
-    allowed(fault, await watch.stop(), load.answers)
-    expect(isSeen, fault.seen?.what).toBe(true)
+    readers.mark('everything is there once')
+    expect(faultsOfReads(await readers.stop()), `among ${[...readers.answers]}`).toEqual([])
+    if (fault.shows !== undefined) expect([...readers.answers].join('\n'), 'what the feed says').toMatch(fault.shows)
+    expect(away.isSeen, fault.seen?.what).toBe(true)
+    expectWrites(fault, [...load.answers.keys()], [...away.answers])
     const answers = [...load.answers].map(([answer, count]) => `${answer} × ${count}`).join(', ')
     const after = `each as it must be ${(settledMs / 1_000).toFixed(1)} s after the last${last && ` (at last: ${last})`}`
-    console.log(`${name}: ${summaryOf(load.log)}, ${after}; ${answers}\n${watch.told()}`)
+    console.log(`${name}: ${summaryOf(load.log)}, ${after}; ${answers}\n${readers.told()}`)
   } catch (error) {
-    console.log(`${String(error)}\n${watch.told()}\n${JSON.stringify(Object.fromEntries(load.answers))}`)
+    console.log(`${String(error)}\n${readers.told()}\n${JSON.stringify(Object.fromEntries(load.answers))}`)
     throw error
   } finally {
     await load.stop().catch(() => {})
-    await watch.stop()
+    cast.rows.push(await readers.stop())
     await strain.stop()
   }
 }
 
-/** Answers whether what must be seen meanwhile was. */
-async function killEach(fault: Fault, cast: Cast, mark: (text: string) => void): Promise<boolean> {
-  let isSeen = fault.seen === undefined
-  for (const victim of fault.victims(cast.platform)) {
+/** Those who read while something else happens. */
+export function readersOf(row: string, served: RegExp, cast: Cast, strain: Strain): Readers {
+  const { audience, pictures, platform } = cast
+  return startReaders({ row, readers: audience, pictures, fetch: platform.edge.fetch, served, isBusy: strain.isOn })
+}
+
+interface Away {
+  /** Whether what must be seen meanwhile was. */
+  isSeen: boolean
+  /** How writes were answered meanwhile. */
+  answers: ReadonlySet<string>
+}
+
+async function killEach(fault: Fault, cast: Cast, load: Load, mark: (text: string) => void): Promise<Away> {
+  const { victims, seen, awayMs = AWAY_MS } = fault
+  const answers = new Set<string>()
+  let isSeen = seen === undefined
+  for (const victim of victims(cast.platform)) {
     await victim.kill()
+    mark(`${victim.name} killed`)
+    const before = new Map(load.answers)
     let isAway = true
     const looking = (async () => {
       while (isAway && !isSeen) {
-        isSeen = (await fault.seen?.look(cast).catch(() => false)) ?? true
+        isSeen = (await seen?.look(cast).catch(() => false)) ?? true
         await pause(LOOK_MS)
       }
     })()
     try {
-      mark(`${victim.name} killed`)
-      await pause(fault.awayMs ?? AWAY_MS)
+      await pause(awayMs)
     } finally {
       await victim.restart().finally(() => {
         isAway = false
       })
       await looking
     }
+    for (const [answer, count] of load.answers) if (count > (before.get(answer) ?? 0)) answers.add(answer)
     mark(`${victim.name} serves again`)
   }
-  return isSeen
+  return { isSeen, answers }
 }
 
 /** What a busy machine does to a write: no answer, or none in time. It makes no 500, and nothing disappear. */
-export const isForWantOfTime = (answer: string): boolean =>
+const isForWantOfTime = (answer: string): boolean =>
   answer.endsWith(BUSY) && / (0|503)$/.test(answer.slice(0, -BUSY.length))
 
-function allowed(
-  { served, shows, refused, answered = [] }: Fault,
-  stretches: readonly { answer: string }[],
-  answers: ReadonlyMap<string, number>,
-): void {
-  const seen = stretches.map(({ answer }) => answer)
-  expect(
-    seen.filter((answer) => !served.test(answer) && !/^200 .*, busy$/.test(answer)),
-    'answers of the feed that this outage does not allow',
-  ).toEqual([])
-  if (shows !== undefined) expect(seen.join('\n'), 'what the feed says of this outage').toMatch(shows)
-  const refusals = [...answers.keys()].filter(
+/** @param meanwhile answers while a victim was away */
+function expectWrites({ refused, answered }: Fault, answers: readonly string[], meanwhile: readonly string[]): void {
+  const refusals = answers.filter(
     (answer) => !/ 20\d$/.test(answer) && !isForWantOfTime(answer) && !refused.test(answer),
   )
   expect(refusals, 'refusals that this outage does not allow').toEqual([])
-  const lacking = answered.filter((answer) => ![...answers.keys()].some((given) => answer.test(given)))
-  expect(lacking, `answers that this outage must lead to, among ${[...answers.keys()]}`).toEqual([])
+  const lacking = answered.filter((answer) => !meanwhile.some((given) => answer.test(given)))
+  expect(lacking, `answers that this outage must lead to, among ${meanwhile}`).toEqual([])
 }

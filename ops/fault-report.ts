@@ -1,0 +1,90 @@
+/** What readers were served while servers died: one row an outage, as test:fault writes it to a file and prints it at last. */
+import { z } from 'zod'
+
+export const rowOfReads = z.object({
+  /** The outage's title. */
+  row: z.string(),
+  /** Feeds opened. Each is one of: full, degraded, stale, failed, or unanswered, which is among the excused. */
+  reads: z.number(),
+  /** A whole page as it always is. */
+  full: z.number(),
+  /** A whole page, marked as read from fewer stores. */
+  degraded: z.number(),
+  /** The whole last page of this location, marked stale. */
+  stale: z.number(),
+  /** A short page, a post twice, an error, or nothing in time. */
+  failed: z.number(),
+  /** Of degraded and stale pages those that this outage does not promise. */
+  astray: z.number(),
+  /** Astray or unanswered, but while the machine was too busy to judge by; not counted there. */
+  excused: z.number(),
+  slowestMs: z.number(),
+  /** Pictures opened that the image Worker's cache holds. */
+  pictures: z.number(),
+  picturesFailed: z.number(),
+})
+export type RowOfReads = z.output<typeof rowOfReads>
+
+export const faultReport = z.object({ profile: z.string(), rows: z.array(rowOfReads) })
+export type FaultReport = z.output<typeof faultReport>
+
+type Count = Exclude<keyof RowOfReads, 'row' | 'slowestMs'>
+
+const COUNTS: readonly Count[] = [
+  'reads',
+  'full',
+  'degraded',
+  'stale',
+  'failed',
+  'astray',
+  'excused',
+  'pictures',
+  'picturesFailed',
+]
+
+/** At least so many of a row's reads, and of all reads, must be whole pages. */
+const SUCCESS = 0.999
+/** At most so many may come from where the outage gives no reason to. */
+const ASTRAY = 0.05
+/** From here on a run says that it hardly judges. */
+const EXCUSED = 0.03
+
+export function sumOfReads(rows: readonly RowOfReads[], row = 'all'): RowOfReads {
+  const sum = (count: Count) => rows.reduce((all, each) => all + each[count], 0)
+  const counts = Object.fromEntries(COUNTS.map((count) => [count, sum(count)])) as Record<Count, number>
+  return { row, ...counts, slowestMs: Math.max(0, ...rows.map(({ slowestMs }) => slowestMs)) }
+}
+
+/**
+ * What is wrong with a row, or with the sum of all; empty when nothing is. A row of a few hundred reads bears one failure, as a row
+ * of a thousand does; the sum bears one in a thousand, so that not every row may have its one.
+ */
+export function faultsOfReads({ row, reads, failed, astray, pictures, picturesFailed }: RowOfReads): string[] {
+  const share = (part: number, all: number) => `${part} of ${all}`
+  const borne = Math.max(1, Math.floor(reads * (1 - SUCCESS)))
+  return [
+    ...(failed > borne ? [`${row}: ${share(failed, reads)} feeds were no whole page`] : []),
+    ...(astray > reads * ASTRAY ? [`${row}: ${share(astray, reads)} feeds came from elsewhere than they should`] : []),
+    ...(picturesFailed > 0 ? [`${row}: ${share(picturesFailed, pictures)} pictures did not open`] : []),
+  ]
+}
+
+/** A line a row, the sum last, and below it how much of it the machine was too busy to judge by. */
+export function tableOfReads(rows: readonly RowOfReads[]): string {
+  const all = sumOfReads(rows)
+  const header = ['', ...COUNTS.map((count) => count.replace('picturesFailed', 'not opened')), 'slowest ms']
+  const lines = [...rows, all].map((each) => [each.row, ...COUNTS.map((count) => each[count]), each.slowestMs])
+  const cells = [header, ...lines.map((line) => line.map(String))]
+  const widths = header.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)))
+  const text = cells.map((line) =>
+    line
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  '),
+  )
+  const percent = (part: number) => `${((100 * part) / Math.max(1, all.reads)).toFixed(2)} %`
+  const busy = all.excused > all.reads * EXCUSED ? ': too much to judge by. Run it where nothing else does' : ''
+  return [
+    ...text,
+    `Whole pages: ${percent(all.full + all.degraded + all.stale)} of the reads; stale ${percent(all.stale)}; excused by a machine that was too busy ${percent(all.excused)}${busy}.`,
+  ].join('\n')
+}
