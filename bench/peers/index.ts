@@ -11,7 +11,7 @@ import type { Peer, PeerKind, PeerOptions } from './peer.ts'
 
 const PEERS: Readonly<Record<string, PeerKind>> = { bsky }
 
-/** A few at once: more would wait for one another, and cost no less. */
+/** Two cores are busy with so many: a page takes tens of milliseconds of both. */
 const CONNECTIONS = 4
 /** A page takes it tens of milliseconds: enough of them for its code to be compiled, and for a mean. */
 const WARM_UP_SECONDS = 10
