@@ -27,6 +27,7 @@ const PUSH_ROUNDS = 300
 const LIST_ROUNDS = 200
 const MERGE_ROUNDS = 2_000
 const WINDOW = 200
+const PAST_MS = 3 * 86_400_000
 
 interface Stage {
   redis: RedisPort
@@ -36,6 +37,8 @@ interface Stage {
   readers: Id[]
   authors: Id[]
   ids: () => Id
+  /** Of posts of the last days, in no order: what lists hold lies side by side in time. */
+  pastIds: () => Id
 }
 
 /** Measures all of them; a minute. The page's cost is the feed bench's own figure, post cache warm. */
@@ -98,6 +101,10 @@ async function setStage(directory: string, running: Running[]): Promise<Stage> {
   const random = seededRandom(17)
   const factory = createIdFactory(Date.now, random)
   const ids = () => factory.next(factory.randomShard())
+  const pastIds = () => {
+    const at = Date.now() - Math.floor(random() * PAST_MS)
+    return createIdFactory(() => at, random).next(factory.randomShard())
+  }
   return {
     redis,
     pids: { redis: redisProcess.pid, gateway: gateway.pid },
@@ -105,6 +112,7 @@ async function setStage(directory: string, running: Running[]): Promise<Stage> {
     readers: Array.from({ length: READERS }, ids),
     authors: Array.from({ length: LISTS }, ids),
     ids,
+    pastIds,
   }
 }
 
@@ -119,7 +127,7 @@ async function pipelineOver(address: string, token: string, commands: readonly C
 }
 
 /** Fan-out's own code, pages of a thousand followers: those who live, and those who are away. */
-async function pushCosts({ redis, pids, readers, ids }: Stage): Promise<Pick<Costs, 'pushUs' | 'missUs'>> {
+async function pushCosts({ redis, pids, readers, ids, pastIds }: Stage): Promise<Pick<Costs, 'pushUs' | 'missUs'>> {
   const needs = {
     redis,
     store: { hotReaders: async () => new Set<Id>() },
@@ -127,7 +135,7 @@ async function pushCosts({ redis, pids, readers, ids }: Stage): Promise<Pick<Cos
     random: seededRandom(19),
     underLoad: () => false,
   }
-  await inPieces(redis, filledLists(readers.map(keys.timeline), FANOUT_POLICY.timelineLength, ids))
+  await inPieces(redis, filledLists(readers.map(keys.timeline), FANOUT_POLICY.timelineLength, pastIds))
   const away = readers.map(() => ids())
   const each = async (followers: readonly Id[]) => {
     const used = await cpuOf(pids, async () => {
@@ -140,8 +148,8 @@ async function pushCosts({ redis, pids, readers, ids }: Stage): Promise<Pick<Cos
 
 /** A page's pulls: lists of the length that trimming leaves, read through the gateway, parsed and merged. */
 async function pullCosts(stage: Stage): Promise<Pick<Costs, 'mergeUs' | 'listReadUs'>> {
-  const { redis, pids, authors, readers, ids, overGateway } = stage
-  await inPieces(redis, filledLists(authors.map(keys.author), FANOUT_POLICY.authorLength, ids))
+  const { redis, pids, authors, readers, pastIds, overGateway } = stage
+  await inPieces(redis, filledLists(authors.map(keys.author), FANOUT_POLICY.authorLength, pastIds))
   const commands = authors.map((author) => readAuthorList(author, FANOUT_POLICY))
   const readLists = async (asked: readonly Command[]) => {
     const replies = await overGateway(asked)
