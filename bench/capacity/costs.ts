@@ -148,7 +148,7 @@ async function pushCosts({ redis, pids, readers, ids, pastIds }: Stage): Promise
 
 /** A page's pulls: lists of the length that trimming leaves, read through the gateway, parsed and merged. */
 async function pullCosts(stage: Stage): Promise<Pick<Costs, 'mergeUs' | 'listReadUs'>> {
-  const { redis, pids, authors, readers, pastIds, overGateway } = stage
+  const { redis, pids, authors, pastIds, overGateway } = stage
   await inPieces(redis, filledLists(authors.map(keys.author), FANOUT_POLICY.authorLength, pastIds))
   const commands = authors.map((author) => readAuthorList(author, FANOUT_POLICY))
   const readLists = async (asked: readonly Command[]) => {
@@ -164,7 +164,10 @@ async function pullCosts(stage: Stage): Promise<Pick<Costs, 'mergeUs' | 'listRea
   await rounds(commands)
   // Of two requests that differ in their lists only, so that the request itself cancels out.
   const listReadUs = ((await rounds(commands)) - (await rounds(commands.slice(0, 1)))) / LIST_ROUNDS / (LISTS - 1)
-  const [mark, members] = await redis.pipeline(readTimeline(readers[0] ?? '', WINDOW))
+  // Somebody who was pushed nothing lately: posts newer than every list's would spare the merge its work.
+  const reader = pastIds()
+  await inPieces(redis, filledLists([keys.timeline(reader)], FANOUT_POLICY.timelineLength, pastIds))
+  const [mark, members] = await redis.pipeline(readTimeline(reader, WINDOW))
   const timeline = parseTimeline(mark, members, WINDOW)
   const lists = await readLists(commands)
   const merges = (merged: readonly AuthorList[]) =>
