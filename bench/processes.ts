@@ -47,13 +47,15 @@ export function startProcess(
   }
 }
 
-/** Waits until an address answers anything at all. */
+/** Waits until an address answers anything but 503, which is what a process that is still starting says. */
 export async function untilAnswers(url: string, patienceMs = 20_000): Promise<void> {
   const until = Date.now() + patienceMs
   for (;;) {
     try {
-      await fetch(url, { signal: AbortSignal.timeout(1_000) })
-      return
+      const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) })
+      await answer.body?.cancel()
+      if (answer.status !== 503) return
+      throw new Error(`${url} is not ready`)
     } catch (error) {
       if (Date.now() > until) throw new Error(`${url} did not answer`, { cause: error })
       await delay(50)

@@ -15,10 +15,20 @@ const STAGES = {
 
 export type Stages = Record<keyof typeof STAGES, number | null>
 
-export async function readTotals(url: string, token: string): Promise<Totals> {
+async function metricLines(url: string, token: string): Promise<string[]> {
   const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
+  return (await answer.text()).split('\n')
+}
+
+/** What a counter, named with its labels, stands at; 0 where nothing has been counted. */
+export async function readCounter(url: string, token: string, name: string): Promise<number> {
+  const line = (await metricLines(url, token)).find((text) => text.startsWith(`${name} `))
+  return line === undefined ? 0 : Number(line.slice(name.length + 1))
+}
+
+export async function readTotals(url: string, token: string): Promise<Totals> {
   const totals: Totals = {}
-  for (const line of (await answer.text()).split('\n')) {
+  for (const line of await metricLines(url, token)) {
     const found = /^(\w+)_(sum|count)(\{[^}]*\})? ([\d.e+-]+)$/.exec(line)
     if (found === null) continue
     const [, name, kind, labels = '', value] = found
