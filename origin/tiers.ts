@@ -59,8 +59,7 @@ const HEARTBEAT_EVERY_MS = 1_000
 /** The embedded engine has no autovacuum: dead rows and stale statistics are ours to clear. */
 const VACUUM_EVERY_MS = 1_800_000
 const MEASURE_LAG_EVERY_MS = 2_000
-/** Fan-out is behind from this many waiting posts on: readers who follow thousands then pull for themselves. */
-const LOADED_LAG = 2_000
+const LOOK_AT_REDIS_EVERY_MS = 1_000
 
 export async function createTiers(needs: TierNeeds): Promise<Tiers> {
   const tiers = await wireTiers(needs)
@@ -101,9 +100,6 @@ type WiredTiers = Awaited<ReturnType<typeof wireTiers>>
 async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const { database, directory, redis, objects } = engines
   const common = { database, redis, log, logger, metrics, clock: Date.now, random: Math.random }
-  /** Posts that fan-out had not handled when its lag was measured last. */
-  const backlog = { posts: 0 }
-
   const deadLetters = postgresDeadLetters(directory)
   const outbox = createOutbox({
     ...common,
@@ -116,14 +112,13 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const fanout = createFanout({
     ...common,
     policy: config.policy,
-    underLoad: () => backlog.posts > LOADED_LAG,
-    observe: fanoutMetrics(metrics),
     flushOutbox: () => outbox.flush(),
   })
   const graph = createGraph({
     ...common,
     policy: config.policy,
     onFollowers: (author, count) => fanout.crossing.consider(author, count),
+    whenIdle: (work) => fanout.lanes.run('purge', work),
   })
   const recommend = createRecommend(common)
   const caches = config.cloudflare === null ? {} : { caches: cloudflarePurge(config.cloudflare) }
@@ -145,7 +140,7 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
       'post.create': createDeferredPosts({ database, publish: (event) => log.publish([event]) }),
     },
   })
-  return { outbox, accounts, engagement, fanout, backlog, graph, recommend, media, search, notify, methods, ingest }
+  return { outbox, accounts, engagement, fanout, graph, recommend, media, search, notify, methods, ingest }
 }
 
 /** What the edge may call here: the methods of the tiers that this process has the roles for. */
@@ -183,11 +178,10 @@ function startTiers(needs: TierNeeds, tiers: WiredTiers, { consumers, stops }: W
     every(PURGE_EVERY_MS, 'second purges', () => tiers.graph.service.purgeDue())
   }
   if (has('fanout')) {
-    const own = tiers.fanout.consume()
-    consumers.push(...own)
-    every(MEASURE_LAG_EVERY_MS, 'fan-out lag', async () => {
-      tiers.backlog.posts = await totalLag(own)
-    })
+    const { pushes, purges } = tiers.fanout.consume()
+    consumers.push(...pushes, ...purges)
+    every(MEASURE_LAG_EVERY_MS, 'fan-out lag', async () => tiers.fanout.behind(await totalLag(pushes)))
+    every(LOOK_AT_REDIS_EVERY_MS, 'memory of redis', () => tiers.fanout.look())
   }
   if (has('engagement')) tiers.engagement.start()
   if (has('recommend')) tiers.recommend.start()
@@ -240,14 +234,3 @@ function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts,
 const signingKeys = (config: Config): SigningKeys => ({
   privateJwk: JSON.parse(config.secrets.JWT_PRIVATE_JWK) as SigningKeys['privateJwk'],
 })
-
-function fanoutMetrics(metrics: Metrics) {
-  const seconds = metrics.histogram('fanout_seconds', 'From the accepted post to the last timeline of a page')
-  const written = metrics.counter('fanout_timelines_total', 'Timelines by what a push did with them', ['outcome'])
-  return (page: { acceptedMs: number; doneMs: number; pushed: number; inactive: number; shed: number }) => {
-    seconds.observe((page.doneMs - page.acceptedMs) / 1000)
-    written.inc({ outcome: 'pushed' }, page.pushed)
-    written.inc({ outcome: 'inactive' }, page.inactive)
-    written.inc({ outcome: 'shed' }, page.shed)
-  }
-}

@@ -9,6 +9,7 @@ import { keys, MARK } from '#core/keys.ts'
 import type { Command, RedisPort, Reply } from '#core/redis.ts'
 import { type AuthorList, parseAuthorList, parseTimeline, readAuthorList, readTimeline } from '#core/timeline/index.ts'
 import { findRedisServer } from '../../origin/embedded/redis-server.ts'
+import { createLanes } from '../../origin/fanout/lanes.ts'
 import { pushToPage } from '../../origin/fanout/push.ts'
 import { createRedisPort } from '../../origin/redis/index.ts'
 import { ensureSecrets } from '../../origin/secrets.ts'
@@ -133,13 +134,14 @@ async function pushCosts({ redis, pids, readers, ids, pastIds }: Stage): Promise
     store: { hotReaders: async () => new Set<Id>() },
     policy: FANOUT_POLICY,
     random: seededRandom(19),
-    underLoad: () => false,
+    lanes: createLanes(Date.now),
+    load: () => 'calm' as const,
   }
   await inPieces(redis, filledLists(readers.map(keys.timeline), FANOUT_POLICY.timelineLength, pastIds))
   const away = readers.map(() => ids())
   const each = async (followers: readonly Id[]) => {
     const used = await cpuOf(pids, async () => {
-      for (let round = 0; round < PUSH_ROUNDS; round++) await pushToPage(needs, followers, ids())
+      for (let round = 0; round < PUSH_ROUNDS; round++) await pushToPage(needs, followers, ids(), 'page')
     })
     return used / PUSH_ROUNDS / followers.length
   }

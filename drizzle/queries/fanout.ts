@@ -7,36 +7,56 @@ import { authorModes, followers, follows, outbox, posts, timelinePurges, users }
 import { idList } from './feed.ts'
 import { copyFollow } from './relation-copies.ts'
 
-/** One keyset page of active followers: after < id ≤ through. Rows of `{ follower_id }`, ascending. */
-export function followersPage(author: Id, after: Id, limit: number, through: Id | null = null): SQL {
-  const bound = through === null ? sql`` : sql`AND ${followers.followerId} <= ${through}::bigint`
+/**
+ * One keyset page of active followers: after < id ≤ through, none when the post that they are read for does not stand any
+ * more. One row of `{ ids }`, ascending and as text, for `idsOf`: a thousand rows would cost several times as much.
+ */
+export function followersPage(
+  author: Id,
+  after: Id,
+  limit: number,
+  { through, post }: { through?: Id; post?: Id } = {},
+): SQL {
+  const bound = through === undefined ? sql`` : sql`AND ${followers.followerId} <= ${through}::bigint`
+  const stands =
+    post === undefined
+      ? sql``
+      : sql`AND EXISTS (SELECT 1 FROM ${posts} WHERE post_id = ${post}::bigint AND deleted_at IS NULL)`
   return reads(
     author,
     sql`
-    SELECT follower_id FROM ${followers}
-     WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
-       AND ${followers.followerId} > ${after}::bigint ${bound}
-     ORDER BY follower_id LIMIT ${limit}::int`,
+    SELECT ARRAY(
+      SELECT follower_id FROM ${followers}
+       WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
+         AND ${followers.followerId} > ${after}::bigint ${bound} ${stands}
+       ORDER BY follower_id LIMIT ${limit}::int)::text AS ids`,
   )
 }
 
+/** The ids of an array as Postgres writes it: `{1,2,3}`. */
+export const idsOf = (row: { ids: string } | undefined): Id[] =>
+  row === undefined || row.ids === '{}' ? [] : row.ids.slice(1, -1).split(',')
+
 /**
  * Of the followers above `after` the last of each page of `size`, for up to `pages` pages: where to cut a fan-out. Fewer rows
- * than `pages` mean that the last of them is the last of all. Rows of `{ follower_id }`, ascending.
+ * than `pages` mean that the last of them is the last of all. Rows of `{ follower_id }`, ascending. Page by page along the
+ * index: a window over all of them would number and keep each.
  */
 export function followerPageEnds(author: Id, after: Id, size: number, pages: number): SQL {
+  const lastAbove = (from: SQL) => sql`(SELECT max(follower_id) FROM (
+      SELECT follower_id FROM ${followers}
+       WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
+         AND ${followers.followerId} > ${from}
+       ORDER BY follower_id LIMIT ${size}::int) page)`
   return reads(
     author,
     sql`
-    SELECT follower_id FROM (
-      SELECT follower_id, row_number() OVER w AS n, count(*) OVER () AS total
-        FROM (SELECT follower_id FROM ${followers}
-               WHERE ${followers.followeeId} = ${author}::bigint AND ${followers.state} = 'active'
-                 AND ${followers.followerId} > ${after}::bigint
-               ORDER BY follower_id LIMIT ${size}::int * ${pages}::int) above
-      WINDOW w AS (ORDER BY follower_id)
-    ) numbered
-    WHERE n % ${size}::int = 0 OR n = total ORDER BY follower_id`,
+    WITH RECURSIVE cut (last, n) AS (
+      SELECT ${lastAbove(sql`${after}::bigint`)}, 1
+      UNION ALL
+      SELECT ${lastAbove(sql`cut.last`)}, n + 1 FROM cut WHERE last IS NOT NULL AND n < ${pages}::int
+    )
+    SELECT last AS follower_id FROM cut WHERE last IS NOT NULL ORDER BY n`,
   )
 }
 

@@ -11,6 +11,7 @@ import { SMALL_POLICY } from '../../test/interleavings/cast.ts'
 import { postgresGraph } from '../graph/postgres.ts'
 import { graphService } from '../graph/service.ts'
 import { crossing } from './crossing.ts'
+import { createLanes } from './lanes.ts'
 import { postgresFanout } from './postgres.ts'
 import { fanoutService } from './service.ts'
 
@@ -47,9 +48,16 @@ const services = () => {
   const common = { redis, policy, clock: Date.now, random: Math.random }
   const store = postgresFanout(postgres.database)
   const publish = async (events: readonly TidelineEvent[]) => void published.push(...events)
-  const fanout = fanoutService({ ...common, store, publish, underLoad: () => false, observe: () => {} })
+  const lanes = createLanes(Date.now)
+  const load = () => 'calm' as const
+  const fanout = fanoutService({ ...common, store, publish, lanes, load, observe: () => {} })
   const crossings = crossing({ ...common, store, flushOutbox: async () => {} })
-  const graph = graphService({ ...common, store: postgresGraph(postgres.database), onFollowers: async () => {} })
+  const graph = graphService({
+    ...common,
+    store: postgresGraph(postgres.database),
+    onFollowers: async () => {},
+    whenIdle: (work) => work(),
+  })
   return { fanout, crossings, graph, store }
 }
 const one = async (command: Command) => (await server.redis.pipeline([command]))[0]

@@ -13,7 +13,6 @@ type TargetRow = feed.PostRow & {
 
 /** Fan-out on Postgres. All of it reads the primary: a replica would miss a follow that has just been made. */
 export function postgresFanout(database: Database): FanoutStore {
-  const idsOf = (rows: { follower_id: string }[]) => rows.map((row) => String(row.follower_id))
   return {
     async target(post) {
       const [row] = await database.query<TargetRow>(queries.fanoutTarget(post))
@@ -27,10 +26,15 @@ export function postgresFanout(database: Database): FanoutStore {
         pulledSinceMs: row.pulled_since === null ? null : Number(row.pulled_since),
       }
     },
-    followers: async (author, after, limit, through) =>
-      idsOf(await database.query(queries.followersPage(author, after, limit, through ?? null))),
-    pageEnds: async (author, after, size, pages) =>
-      idsOf(await database.query(queries.followerPageEnds(author, after, size, pages))),
+    async followers(author, after, limit, bounds) {
+      const [row] = await database.query<{ ids: string }>(queries.followersPage(author, after, limit, bounds))
+      return queries.idsOf(row)
+    },
+    async pageEnds(author, after, size, pages) {
+      const statement = queries.followerPageEnds(author, after, size, pages)
+      const rows = await database.query<{ follower_id: string }>(statement)
+      return rows.map((row) => String(row.follower_id))
+    },
     async hotReaders(readers, limit) {
       const rows = await database.query<{ user_id: string }>(queries.hotReaders(readers, limit))
       return new Set(rows.map((row) => String(row.user_id)))

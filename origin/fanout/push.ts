@@ -12,6 +12,8 @@ import {
   timelineLives,
   trimTimeline,
 } from '#core/timeline/index.ts'
+import type { Lanes } from './lanes.ts'
+import type { Load } from './load.ts'
 import type { FanoutStore } from './store.ts'
 
 export interface PushNeeds {
@@ -19,8 +21,8 @@ export interface PushNeeds {
   redis: RedisPort
   policy: FanoutPolicy
   random: Random
-  /** True while fan-out is behind: readers who follow very many accounts then pull for themselves. */
-  underLoad(): boolean
+  lanes: Lanes
+  load(): Load
 }
 
 export interface PushResult {
@@ -33,34 +35,56 @@ export interface PushResult {
 /** One push in this many looks at how long the timeline has grown, so trimming costs each push next to nothing. */
 const LENGTH_SAMPLE = 64
 
-export async function pushToPage(needs: PushNeeds, followers: readonly Id[], post: Id): Promise<PushResult> {
+/** @param lane `small` for all followers of a small author, `page` for a page of a large one's */
+export async function pushToPage(
+  needs: PushNeeds,
+  followers: readonly Id[],
+  post: Id,
+  lane: 'small' | 'page',
+): Promise<PushResult> {
   if (followers.length === 0) return { pushed: 0, inactive: 0, shed: 0 }
-  const { redis } = needs
-  const living = livingAmong(followers, await redis.pipeline(timelineLives(followers)))
-  const hot = await hotAmong(needs, living)
-  const readers = hot.size === 0 ? living : living.filter(({ user }) => !hot.has(user))
+  const load = needs.load()
+  const { living, hot } = await needs.lanes.run(lane, () => pushToMost(needs, followers, post, load))
+  if (load === 'busy' && hot.length > 0) await needs.lanes.run('hot', () => write(needs, hot, post, []))
+  const shed = load === 'overloaded' ? hot.length : 0
+  return { pushed: living - shed, inactive: followers.length - living, shed }
+}
+
+/** Pushes to all but the hot readers, who are shed at once or left to the caller. */
+async function pushToMost(
+  needs: PushNeeds,
+  followers: readonly Id[],
+  post: Id,
+  load: Load,
+): Promise<{ living: number; hot: LivingReader[] }> {
+  const living = livingAmong(followers, await needs.redis.pipeline(timelineLives(followers)))
+  const names = load === 'calm' ? new Set<Id>() : await hotAmong(needs, living)
+  const hot = living.filter(({ user }) => names.has(user))
+  const readers = hot.length === 0 ? living : living.filter(({ user }) => !names.has(user))
+  await write(needs, readers, post, load === 'overloaded' ? hot : [])
+  return { living: living.length, hot }
+}
+
+async function hotAmong({ store, policy }: PushNeeds, living: readonly LivingReader[]): Promise<ReadonlySet<Id>> {
+  const users = living.map(({ user }) => user)
+  return users.length === 0 ? new Set() : store.hotReaders(users, policy.hotReaderFollows)
+}
+
+async function write(
+  needs: PushNeeds,
+  readers: readonly LivingReader[],
+  post: Id,
+  shed: readonly LivingReader[],
+): Promise<void> {
   const sampled = readers.filter(() => needs.random() * LENGTH_SAMPLE < 1).map(({ user }) => user)
   const commands: Command[] = [
     ...pushToLiving(readers, post),
-    ...[...hot].flatMap(shedPush),
+    ...shed.flatMap(({ user }) => shedPush(user)),
     ...sampled.map(timelineLength),
   ]
-  if (commands.length > 0) {
-    const replies = await redis.pipeline(commands)
-    await trimLong(needs, sampled, replies.slice(replies.length - sampled.length).map(Number))
-  }
-  return { pushed: readers.length, inactive: followers.length - living.length, shed: hot.size }
-}
-
-async function hotAmong(
-  { store, policy, underLoad }: PushNeeds,
-  living: readonly LivingReader[],
-): Promise<ReadonlySet<Id>> {
-  if (living.length === 0 || !underLoad()) return new Set()
-  return store.hotReaders(
-    living.map(({ user }) => user),
-    policy.hotReaderFollows,
-  )
+  if (commands.length === 0) return
+  const replies = await needs.redis.pipeline(commands)
+  await trimLong(needs, sampled, replies.slice(replies.length - sampled.length).map(Number))
 }
 
 async function trimLong(
@@ -74,7 +98,12 @@ async function trimLong(
   if (trims.length > 0) await redis.pipeline(trims)
 }
 
-/** Takes a deleted post out of a page of followers' timelines. */
-export async function removeFromPage(redis: RedisPort, followers: readonly Id[], post: Id): Promise<void> {
-  if (followers.length > 0) await redis.pipeline(followers.flatMap((follower) => removePosts(follower, [post])))
+/** Takes a deleted post out of a page of followers' timelines, when nothing else is to do. */
+export async function removeFromPage(
+  { redis, lanes }: Pick<PushNeeds, 'redis' | 'lanes'>,
+  followers: readonly Id[],
+  post: Id,
+): Promise<void> {
+  if (followers.length === 0) return
+  await lanes.run('purge', () => redis.pipeline(followers.flatMap((follower) => removePosts(follower, [post]))))
 }

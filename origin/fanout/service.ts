@@ -3,23 +3,17 @@
  * above it their posts lie in author:<a> and readers merge them. Every method may run twice.
  */
 import { type EventData, makeEvent, type TidelineEvent } from '#core/events.ts'
-import type { FanoutPolicy } from '#core/fanout-policy.ts'
-import { type Clock, type Id, idMs, type Random } from '#core/ids.ts'
-import type { RedisPort } from '#core/redis.ts'
+import { type Clock, type Id, idMs } from '#core/ids.ts'
 import { addToAuthorList, announce, deleteOwnPost, pushPost, trimAuthorList, writePost } from '#core/timeline/index.ts'
 import { forEachPage } from './pages.ts'
-import { pushToPage, removeFromPage } from './push.ts'
+import { type PushNeeds, pushToPage, removeFromPage } from './push.ts'
 import type { FanoutStore, FanoutTarget } from './store.ts'
 
-export interface FanoutNeeds {
+export interface FanoutNeeds extends PushNeeds {
   store: FanoutStore
-  redis: RedisPort
-  policy: FanoutPolicy
   clock: Clock
-  random: Random
   /** Pages of large fan-outs go through the log, so that they run side by side and survive a crash. */
   publish(events: readonly TidelineEvent[]): Promise<void>
-  underLoad(): boolean
   /** Told when a page is through: milliseconds from the accepted post to its last timeline. */
   observe(result: { acceptedMs: number; doneMs: number; pushed: number; inactive: number; shed: number }): void
 }
@@ -57,7 +51,8 @@ async function fanOut(needs: FanoutNeeds, postId: Id): Promise<void> {
   }
   await writeForReaders(needs, target)
   if (target.appliedMode === 'pull') return
-  await forEachPage(needs, author, (followers) => pushPage(needs, followers, postId, idMs(postId)))
+  const page = { postId, acceptedMs: idMs(postId) }
+  await forEachPage(needs, author, (followers) => pushPage(needs, followers, page, 'small'))
 }
 
 async function takeBack(needs: FanoutNeeds, postId: Id): Promise<void> {
@@ -68,7 +63,7 @@ async function takeBack(needs: FanoutNeeds, postId: Id): Promise<void> {
   await redis.pipeline(deleteOwnPost(author, postId, clock()))
   if (wasOnlyPulled(target)) return
   if (target.followerCount > policy.inlineFollowers) return publishPages(needs, author, postId, 'remove')
-  await forEachPage(needs, author, (followers) => removeFromPage(redis, followers, postId))
+  await forEachPage(needs, author, (followers) => removeFromPage(needs, followers, postId))
 }
 
 /**
@@ -81,18 +76,13 @@ function wasOnlyPulled({ post, pulledSinceMs }: FanoutTarget): boolean {
 }
 
 async function handlePage(needs: FanoutNeeds, page: EventData<'fanout.page'>): Promise<void> {
-  const { store, redis } = needs
-  const { postId, userId, after, through, op, acceptedMs } = page
+  const { postId, userId, after, through, op } = page
   if (op === 'remove') {
-    const remove = (followers: Id[]) => removeFromPage(redis, followers, postId)
+    const remove = (followers: Id[]) => removeFromPage(needs, followers, postId)
     return forEachPage(needs, userId, remove, { after, through })
   }
-  // Asked beside the followers: it hardly ever says no.
-  const standing = store.target(postId).then((target) => target !== null && !target.deleted)
-  const push = async (followers: Id[]) => {
-    if (await standing) await pushPage(needs, followers, postId, acceptedMs)
-  }
-  await Promise.all([standing, forEachPage(needs, userId, push, { after, through })])
+  const push = (followers: Id[]) => pushPage(needs, followers, page, 'page')
+  await forEachPage(needs, userId, push, { after, through, post: postId })
 }
 
 /** What readers of every kind need: the hash, the author's list, the author's own timeline; and word to isolates. */
@@ -107,8 +97,13 @@ async function writeForReaders(needs: FanoutNeeds, { post, hasCrossed }: FanoutT
   ])
 }
 
-async function pushPage(needs: FanoutNeeds, followers: readonly Id[], post: Id, acceptedMs: number): Promise<void> {
-  const result = await pushToPage(needs, followers, post)
+async function pushPage(
+  needs: FanoutNeeds,
+  followers: readonly Id[],
+  { postId, acceptedMs }: Pick<EventData<'fanout.page'>, 'postId' | 'acceptedMs'>,
+  lane: 'small' | 'page',
+): Promise<void> {
+  const result = await pushToPage(needs, followers, postId, lane)
   needs.observe({ acceptedMs, doneMs: needs.clock(), ...result })
 }
 

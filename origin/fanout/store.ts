@@ -24,8 +24,11 @@ export interface AuthorModeState {
 export interface FanoutStore {
   /** Null when the post is unknown. */
   target(post: Id): Promise<FanoutTarget | null>
-  /** Active followers with after < id ≤ through, ascending. Reads the primary. */
-  followers(author: Id, after: Id, limit: number, through?: Id): Promise<Id[]>
+  /**
+   * Active followers with after < id ≤ through, ascending; none when `post`, for which they are read, is deleted. Reads the
+   * primary.
+   */
+  followers(author: Id, after: Id, limit: number, bounds?: { through?: Id; post?: Id }): Promise<Id[]>
   /** Where to cut the followers above `after` into pages of `size`: the last id of each, for up to `pages` of them. */
   pageEnds(author: Id, after: Id, size: number, pages: number): Promise<Id[]>
   /** Which of these readers follow more than `limit` accounts. */

@@ -33,6 +33,8 @@ export interface GraphNeeds {
   clock: Clock
   /** Told after every change of an author's followers: fan-out decides whether the author crosses the celebrity line. */
   onFollowers(author: Id, followerCount: number): Promise<void>
+  /** Does what can wait when fan-out does not need Redis. */
+  whenIdle<T>(work: () => Promise<T>): Promise<T>
 }
 
 export interface GraphService {
@@ -74,7 +76,7 @@ export function graphService(needs: GraphNeeds): GraphService {
 
     async purgeDue() {
       const due = await store.takeDuePurges(100, PURGE_LEASE_MS)
-      for (const purge of due) await purgeAgain(needs, purge)
+      for (const purge of due) await needs.whenIdle(() => purgeAgain(needs, purge))
       return due.length
     },
   }

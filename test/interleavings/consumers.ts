@@ -4,6 +4,7 @@ import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import type { RedisPort } from '#core/redis.ts'
 import { crossing } from '../../origin/fanout/crossing.ts'
+import { createLanes } from '../../origin/fanout/lanes.ts'
 import { fanoutService } from '../../origin/fanout/service.ts'
 import { graphService } from '../../origin/graph/service.ts'
 import { brokenFanout, brokenGraph } from './broken-stores.ts'
@@ -83,7 +84,8 @@ export class Consumers {
       // Everything in sixty-four that looks at a length does so every other time here.
       random: () => (scheduler.chance(0.5) ? 0 : 0.99),
       publish: (events) => fuse.guard(() => this.#publishPages(events)),
-      underLoad: () => scheduler.chance(0.15),
+      lanes: createLanes(clock),
+      load: () => (scheduler.chance(0.15) ? 'overloaded' : scheduler.chance(0.15) ? 'busy' : 'calm'),
       observe: () => {},
     })
     const consider = (author: Id, count: number) => crossings.consider(author, count)
@@ -91,6 +93,7 @@ export class Consumers {
       redis,
       policy,
       clock,
+      whenIdle: (work) => work(),
       ...brokenGraph(this.#stage, { store: guarded(truth.graph), onFollowers: consider }),
     })
     return { crossings, fanout, graph }

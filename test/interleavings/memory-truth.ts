@@ -162,9 +162,10 @@ export function memoryTruth(clock: Clock): Truth {
           pulledSinceMs: pulledSince(modeOf(post.author)),
         }
       },
-      followers: async (author, after, limit, through) =>
+      followers: async (author, after, limit, { through, post } = {}) =>
         followersOf(author)
           .filter((id) => compareIds(id, after) > 0 && (through === undefined || compareIds(id, through) <= 0))
+          .filter(() => post === undefined || posts.get(post)?.deleted === false)
           .slice(0, limit),
       async pageEnds(author, after, size, pages) {
         const all = followersOf(author)
