@@ -33,5 +33,6 @@ test('arguments of any length, number and alphabet arrive as they are', () => {
     fc.property(fc.array(command, { maxLength: 8 }), (commands) => {
       expect(encodeCommands(commands).equals(plainly(commands))).toBe(true)
     }),
+    { numRuns: 40 },
   )
 })
