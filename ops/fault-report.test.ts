@@ -13,6 +13,8 @@ const row = (more: Partial<RowOfReads> = {}): RowOfReads => ({
   slowestMs: 700,
   pictures: 100,
   picturesFailed: 0,
+  writes: 300,
+  writesExcused: 0,
   ...more,
 })
 
@@ -37,7 +39,21 @@ it('prints a line a row and their sum, and says when too much of it was excused'
   const rows = [row(), row({ row: 'cassandra', full: 990, stale: 10, slowestMs: 900, excused: 20 })]
   const [header, , , all, said] = tableOfReads(rows).split('\n')
   expect(header).toMatch(/reads +full +degraded +stale/)
-  expect(all?.trim().split(/ +/)).toEqual(['all', '2000', '1990', '0', '10', '0', '0', '20', '200', '0', '900'])
+  expect(all?.trim().split(/ +/)).toEqual([
+    'all',
+    '2000',
+    '1990',
+    '0',
+    '10',
+    '0',
+    '0',
+    '20',
+    '200',
+    '0',
+    '600',
+    '0',
+    '900',
+  ])
   expect(said).toBe('Whole pages: 100.00 % of the reads; stale 0.50 %; excused by a machine that was too busy 1.00 %.')
   expect(tableOfReads([row({ excused: 31 })])).toContain('too much to judge by')
 })

@@ -22,6 +22,10 @@ export const rowOfReads = z.object({
   /** Pictures opened that the image Worker's cache holds. */
   pictures: z.number(),
   picturesFailed: z.number(),
+  /** Writes acknowledged. */
+  writes: z.number(),
+  /** Tries that were refused or not answered while the machine was too busy, and which the outage gives no reason for. */
+  writesExcused: z.number(),
 })
 export type RowOfReads = z.output<typeof rowOfReads>
 
@@ -40,7 +44,10 @@ const COUNTS: readonly Count[] = [
   'excused',
   'pictures',
   'picturesFailed',
+  'writes',
+  'writesExcused',
 ]
+const HEADINGS: Partial<Record<Count, string>> = { picturesFailed: 'not opened', writesExcused: 'excused' }
 
 /** At least so many of a row's reads, and of all reads, must be whole pages. */
 const SUCCESS = 0.999
@@ -72,7 +79,7 @@ export function faultsOfReads({ row, reads, failed, astray, pictures, picturesFa
 /** A line a row, the sum last, and below it how much of it the machine was too busy to judge by. */
 export function tableOfReads(rows: readonly RowOfReads[]): string {
   const all = sumOfReads(rows)
-  const header = ['', ...COUNTS.map((count) => count.replace('picturesFailed', 'not opened')), 'slowest ms']
+  const header = ['', ...COUNTS.map((count) => HEADINGS[count] ?? count), 'slowest ms']
   const lines = [...rows, all].map((each) => [each.row, ...COUNTS.map((count) => each[count]), each.slowestMs])
   const cells = [header, ...lines.map((line) => line.map(String))]
   const widths = header.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)))

@@ -21,6 +21,13 @@ export interface PastRound {
   mayLackCounters: boolean
 }
 
+export interface Pair {
+  /** `follower>followee`, by their ids. */
+  name: string
+  follower: Person
+  followee: Person
+}
+
 export interface Cast {
   platform: Platform
   authors: readonly Person[]
@@ -31,8 +38,9 @@ export interface Cast {
   /** Like and comment. */
   readers: readonly Person[]
   crowd: readonly Person[]
-  pairs: Iterator<readonly [Person, Person]>
-  /** Acknowledged in all rounds so far. */
+  /** Of the crowd. */
+  pairs: readonly Pair[]
+  /** Names of those pairs of which one follows the other, as was acknowledged in all rounds so far. */
   follows: Set<string>
   past: PastRound[]
   /** A post that nobody touches any more, and how many like it. */
@@ -54,9 +62,7 @@ export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
   const crowd = await platform.people('crowd', 20)
   await each([...followers, ...audience], (reader) => Promise.all(authors.map((author) => reader.follow(author))))
   const posts = Array.from({ length: FIRST_POSTS }, (_, n) => n)
-  const [first] = await each(posts, (n) => authors[n % authors.length]!.post(`before all faults ${n}`))
-  const liked = { id: first!.id, likes: followers.length }
-  await each(followers, (reader) => reader.ask('POST', `/v1/posts/${liked.id}/like`))
+  await each(posts, (n) => authors[n % authors.length]!.post(`before all faults ${n}`))
   const pictures = (await each(authors.slice(0, PICTURES), publishPicture)).flat()
   await each([...followers, ...audience], (reader) =>
     until('everybody reads what there is', async () => (await reader.feedIds()).length === FIRST_POSTS + PICTURES),
@@ -64,10 +70,6 @@ export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
   await each(pictures, (url) =>
     until('its picture opens', async () => (await openPicture(platform.edge.fetch, url)) === 'a picture'),
   )
-  await until('its likes are counted', async () => {
-    const { likeCount } = await authors[0]!.ask<PostAnswer>('GET', `/v1/posts/${liked.id}`)
-    return likeCount === liked.likes
-  })
   let renewedMs = Date.now()
   return {
     platform,
@@ -79,7 +81,7 @@ export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
     pairs: everyPair(crowd),
     follows: new Set(),
     past: [],
-    liked,
+    liked: await likedPost(authors, followers),
     pictures,
     rows: [],
     async renew() {
@@ -98,11 +100,21 @@ async function publishPicture(author: Person): Promise<string[]> {
   return shown.media.flatMap(({ urls }) => [urls.small, urls.medium])
 }
 
-function* everyPair(people: readonly Person[]) {
-  for (let gap = 1; gap < people.length; gap++) {
-    for (const [n, person] of people.entries()) {
-      const other = people[(n + gap) % people.length]
-      if (other !== undefined) yield [person, other] as const
-    }
-  }
+/** A post whose likes are counted. */
+export async function likedPost([author]: readonly Person[], likers: readonly Person[]): Promise<Cast['liked']> {
+  if (author === undefined) throw new Error('nobody writes')
+  const { id } = await author.post('before this fault')
+  await each(likers, (liker) => liker.ask('POST', `/v1/posts/${id}/like`))
+  await until('its likes are counted', async () => {
+    const { likeCount } = await author.ask<PostAnswer>('GET', `/v1/posts/${id}`)
+    return likeCount === likers.length
+  })
+  return { id, likes: likers.length }
 }
+
+const everyPair = (people: readonly Person[]): Pair[] =>
+  people.flatMap((follower) =>
+    people
+      .filter((followee) => followee !== follower)
+      .map((followee) => ({ name: `${follower.id}>${followee.id}`, follower, followee })),
+  )

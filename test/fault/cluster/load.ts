@@ -32,7 +32,7 @@ const EVERY_MS: Readonly<Record<Kind, number>> = {
   uncomment: 1_200,
   share: 700,
   follow: 500,
-  unfollow: 1_500,
+  unfollow: 700,
 }
 /** After a refusal by a machine that was too busy to judge by. */
 export const BUSY = ' busy'

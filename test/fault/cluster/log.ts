@@ -32,8 +32,8 @@ export interface WriteLog {
   edits: number
   /** Post → who has shared it. */
   shares: Map<string, Set<string>>
-  /** `follower>followee`, of those that were not taken back. */
-  follows: Set<string>
+  /** How many there were; which of them stand is the cast's to know. */
+  follows: number
   /** How many were taken back. */
   unfollows: number
 }
@@ -47,7 +47,7 @@ export const emptyLog = (): WriteLog => ({
   deletedComments: [],
   edits: 0,
   shares: new Map(),
-  follows: new Set(),
+  follows: 0,
   unfollows: 0,
 })
 
@@ -62,6 +62,6 @@ export function summaryOf(log: WriteLog): string {
     `${all(likes) + unlikes} likes, ${unlikes} taken back`,
     `${comments.length + deletedComments.length} comments, ${edits} times one was changed, ${deletedComments.length} deleted`,
     `${all(shares)} shares`,
-    `${follows.size + unfollows} follows, ${unfollows} taken back`,
+    `${follows} follows, ${unfollows} taken back`,
   ].join(', ')
 }

@@ -19,6 +19,8 @@ export const emptyRow = (row: string): RowOfReads => ({
   slowestMs: 0,
   pictures: 0,
   picturesFailed: 0,
+  writes: 0,
+  writesExcused: 0,
 })
 
 /** What comes of a read, in a word or some; `0` where nothing comes in time. */

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { faultsOfReads } from '../../../ops/fault-report.ts'
-import type { Cast } from './cast.ts'
+import { type Cast, likedPost } from './cast.ts'
 import { everythingOnce } from './check.ts'
 import { BUSY, type Load, startLoad } from './load.ts'
 import { summaryOf } from './log.ts'
@@ -43,7 +43,7 @@ export interface Seen {
 }
 
 export async function runRound(fault: Fault, cast: Cast): Promise<void> {
-  const { platform, follows } = cast
+  const { platform } = cast
   const { name, mayLackCounters = false } = fault
   await cast.renew()
   const word = `${name}round`
@@ -56,9 +56,11 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
     await pause(AFTER_MS)
     await load.stop()
     readers.mark('the last write is acknowledged')
-    for (const pair of load.log.follows) follows.add(pair)
-    // What it lost was there before, too.
-    if (mayLackCounters) for (const round of cast.past) round.mayLackCounters = true
+    if (mayLackCounters) {
+      // What it lost was there before, too.
+      for (const round of cast.past) round.mayLackCounters = true
+      cast.liked = await likedPost(cast.authors, cast.followers)
+    }
     const round = { word, log: load.log, mayLackCounters }
     const { settledMs, last } = await everythingOnce({ ...cast, ...round })
     cast.past.push(round)
@@ -75,7 +77,7 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
     throw error
   } finally {
     await load.stop().catch(() => {})
-    cast.rows.push(await readers.stop())
+    cast.rows.push({ ...(await readers.stop()), ...countWrites(fault, load.answers) })
     await strain.stop()
   }
 }
@@ -122,14 +124,21 @@ async function killEach(fault: Fault, cast: Cast, load: Load, mark: (text: strin
   return { isSeen, answers }
 }
 
+const isAcknowledged = (answer: string) => / 20\d$/.test(answer)
 /** What a busy machine does to a write: no answer, or none in time. It makes no 500, and nothing disappear. */
-const isForWantOfTime = (answer: string): boolean =>
-  answer.endsWith(BUSY) && / (0|503)$/.test(answer.slice(0, -BUSY.length))
+const isForWantOfTime = (answer: string) => / (0|503)$/.test(answer.replace(BUSY, '')) && answer.endsWith(BUSY)
+
+function countWrites({ refused }: Fault, answers: ReadonlyMap<string, number>) {
+  const sum = (isMeant: (answer: string) => boolean) =>
+    [...answers].reduce((all, [answer, count]) => all + (isMeant(answer) ? count : 0), 0)
+  const isExcused = (answer: string) => isForWantOfTime(answer) && !refused.test(answer.replace(BUSY, ''))
+  return { writes: sum(isAcknowledged), writesExcused: sum(isExcused) }
+}
 
 /** @param meanwhile answers while a victim was away */
 function expectWrites({ refused, answered }: Fault, answers: readonly string[], meanwhile: readonly string[]): void {
   const refusals = answers.filter(
-    (answer) => !/ 20\d$/.test(answer) && !isForWantOfTime(answer) && !refused.test(answer),
+    (answer) => !isAcknowledged(answer) && !isForWantOfTime(answer) && !refused.test(answer),
   )
   expect(refusals, 'refusals that this outage does not allow').toEqual([])
   const lacking = answered.filter((answer) => !meanwhile.some((given) => answer.test(given)))

@@ -1,6 +1,7 @@
 /** One write of each kind, repeated until it is acknowledged and then noted. */
 import { photo, upload } from '../../e2e/media.ts'
 import type { Answer, Person } from '../../e2e/person.ts'
+import type { Pair } from './cast.ts'
 import type { LoggedPost, WriteLog } from './log.ts'
 
 export interface LoadOptions {
@@ -9,10 +10,10 @@ export interface LoadOptions {
   authors: readonly Person[]
   /** Like and comment. */
   readers: readonly Person[]
-  /** Whom the pairs are of. */
-  crowd: readonly Person[]
-  /** Follow one another; each pair once. */
-  pairs: Iterator<readonly [Person, Person]>
+  /** Follow one another, and cease to. */
+  pairs: readonly Pair[]
+  /** Names of those pairs that do, in all rounds so far: kept up to date. */
+  follows: Set<string>
   random(): number
   /** Whether refusals are the machine's fault just now. */
   isBusy(): boolean
@@ -32,9 +33,10 @@ export type IsDone = (status: number, tries: number) => boolean
 const isGone = (status: number, tries: number) => status === 404 && tries > 1
 
 export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
-  const { word, authors, readers, crowd, pairs, random } = options
+  const { word, authors, readers, pairs, follows, random } = options
   const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
   const busy = busyThings()
+  const following = new Set<string>()
   let numbers = 0
 
   /** Only these are there already: an accepted one comes later. */
@@ -138,21 +140,22 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       })
     },
     async follow() {
-      const next = pairs.next()
-      if (next.done) return
-      const [follower, followee] = next.value
-      const pair = `${follower.id}>${followee.id}`
-      await insist(follower, `follow ${pair}`, () => follower.call('PUT', `/v1/users/${followee.id}/follow`))
-      log.follows.add(pair)
+      const next = pick(pairs.filter((pair) => !follows.has(pair.name) && !following.has(pair.name)))
+      if (next === undefined) return
+      const { name, follower, followee } = next
+      following.add(name)
+      await insist(follower, `follow ${name}`, () => follower.call('PUT', `/v1/users/${followee.id}/follow`))
+      following.delete(name)
+      follows.add(name)
+      log.follows++
     },
     async unfollow() {
-      const pair = pick([...log.follows])
-      const [follower, followee] = pair?.split('>') ?? []
-      const person = crowd.find(({ id }) => id === follower)
-      if (pair === undefined || person === undefined) return
-      // Nobody else may take the same one back.
-      log.follows.delete(pair)
-      await insist(person, `unfollow ${pair}`, () => person.call('DELETE', `/v1/users/${followee}/follow`))
+      const next = pick(pairs.filter((pair) => follows.has(pair.name)))
+      if (next === undefined) return
+      const { name, follower, followee } = next
+      // Nobody else may take the same one back. A new one of the pair waits for its turn.
+      follows.delete(name)
+      await insist(follower, `unfollow ${name}`, () => follower.call('DELETE', `/v1/users/${followee.id}/follow`))
       log.unfollows++
     },
   }
