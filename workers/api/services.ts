@@ -38,7 +38,7 @@ export interface Services {
   readonly feedIsolate: FeedIsolate
   readonly lastPages: LastPages
   /** What this isolate has counted and not told yet. */
-  readonly observations: Observations
+  readonly observations: Pick<Observations, 'answered' | 'read' | 'degraded' | 'takeDue' | 'putBack'>
   /** For the addresses of private pictures. */
   readonly signatures: Signatures
   /** The image Worker, and the client's files. */

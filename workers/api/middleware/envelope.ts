@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import { REQUEST_ID_HEADER, TRACEPARENT_HEADER } from '#core/origin-api.ts'
 import type { AppEnv } from '../context.ts'
 import { servicesFor } from '../services.ts'
+import { layersAsked, mayBeTold, watchedServices } from './layers.ts'
 import { Timings, timedServices } from './timings.ts'
 import { requestId, traceparent } from './trace.ts'
 
@@ -33,12 +34,19 @@ export function envelope(log: (line: string) => void): MiddlewareHandler<AppEnv>
     const timings = new Timings(services.clock)
     c.set('trace', trace)
     c.set('timings', timings)
-    c.set('services', timedServices(services, timings))
+    const layers = layersAsked(headers)
+    const timed = timedServices(services, timings)
+    c.set('services', layers === null ? timed : watchedServices(timed, layers))
     c.set('viewer', null)
     await next()
     const timing = timings.header()
     c.res.headers.set(REQUEST_ID_HEADER, trace.requestId)
     if (timing !== '') c.res.headers.set('server-timing', timing)
+    if (layers !== null && mayBeTold(c.get('viewer'), c.res.headers)) {
+      const told = layers.header(timings.calls())
+      c.res.headers.set('tideline-layers', told)
+      c.res.headers.append('server-timing', `layers;desc="${told}"`)
+    }
     const { status } = c.res
     if (status < 500 && services.config.accessLog === 'faults') return
     const line: AccessLine = {

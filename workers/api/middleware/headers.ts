@@ -3,9 +3,10 @@ import type { MiddlewareHandler } from 'hono'
 import type { AppEnv } from '../context.ts'
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
-const REQUEST_HEADERS = 'authorization, content-type, idempotency-key, if-none-match, traceparent, x-request-id'
+const REQUEST_HEADERS =
+  'authorization, content-type, idempotency-key, if-none-match, tideline-debug, traceparent, x-request-id'
 const EXPOSED_HEADERS =
-  'etag, location, retry-after, server-timing, tideline-degraded, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, idempotency-replayed'
+  'etag, location, retry-after, server-timing, tideline-degraded, tideline-layers, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, idempotency-replayed'
 /** Browsers keep a preflight's answer for two hours at most. */
 const PREFLIGHT_SECONDS = '7200'
 

@@ -39,6 +39,11 @@ export class Timings {
       .join(', ')
   }
 
+  /** How often each stage ran. */
+  calls(): Record<string, number> {
+    return Object.fromEntries(this.stages.map(({ name, calls }) => [name, calls]))
+  }
+
   /** For the access log: stage → milliseconds. */
   toJSON(): Record<string, number> {
     return Object.fromEntries(this.stages.map(({ name, ms }) => [name, ms]))

@@ -35,6 +35,19 @@ const degradedHeaders = {
   },
 }
 
+const layersHeaders = {
+  'Tideline-Layers': {
+    description:
+      'Sent to whoever asks with the request header `Tideline-Debug: layers`, as on every answer that is for one person alone: which ' +
+      'layer of caches had what. `client`: whether yours was the newest copy; `timeline`: whether there was one; `authors`, `posts`: how ' +
+      'many came from where; `calls`: requests to each store. `Server-Timing` says the same, beside the milliseconds of each store.',
+    schema: {
+      type: 'string' as const,
+      example: 'client=miss, timeline=hit, posts=isolate:43 redis:6 postgres:1, calls=redis:2 postgres:1',
+    },
+  },
+}
+
 const limit = z.coerce.number().int().min(1).max(FEED_POLICY.maxPageSize).default(FEED_POLICY.pageSize)
 
 const feed = createRoute({
@@ -53,9 +66,9 @@ const feed = createRoute({
   responses: {
     200: {
       ...json(z.object({ items: z.array(FeedItem), cursor: z.string().nullable() }), 'A page of the feed.'),
-      headers: degradedHeaders,
+      headers: { ...degradedHeaders, ...layersHeaders },
     },
-    304: { description: 'The client has this page.' },
+    304: { description: 'The client has this page.', headers: layersHeaders },
     ...refusals(401),
   },
 })
