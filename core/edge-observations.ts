@@ -6,10 +6,10 @@ import { z } from 'zod'
 
 /**
  * Who may have what is read, the nearest to the reader first: the client, whose copy a 304 confirms; the location's cache, of
- * pictures and of public pages; the isolate's memory; Redis with the reader's timeline, lists of celebrities, posts; Postgres,
+ * pictures; the isolate's memory; Redis with the reader's timeline, lists of celebrities, posts; Postgres,
  * where a miss is a post that is not there any more.
  */
-export const READ_LAYERS = ['client', 'picture', 'page', 'isolate', 'timeline', 'author', 'post', 'postgres'] as const
+export const READ_LAYERS = ['client', 'picture', 'isolate', 'timeline', 'author', 'post', 'postgres'] as const
 export type ReadLayer = (typeof READ_LAYERS)[number]
 
 /** How a feed page was less than it should be: see `Tideline-Degraded` in the API's description. */

@@ -144,6 +144,8 @@ const BUILDERS: Record<string, (given: Given) => readonly Command[]> = {
     timeline.closeRebuild({ user: given.user, placeholder: '?token', version: '3' }, followed(given)),
   ],
   readAuthorList: ({ author }) => [timeline.readAuthorList(author, policy)],
+  authorListLife: ({ author }) => [timeline.authorListLife(author)],
+  claimAuthorList: ({ author }) => [timeline.claimAuthorList(author, 'token')],
   addToAuthorList: ({ author, post }) => timeline.addToAuthorList(author, post),
   removeFromAuthorList: ({ author, post }) => [timeline.removeFromAuthorList(author, post)],
   trimAuthorList: ({ author }) => [timeline.trimAuthorList(author, policy)],

@@ -5,7 +5,7 @@
  */
 import type { FanoutPolicy } from '../fanout-policy.ts'
 import { type Id, idMs } from '../ids.ts'
-import { keys, MARK, TTL } from '../keys.ts'
+import { keys, MARK, spreadLife, TTL } from '../keys.ts'
 import { type Command, type RedisPort, type Reply, scored } from '../redis.ts'
 import { type FollowedPosts, floorOf } from './rebuild.ts'
 import { type Entry, trimSortedSet } from './timeline.ts'
@@ -47,11 +47,27 @@ export function parseAuthorList(
   return { author, floor, entries }
 }
 
+/** How long the list lives still: the companion of `readAuthorList`. */
+export const authorListLife = (author: Id): Command => ['TTL', keys.author(author)]
+
+/** Whether a list that stands is soon to end, from the reply of `authorListLife`. */
+export const endsSoon = (life: Reply | undefined): boolean => Number(life) >= 0 && Number(life) < TTL.author / 10
+
+/** Asks for the making anew of a list that ends soon: 'OK' for one alone, who is given a minute. */
+export const claimAuthorList = (author: Id, token: string): Command => [
+  'SET',
+  keys.lease(`author:${author}`),
+  token,
+  'NX',
+  'EX',
+  TTL.rebuildPlaceholder,
+]
+
 export function addToAuthorList(author: Id, post: Id): Command[] {
   const key = keys.author(author)
   return [
     ['ZADD', key, idMs(post), post],
-    ['EXPIRE', key, TTL.author, 'NX'],
+    ['EXPIRE', key, spreadLife(TTL.author, author), 'NX'],
   ]
 }
 
@@ -70,7 +86,7 @@ export function pulledAuthorList(author: Id, posts: FollowedPosts): { list: Auth
     // One command: a mark must never stand in a key without the posts that it vouches for.
     keep: [
       ['ZADD', key, 'GT', floor, MARK, ...pairs],
-      ['EXPIRE', key, TTL.author],
+      ['EXPIRE', key, spreadLife(TTL.author, author)],
     ],
   }
 }

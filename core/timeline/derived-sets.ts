@@ -4,7 +4,7 @@
  * read; a writer commits, raises graph:{u}, then adds where the sentinel stands. So whichever comes last, nothing is lost.
  */
 import type { Id } from '../ids.ts'
-import { keys, SENTINEL, TTL } from '../keys.ts'
+import { keys, SENTINEL, spreadLife, TTL } from '../keys.ts'
 import { type Command, type Reply, strings } from '../redis.ts'
 
 /** Why an author is not shown: b blocked or blocking, m muted, u unfollowed and not yet purged. */
@@ -124,7 +124,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1`
 
 function replaceSet(user: Id, key: string, version: string, members: readonly string[]): Command {
-  return ['EVAL', REPLACE_SCRIPT, 2, key, keys.graph(user), version, TTL.reader, SENTINEL, ...members]
+  return ['EVAL', REPLACE_SCRIPT, 2, key, keys.graph(user), version, spreadLife(TTL.reader, user), SENTINEL, ...members]
 }
 
 export interface HiddenEntry {
@@ -169,5 +169,14 @@ export function uniteCelebrities(
 ): Command {
   const members = [SENTINEL, SENTINEL + made.atMs, ...authors]
   const keyed = [keys.celebs(user), keys.graph(user)]
-  return ['EVAL', UNITE_SCRIPT, 2, ...keyed, version, TTL.reader, made.atMs - made.maxAgeMs, ...members]
+  return [
+    'EVAL',
+    UNITE_SCRIPT,
+    2,
+    ...keyed,
+    version,
+    spreadLife(TTL.reader, user),
+    made.atMs - made.maxAgeMs,
+    ...members,
+  ]
 }

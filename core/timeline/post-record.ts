@@ -1,6 +1,6 @@
 /** post:<id>, user:<id> and counts:<id>: what hydration reads, as hashes of text. */
 import { type Id, idMs } from '../ids.ts'
-import { keys, TTL } from '../keys.ts'
+import { keys, longestLife, spreadLife, TTL } from '../keys.ts'
 import { type Command, hash, type Reply } from '../redis.ts'
 
 /** One photo or video of a post, as stored in posts.media_urls. */
@@ -89,7 +89,7 @@ export function writePost(post: PostRecord, counts: Counts = { likes: 0, comment
       'comment_count',
       counts.comments,
     ],
-    ['EXPIRE', key, TTL.post],
+    ['EXPIRE', key, spreadLife(TTL.post, post.id)],
   ]
 }
 
@@ -99,7 +99,7 @@ export function writeDeletedPost(post: Id): Command[] {
   return [
     ['DEL', key],
     ['HSET', key, DELETED, 1],
-    ['EXPIRE', key, TTL.post],
+    ['EXPIRE', key, longestLife(TTL.post)],
   ]
 }
 
@@ -161,7 +161,7 @@ export function writeUser(user: UserRecord, version: number): Command[] {
       'is_private',
       user.isPrivate ? 1 : 0,
     ],
-    ['EXPIRE', key, TTL.user],
+    ['EXPIRE', key, spreadLife(TTL.user, user.id)],
   ]
 }
 
@@ -171,7 +171,7 @@ export function writeUser(user: UserRecord, version: number): Command[] {
  * @param version of the row after the change
  */
 export function forgetUser(user: Id, version: number): Command {
-  return ['EVAL', FORGET_OLDER_SCRIPT, 1, keys.user(user), version, TTL.user]
+  return ['EVAL', FORGET_OLDER_SCRIPT, 1, keys.user(user), version, longestLife(TTL.user)]
 }
 
 export const readUser = (user: Id): Command => ['HGETALL', keys.user(user)]

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { forgetUser, writeDeletedPost } from '#core/timeline/index.ts'
-import { person } from '../testing.ts'
+import { person, services } from '../testing.ts'
 import { hydrate } from './hydrate.ts'
 import { FeedIsolate } from './isolate.ts'
 import { awayDb, awayRedis, db, portsFor, posts, redis } from './testing.ts'
@@ -66,8 +66,35 @@ describe('hydration', () => {
     const ports = portsFor()
     expect(present(await hydrate(ids, ports), ids)).toEqual([ids[2]])
     await ports.settle()
-    const [deleted] = await redis.pipeline([['EXISTS', keys.post(ids[1] ?? '')]])
-    expect(deleted).toBe(0)
+    const again = portsFor({ db: awayDb })
+    expect(present(await hydrate(ids, again), ids)).toEqual([ids[2]])
+    expect(again.degradedBy).toEqual([])
+  })
+
+  it('asks Postgres once in five seconds for what it does not have, and believes nothing of the kind while it is away', async () => {
+    let now = Date.now()
+    const isolate = new FeedIsolate()
+    const ask = async (choices: Parameters<typeof portsFor>[0] = {}) => {
+      const ports = portsFor({ isolate, clock: () => now, ...choices })
+      await hydrate(['7'], ports)
+      return ports.queries
+    }
+    expect([await ask({ db: awayDb }), await ask()]).toEqual([1, 1])
+    expect([await ask(), await ask()]).toEqual([0, 0])
+    now += 5_000
+    expect(await ask()).toBe(1)
+  })
+
+  it('asks as seldom for an author that nobody knows', async () => {
+    const [ghost, isolate] = [services.ids.next(3), new FeedIsolate()]
+    const ids = await posts(ghost, 2)
+    const ask = async () => {
+      const ports = portsFor({ isolate })
+      expect((await hydrate(ids, ports)).size).toBe(0)
+      await ports.settle()
+      return ports.queries
+    }
+    expect([await ask(), await ask()]).toEqual([2, 0])
   })
 
   it('never brings a deleted post back by a write-back that comes late', async () => {

@@ -13,6 +13,7 @@ import {
   readPost,
   readUser,
   type UserRecord,
+  writeDeletedPost,
   writePost,
   writeUser,
 } from '#core/timeline/index.ts'
@@ -44,12 +45,14 @@ export async function hydrate(
   posts: Hydrated = new Map(),
 ): Promise<Hydrated> {
   const missing: Id[] = []
+  let absent = 0
   for (const id of ids) {
     const cached = ports.isolate.posts.get(id)
-    if (cached === undefined) missing.push(id)
-    else posts.set(id, cached)
+    if (cached !== undefined) posts.set(id, cached)
+    else if (ports.isolate.isAbsent(id, ports.clock())) absent++
+    else missing.push(id)
   }
-  ports.count('isolate', ids.length - missing.length, missing.length)
+  ports.count('isolate', ids.length - missing.length - absent, missing.length)
   if (missing.length === 0) return posts
   await fetchPosts(missing, authors, ports, (post) => {
     ports.isolate.posts.set(post)
@@ -124,8 +127,15 @@ async function fromPostgres(
   records: Map<Id, PostRecord>,
   counts: Map<Id, Counts>,
 ): Promise<void> {
-  const rows = await queryOrNothing<PostRow>(ports, () => ports.db.query<PostRow>(postsByIds(ids)))
+  const rows = await queryOrNull<PostRow>(ports, () => ports.db.query<PostRow>(postsByIds(ids)))
+  if (rows === null) return
   const found = rows.filter((row) => !row.deleted)
+  const deleted = rows.filter((row) => row.deleted).map((row) => String(row.post_id))
+  noteMissing(
+    ids,
+    rows.map((row) => String(row.post_id)),
+    ports,
+  )
   ports.count('postgres', found.length, ids.length - found.length)
   for (const row of found) {
     const record = postRecord(row)
@@ -133,7 +143,22 @@ async function fromPostgres(
     if (!counts.has(record.id)) counts.set(record.id, { likes: row.like_count, comments: row.comment_count })
   }
   const countsOf = (row: PostRow) => ({ likes: row.like_count, comments: row.comment_count })
-  ports.later(() => ports.redis.pipeline(found.flatMap((row) => writePost(postRecord(row), countsOf(row)))))
+  ports.later(() =>
+    ports.redis.pipeline([
+      ...found.flatMap((row) => writePost(postRecord(row), countsOf(row))),
+      // A tombstone that has ended, of a post that lists still name: nobody asks Postgres again for a while.
+      ...deleted.flatMap(writeDeletedPost),
+    ]),
+  )
+}
+
+/** Of these ids Postgres has some: of the others this isolate asks nobody for a moment. */
+function noteMissing(asked: readonly Id[], found: readonly Id[], { isolate, clock }: FeedPorts): void {
+  const known = new Set(found)
+  isolate.noteAbsent(
+    asked.filter((id) => !known.has(id)),
+    clock(),
+  )
 }
 
 /** @param asked what Redis has said of some of them already; `users` is completed */
@@ -150,14 +175,25 @@ async function fetchUsers(
   })
   const open = unknown.filter((id) => !lost.has(id))
   const replies = open.length === 0 ? [] : await pipelineOrNothing(ports, open.map(readUser))
-  const missing = [...unknown.filter((id) => lost.has(id)), ...readUsers(open, replies, users)]
+  const now = ports.clock()
+  const missing = [...unknown.filter((id) => lost.has(id)), ...readUsers(open, replies, users)].filter(
+    (id) => !ports.isolate.isAbsent(id, now),
+  )
   if (missing.length > 0) {
-    const rows = await queryOrNothing<VersionedUserRow>(ports, () =>
-      ports.db.query<VersionedUserRow>(usersByIds(missing)),
-    )
+    const rows = await queryOrNull<VersionedUserRow>(ports, () => ports.db.query<VersionedUserRow>(usersByIds(missing)))
+    if (rows === null) return keepUsers(users, cache)
     for (const row of rows) users.set(String(row.user_id), userRecord(row))
+    noteMissing(
+      missing,
+      rows.map((row) => String(row.user_id)),
+      ports,
+    )
     ports.later(() => ports.redis.pipeline(rows.flatMap((row) => writeUser(userRecord(row), Number(row.version)))))
   }
+  return keepUsers(users, cache)
+}
+
+function keepUsers(users: Map<Id, UserRecord>, cache: FeedPorts['isolate']['users']): ReadonlyMap<Id, UserRecord> {
   for (const user of users.values()) if (cache.get(user.id) !== user) cache.set(user.id, user)
   return users
 }
@@ -173,12 +209,13 @@ async function pipelineOrNothing(ports: FeedPorts, commands: readonly Command[])
   }
 }
 
-async function queryOrNothing<T>(ports: FeedPorts, query: () => Promise<T[]>): Promise<T[]> {
+/** Null: it is away, and nobody knows. */
+async function queryOrNull<T>(ports: FeedPorts, query: () => Promise<T[]>): Promise<T[] | null> {
   try {
     return await query()
   } catch (error) {
     if (!ports.isAway(error)) throw error
     ports.degraded('postgres')
-    return []
+    return null
   }
 }

@@ -4,6 +4,7 @@ import { firstIdAt, type Id } from '#core/ids.ts'
 import { TTL } from '#core/keys.ts'
 import { DELTA_OVERLAP_MS } from '#core/timeline/index.ts'
 import { FeedIsolate } from './isolate.ts'
+import { rideAlong } from './sources.ts'
 
 const NOW = Date.UTC(2026, 5, 1)
 const [P, Q] = [firstIdAt(NOW - 5_000), firstIdAt(NOW - 4_000)]
@@ -115,5 +116,19 @@ describe('the slate and trends', () => {
     expect([0, 59_999, 60_000].map((after) => isolate.sharedDue(NOW + after))).toEqual([true, false, true])
     isolate.readsFailed(false, true)
     expect(isolate.sharedDue(NOW + 60_001)).toBe(true)
+  })
+
+  it('are the old ones for everybody else while one request reads them anew', () => {
+    const isolate = new FeedIsolate()
+    const slate = [{ campaignId: '1', postId: P, authorId: ANN.id, bidCents: 5, perPersonPerDay: 3, hashtags: [] }]
+    const first = rideAlong({ isolate }, NOW)
+    first.take([[], JSON.stringify(slate), [Q, '5']])
+    const later = NOW + 60_000
+    const renewing = rideAlong({ isolate }, later)
+    expect(renewing.commands.map(([name]) => name)).toContain('GET')
+    expect(rideAlong({ isolate }, later).commands).toEqual([])
+    expect([isolate.slate, isolate.trending]).toEqual([slate, [{ id: Q, score: 5 }]])
+    renewing.take([[], '[]', []])
+    expect([isolate.slate, isolate.trending]).toEqual([[], []])
   })
 })

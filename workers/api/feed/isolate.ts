@@ -17,6 +17,8 @@ export const CELEBRITY_LISTS = 400
 const CACHED_USERS = 20_000
 const DELTA_EVERY_MS = 1_000
 const DISTRUSTED_READERS = 1_000
+/** What nobody has is asked for once in so long, not at every read of a list that still names it. */
+const ABSENT = Object.freeze({ most: 5_000, ms: 5_000 })
 /** By then the event of the change has put Redis right, or Redis is away and Postgres is asked anyway. */
 const DISTRUST_MS = 60_000
 
@@ -35,6 +37,8 @@ export class FeedIsolate {
   readonly users = new BoundedMap<Id, UserRecord>(CACHED_USERS)
   /** Readers whose hidden authors changed while Redis did not take it, and until when Postgres is asked instead. */
   private readonly distrusted = new BoundedMap<Id, number>(DISTRUSTED_READERS)
+  /** Ids of posts and people that Postgres did not know, and until when that is believed. */
+  private readonly absent = new BoundedMap<Id, number>(ABSENT.most)
   slate: SlateEntry[] = []
   trending: { id: Id; score: number }[] = []
   private readonly onSessionRevoked: (sessionId: string) => void
@@ -94,6 +98,15 @@ export class FeedIsolate {
     return (this.distrusted.get(reader) ?? 0) < nowMs
   }
 
+  /** Postgres was asked and has none of these. */
+  noteAbsent(ids: Iterable<Id>, nowMs: number): void {
+    for (const id of ids) this.absent.set(id, nowMs + ABSENT.ms)
+  }
+
+  isAbsent(id: Id, nowMs: number): boolean {
+    return this.absent.size > 0 && (this.absent.get(id) ?? 0) > nowMs
+  }
+
   /** Once a minute: the slate and what is trending. */
   sharedDue(nowMs: number): boolean {
     if (nowMs - this.sharedReadMs < TTL.adsSlate * 1000) return false
@@ -133,6 +146,7 @@ export class FeedIsolate {
     this.posts.clear()
     this.celebrities.clear()
     this.users.clear()
+    this.absent.clear()
     this.onForget()
     this.deltaSinceMs = nowMs
   }

@@ -215,6 +215,25 @@ describe('celebrities', () => {
     expect(again.pipelines).toHaveLength(1)
   })
 
+  it('have lists that are made anew before they end, by one reader, after the answer; all are shown what stands', async () => {
+    const star = await person()
+    const starred = await posts(star.id, 2)
+    const first = portsFor()
+    await celebrityLists([star.id], first)
+    await first.settle()
+    await redis.pipeline([['EXPIRE', keys.author(star.id), 60]])
+    const [one, other] = [portsFor(), portsFor()]
+    for (const ports of [one, other]) {
+      const [list] = await celebrityLists([star.id], ports)
+      expect(list?.entries.map(({ id }) => id)).toEqual(starred)
+      expect(ports.queries).toBe(0)
+    }
+    await Promise.all([one.settle(), other.settle()])
+    expect([one.queries, other.queries].sort()).toEqual([0, 1])
+    const [life] = await redis.pipeline([['TTL', keys.author(star.id)]])
+    expect(life).toBeGreaterThan(6 * 86_400)
+  })
+
   it('are all there also when the isolate has no room for them', async () => {
     const [reader, isolate] = [await person(), new FeedIsolate()]
     const star = await person()

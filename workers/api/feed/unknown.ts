@@ -7,7 +7,10 @@ import { compareIds, type Id } from '#core/ids.ts'
 import type { Command } from '#core/redis.ts'
 import {
   type AuthorList,
+  authorListLife,
+  claimAuthorList,
   closeRebuild,
+  endsSoon,
   type FollowedPosts,
   floorOf,
   graphVersion,
@@ -141,12 +144,14 @@ async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<Author
     else lists.set(author, cached)
   }
   if (missing.length === 0) return [...lists.values()]
-  const replies = await ports.redis.pipeline(missing.map((author) => readAuthorList(author, ports.fanout)))
+  const reads = [...missing.map((author) => readAuthorList(author, ports.fanout)), ...missing.map(authorListLife)]
+  const replies = await ports.redis.pipeline(reads)
   const unmarked: Id[] = []
   missing.forEach((author, i) => {
     const list = parseAuthorList(author, replies[i], ports.fanout)
     if (list === null) unmarked.push(author)
     else lists.set(author, list)
+    if (list !== null && endsSoon(replies[missing.length + i])) ports.later(() => renewAuthorList(author, ports))
   })
   ports.count('author', missing.length - unmarked.length, unmarked.length)
   for (const list of await pullAuthorLists(unmarked, ports)) lists.set(list.author, list)
@@ -155,6 +160,15 @@ async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<Author
     if (list !== undefined) celebrities.set(author, list)
   }
   return [...lists.values()]
+}
+
+/** Before a list ends that is read, one reader makes it anew, after the answer: else all of its readers would, at once. */
+async function renewAuthorList(author: Id, ports: FeedPorts): Promise<void> {
+  const [claimed] = await ports.redis.pipeline([claimAuthorList(author, ports.token())])
+  if (claimed !== 'OK') return
+  const limit = ports.fanout.authorLength
+  const posts = followedPostsOf(await ports.db.query<PostPlace>(authorPosts(author, limit)), limit)
+  await ports.redis.pipeline(pulledAuthorList(author, posts).keep)
 }
 
 async function pullAuthorLists(authors: readonly Id[], { db, redis, later, fanout }: FeedPorts): Promise<AuthorList[]> {
