@@ -138,10 +138,12 @@ async function timed(run: Run, kind: Kind | 'image', intendedAt: number, asked: 
     histograms.all.record(micros(now - intendedAt))
     const isGood = answer.status === (kind === 'compose' ? 201 : 200)
     if (!isGood) fault(result, `${kind} ${answer.status}`)
-    if (isGood && answer.headers['tideline-degraded'] !== undefined) fault(result, `${kind} degraded`)
+    const isDegraded = answer.headers['tideline-degraded'] !== undefined
+    if (isDegraded) result.degraded++
     if (kind === 'image') countCache(result, String(answer.headers['server-timing'] ?? ''))
     if (!isGood) return null
-    if (now <= run.endsAt) {
+    // A page that was cut short is an answer, but not what was asked for.
+    if (now <= run.endsAt && !isDegraded) {
       if (kind === 'image') result.imagesServed++
       else result.pagesServed++
     }
@@ -171,7 +173,7 @@ function emptyResult(seconds: number, pages: number): StepResult {
   const none = { count: 0, p50Ms: 0, p90Ms: 0, p99Ms: 0, p999Ms: 0, maxMs: 0 }
   return {
     ...{ seconds, pages, pagesServed: 0, images: 0, imagesServed: 0, imageCacheHits: 0, imageCacheMisses: 0 },
-    ...{ errors: 0, faults: {}, cpuMs: 0, lag: none },
+    ...{ errors: 0, degraded: 0, faults: {}, cpuMs: 0, lag: none },
     latency: { home: none, user: none, compose: none, image: none, all: none },
   }
 }

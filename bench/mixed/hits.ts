@@ -1,6 +1,6 @@
 /** How often each layer had what was asked for, as the isolates have told the origin. */
 
-export type HitRates = Record<'timeline' | 'post' | 'isolate', number | null>
+export type HitRates = Record<'timeline' | 'post' | 'isolate' | 'picture', number | null>
 
 type Reads = Record<string, number>
 
@@ -28,5 +28,5 @@ export function ratesBetween(before: Reads, after: Reads): HitRates {
     const all = grown('hit') + grown('miss')
     return all === 0 ? null : Number((grown('hit') / all).toFixed(4))
   }
-  return { timeline: rate('timeline'), post: rate('post'), isolate: rate('isolate') }
+  return { timeline: rate('timeline'), post: rate('post'), isolate: rate('isolate'), picture: rate('picture') }
 }

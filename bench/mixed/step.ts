@@ -23,6 +23,8 @@ export interface StepResult {
   imageCacheHits: number
   imageCacheMisses: number
   errors: number
+  /** Feeds that were served marked as degraded; they do not count as served. */
+  degraded: number
   /** What went wrong, and how often. */
   faults: Record<string, number>
   /** From the intended start to the answer's last byte, by kind. */

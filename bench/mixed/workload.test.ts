@@ -140,5 +140,5 @@ test('rates are hits over hits and misses of what came between two readings', ()
     `tideline_edge_reads_total{layer="${layer}",outcome="${outcome}"} ${count}`
   const before = parseReads([line('post', 'hit', 10), line('post', 'miss', 90)].join('\n'))
   const after = parseReads([line('post', 'hit', 40), line('post', 'miss', 100), '# HELP'].join('\n'))
-  expect(ratesBetween(before, after)).toEqual({ post: 0.75, timeline: null, isolate: null })
+  expect(ratesBetween(before, after)).toEqual({ post: 0.75, timeline: null, isolate: null, picture: null })
 })
