@@ -30,7 +30,7 @@ import { growthWorld, type World } from './world.ts'
 const SIZES = [1_000, 10_000, 100_000, 1_000_000]
 /** The median of five: each size is measured in each round, so that what else happens on the machine meets all of them. */
 const ROUNDS = 5
-const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS = 4
 
 interface Stage {
   directory: string
@@ -96,7 +96,7 @@ async function measure({ readers }: Stage, sizes: readonly Size[], { seconds, sa
   const pick = () => readers[Math.floor(random() * readers.length)] ?? { path: '/' }
   for (const { off, on } of sizes) {
     await load(off.url, pick, WARM_UP_SECONDS)
-    await load(on.url, pick, WARM_UP_SECONDS * 2)
+    await load(on.url, pick, WARM_UP_SECONDS)
   }
   const runs = sizes.map(() => ({ off: [] as Measured[], on: [] as Measured[] }))
   for (let i = 0; i < ROUNDS; i++) {
