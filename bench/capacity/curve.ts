@@ -37,6 +37,7 @@ export function drawCurve(plans: readonly Plan[], best: Plan): string {
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    '<title>Cores by the number of followers from which on an author is pulled</title>',
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     ...up.decades.map(
       (decade) =>
