@@ -6,6 +6,8 @@ export interface BenchOptions {
   seconds: number
   /** How many people like; null: as many as the bench is made for. */
   likes: number | null
+  /** The largest size that a bench is made for, where it has several. */
+  full: boolean
   /** How many documents are searched; null: as many as the bench is made for. */
   documents: number | null
   /** The project to measure beside ours; null: none. */

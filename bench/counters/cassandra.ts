@@ -40,7 +40,7 @@ export function plainInsertsPerSecond(
   const table = `${settings.keyspace}.plain_likes`
   const insert = `INSERT INTO ${table} (user_id, post_id, state, changed_at, version) VALUES (?, ?, ?, ?, ?)`
   return withClient(settings, async (client) => {
-    await client.execute(`CREATE TABLE ${table} (user_id bigint, post_id bigint, state text, changed_at bigint,
+    await client.execute(`CREATE TABLE IF NOT EXISTS ${table} (user_id bigint, post_id bigint, state text, changed_at bigint,
       version bigint, PRIMARY KEY ((user_id), post_id))`)
     const options = { prepare: true, consistency: types.consistencies.localQuorum }
     return perSecond(people, parallel, (person) => {

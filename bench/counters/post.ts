@@ -22,7 +22,7 @@ export async function plainInsertsPerSecond(
   parallel: number,
 ): Promise<number> {
   await database.query(
-    'create table plain_likes (user_id bigint, post_id bigint, at bigint, primary key (user_id, post_id))',
+    'create table if not exists plain_likes (user_id bigint, post_id bigint, at bigint, primary key (user_id, post_id))',
   )
   const text = 'insert into plain_likes (user_id, post_id, at) values ($1, $2, $3)'
   return await perSecond(people, parallel, (person) =>

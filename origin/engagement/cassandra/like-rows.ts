@@ -44,13 +44,13 @@ export async function findLikeSerial(session: CassandraSession, postId: Id, user
   return row === null ? null : readLikeRow(row)
 }
 
-/** Writes the person's row, if it is still as it was seen. */
-export function moveLike(
+/** Writes the person's row, if it is still as it was seen. A refusal says what stands where it knows: null else. */
+export async function moveLike(
   session: CassandraSession,
   { postId, userId }: LikeWrite,
   seen: LikeRow | null,
   next: LikeRow,
-): Promise<Decision> {
+): Promise<{ decision: Decision; standing: LikeRow | null }> {
   const { state, at, version, place, writeId } = next
   // Undefined leaves a column unset: a null would leave a tombstone.
   const createdAt = place === null ? undefined : new Date(place.createdAt)
@@ -58,16 +58,17 @@ export function moveLike(
   const key = [BigInt(userId), BigInt(postId)]
   if (seen === null) {
     const columns = 'state, changed_at, version, bucket, created_at, write_id, user_id, post_id'
-    return session.decide(`INSERT INTO likes_by_user (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`, [
-      ...values,
-      ...key,
-    ])
+    const insert = `INSERT INTO likes_by_user (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`
+    const claimed = await session.claim(insert, [...values, ...key])
+    if (typeof claimed === 'string') return { decision: claimed, standing: null }
+    return { decision: 'refused', standing: readLikeRow(claimed) }
   }
-  return session.decide(
+  const decision = await session.decide(
     `UPDATE likes_by_user SET state = ?, changed_at = ?, version = ?, bucket = ?, created_at = ?, write_id = ?
      WHERE user_id = ? AND post_id = ? IF version = ?`,
     [...values, ...key, BigInt(seen.version)],
   )
+  return { decision, standing: null }
 }
 
 /**

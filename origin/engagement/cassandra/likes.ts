@@ -72,11 +72,11 @@ async function setLike(needs: LikeNeeds, like: LikeWrite): Promise<LikeOutcome> 
     if (seen?.state === 'unliked' && like.state === 'liked') await placeLike(needs, postId, userId, seen)
     const bucket = like.state === 'liked' ? await buckets.at(postId, 'likes', needs.now()) : 0
     const next = follow(seen, like, writeId, bucket)
-    const decision = await moveLike(session, like, seen, next)
+    const { decision, standing: told } = await moveLike(session, like, seen, next)
     const standing =
       decision === 'applied'
         ? next
-        : await afterRefusal(random, decision, attempt, () => findLikeSerial(session, postId, userId))
+        : (told ?? (await afterRefusal(random, decision, attempt, () => findLikeSerial(session, postId, userId))))
     if (standing?.writeId.equals(writeId)) {
       await placeLike(needs, postId, userId, standing)
       return outcome(standing, hasTurned(seen, standing))

@@ -43,6 +43,8 @@ export interface CassandraSession {
   write(query: string, params: readonly Value[]): Promise<void>
   /** A statement with IF. Never tried again here: twice is not once. */
   decide(query: string, params: readonly Value[]): Promise<Decision>
+  /** The same for INSERT … IF NOT EXISTS, whose refusal says what stands: as a serial read would. */
+  claim(query: string, params: readonly Value[]): Promise<Exclude<Decision, 'refused'> | Row>
   /** @throws Problem 503 when no node answers */
   ping(): Promise<void>
   close(): Promise<void>
@@ -68,6 +70,15 @@ export function cassandraSession(settings: CassandraSettings, onFailure: (error:
   const run = (query: string, params: readonly Value[], how: QueryOptions) => execute(query, params, how).catch(sayAway)
   const rows = async (query: string, params: readonly Value[], how: QueryOptions) =>
     (await run(query, params, how)).rows
+  const conditional = async (query: string, params: readonly Value[]) => {
+    try {
+      const [row] = (await execute(query, params, options.decide)).rows
+      if (row === undefined) throw new Error('a statement with IF answers a row')
+      return row['[applied]'] === true ? 'applied' : row
+    } catch (error) {
+      return isUndecided(error) ? 'unknown' : sayAway(error)
+    }
+  }
 
   return {
     list: (query, params) => rows(query, params, options.list),
@@ -83,13 +94,10 @@ export function cassandraSession(settings: CassandraSettings, onFailure: (error:
       await run(query, params, options.write)
     },
     async decide(query, params) {
-      try {
-        const { rows } = await execute(query, params, options.decide)
-        return rows[0]?.['[applied]'] === true ? 'applied' : 'refused'
-      } catch (error) {
-        return isUndecided(error) ? 'unknown' : sayAway(error)
-      }
+      const decision = await conditional(query, params)
+      return typeof decision === 'string' ? decision : 'refused'
     },
+    claim: conditional,
     async ping() {
       await rows('SELECT release_version FROM system.local', [], options.ping)
     },
