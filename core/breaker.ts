@@ -20,7 +20,8 @@ export interface Breaker {
   isOpen(): boolean
 }
 
-export function createBreaker(policy: BreakerPolicy, clock: Clock): Breaker {
+/** @param opened is told each time that it opens after having been closed */
+export function createBreaker(policy: BreakerPolicy, clock: Clock, opened: () => void = () => {}): Breaker {
   let failures = 0
   let retryAt = 0
   const isOpen = () => failures >= policy.failures
@@ -39,6 +40,7 @@ export function createBreaker(policy: BreakerPolicy, clock: Clock): Breaker {
     },
     failed() {
       failures++
+      if (failures === policy.failures) opened()
       if (isOpen()) retryAt = clock() + policy.openMs
     },
   }

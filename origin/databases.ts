@@ -11,6 +11,7 @@ import { migrate } from '#drizzle/migrate.ts'
 import { withReplica } from '#drizzle/replicas.ts'
 import { databaseName, settleShards } from '#drizzle/settle-shards.ts'
 import { type RoutingOptions, type Shard, shardedDatabase } from '#drizzle/sharded.ts'
+import { type Breakers, guardedDatabase } from './breakers.ts'
 import type { Config } from './config.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import type { Logger } from './observe/logger.ts'
@@ -60,7 +61,12 @@ const LOOK_AGAIN_MS = 5_000
  * and it is brought to the schema when it is back.
  * @throws when one cannot be brought to the schema, or when they hold other shards than the settings say
  */
-export async function openDatabases(config: Config, logger: Logger, waits: Waits): Promise<Databases> {
+export async function openDatabases(
+  config: Config,
+  logger: Logger,
+  waits: Waits,
+  breakers: Breakers,
+): Promise<Databases> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const one of closers.reverse()) await one()
@@ -87,7 +93,7 @@ export async function openDatabases(config: Config, logger: Logger, waits: Waits
     const opened = [open(first, 0), ...others.map((server, i) => open(server, i + 1))] as const
     const replicas = replicasOf(opened, logger)
     const shardOf = (one: Opened, index: number): Shard => ({
-      database: databaseOf(one, index, replicas),
+      database: databaseOf(one, index, replicas, config.databases === null ? null : breakers),
       ranges: one.ranges,
     })
     const shards: [Shard, ...Shard[]] = [shardOf(opened[0], 0), ...opened.slice(1).map((one, i) => shardOf(one, i + 1))]
@@ -137,8 +143,12 @@ function replicasOf(opened: readonly Opened[], logger: Logger): Replicas {
   return createReplicas({ pairs: new Map(pairs), clock: Date.now, pause: delay, logger })
 }
 
-function databaseOf({ pool, replica }: Opened, index: number, replicas: Replicas): Database {
-  const primary = pooledDatabase(pool)
+/** @param breakers null for the embedded engine, which is away together with this process */
+function databaseOf({ pool, replica }: Opened, index: number, replicas: Replicas, breakers: Breakers | null): Database {
+  const away = () => problems.away('The database', 1)
+  const name = index === 0 ? 'postgres' : `postgres-${databaseName(index)}`
+  const pooled = pooledDatabase(pool)
+  const primary = breakers === null ? pooled : guardedDatabase(pooled, { breaker: breakers.of(name), away })
   if (replica === null) return primary
   const isUsable = () => replicas.isUsable(index)
   return withReplica(primary, { database: pooledDatabase(replica), isUsable, onRead: replicas.onRead(index) })

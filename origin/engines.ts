@@ -1,7 +1,9 @@
 /** The engine of each port: embedded by default, distributed by configuration (design §3). */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { problems } from '#core/problem.ts'
 import type { Database } from '#drizzle/database.ts'
+import { type Breakers, createBreakers, guarded } from './breakers.ts'
 import type { Config } from './config.ts'
 import { type Databases, openDatabases } from './databases.ts'
 import { startEmbeddedObjects } from './embedded/objects/index.ts'
@@ -18,6 +20,7 @@ import {
   s3Objects,
 } from './objects/index.ts'
 import type { Logger } from './observe/logger.ts'
+import { createMetrics } from './observe/metrics.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
 import { createRedisPort, type OriginRedis, parseRedisUrl } from './redis/index.ts'
 import { repeatedly } from './repeatedly.ts'
@@ -58,6 +61,7 @@ export async function openEngines(
   config: Config,
   logger: Logger,
   waits: Waits = createWaits(logger),
+  breakers: Breakers = createBreakers(createMetrics(), Date.now),
 ): Promise<Engines> {
   const closers: (() => Promise<void>)[] = []
   const closing = async () => {
@@ -65,7 +69,7 @@ export async function openEngines(
   }
   try {
     mkdirSync(config.stateDir, { recursive: true })
-    const postgres = await waits.during('postgres', openDatabases(config, logger, waits))
+    const postgres = await waits.during('postgres', openDatabases(config, logger, waits, breakers))
     closers.push(postgres.close)
 
     const redisEngine = await openRedis(config, logger)
@@ -79,12 +83,12 @@ export async function openEngines(
     await forgetAfterLoss(redis, redisEngine.lostSince, logger)
 
     const { database, directory, databases, pools, urls } = postgres
-    const engagement = openEngagement(config, logger, directory)
+    const engagement = openEngagement(config, logger, directory, breakers)
     closers.push(engagement.close)
-    const search = await openSearch(config, logger, directory)
+    const search = await openSearch(config, logger, directory, breakers)
     closers.push(search.close)
 
-    const store = await openObjects(config, logger)
+    const store = await openObjects(config, logger, breakers)
     closers.push(store.close)
     return {
       database,
@@ -157,8 +161,14 @@ async function openRedis(config: Config, logger: Logger): Promise<Opened & { los
   return { url, description: 'the embedded engine, in this process', lostSince, close: () => engine.close() }
 }
 
+/** Not the long walk, which has a pace of its own. */
+const ENGAGEMENT_CALLS = [
+  ...(['setLike', 'likeOf', 'likers', 'likedAmong', 'likesBy', 'addComment', 'comment', 'topComments'] as const),
+  ...(['replies', 'editComment', 'removeComment', 'share', 'count'] as const),
+] as const
+
 /** Cassandra is not waited for: while it is away, likes and comments are queued at the edge and all else is served. */
-function openEngagement({ cassandra }: Config, logger: Logger, database: Database) {
+function openEngagement({ cassandra }: Config, logger: Logger, database: Database, breakers: Breakers) {
   if (cassandra === null) {
     const close = async () => {}
     return { store: postgresEngagement(database), description: 'tables in Postgres', checks: {}, close }
@@ -167,16 +177,20 @@ function openEngagement({ cassandra }: Config, logger: Logger, database: Databas
   const session = cassandraSession(cassandra, (error) => logger.warn({ err: error }, 'Cassandra cannot be reached'))
   // Its schema is brought up to date now, rather than before the first like. A failure has been told.
   session.ping().catch(() => {})
+  const store = cassandraEngagement({ session, bucketRows, clock: Date.now, random: Math.random })
+  const away = () => problems.away('The store of likes and comments', 1)
   return {
-    store: cassandraEngagement({ session, bucketRows, clock: Date.now, random: Math.random }),
+    store: guarded(store, ENGAGEMENT_CALLS, { breaker: breakers.of('cassandra'), away }),
     description: `Cassandra, keyspace ${keyspace} in ${datacenter} (CASSANDRA_CONTACT_POINTS)`,
     checks: { cassandra: () => session.ping() },
     close: () => session.close(),
   }
 }
 
+const SEARCH_CALLS = ['putPerson', 'putPost', 'people', 'peopleAlike', 'posts', 'postsAlike'] as const
+
 /** Nor is Elasticsearch: while it is away, search says so, and what is to be indexed waits in the log. */
-async function openSearch({ elasticsearch: settings }: Config, logger: Logger, database: Database) {
+async function openSearch({ elasticsearch: settings }: Config, logger: Logger, database: Database, breakers: Breakers) {
   if (settings === null) {
     const close = async () => {}
     return { store: postgresSearch(database), description: 'tables in Postgres', checks: {}, close }
@@ -185,8 +199,9 @@ async function openSearch({ elasticsearch: settings }: Config, logger: Logger, d
   const { elasticsearchSearch } = await import('./search/elasticsearch/index.ts')
   const store = elasticsearchSearch({ settings, clock: Date.now, random: Math.random })
   store.keepUp().catch((error: unknown) => logger.warn({ err: error }, 'Elasticsearch cannot be reached'))
+  const away = () => problems.away('Search', 1)
   return {
-    store,
+    store: guarded<SearchStore>(store, SEARCH_CALLS, { breaker: breakers.of('elasticsearch'), away }),
     description: `Elasticsearch, indices ${settings.prefix}-* (ELASTICSEARCH_URL)`,
     checks: { elasticsearch: () => store.ping() },
     close: () => store.close(),
@@ -196,6 +211,7 @@ async function openSearch({ elasticsearch: settings }: Config, logger: Logger, d
 async function openObjects(
   config: Config,
   logger: Logger,
+  breakers: Breakers,
 ): Promise<{ objects: ObjectStore; endpoint: string; description: string; close(): Promise<void> }> {
   const { bucket, region } = config.objects
   const credentials = {
@@ -209,7 +225,8 @@ async function openObjects(
     const close = config.roles.has('media')
       ? await preparedBucket(options, config.objects.origins, logger)
       : async () => {}
-    return { objects: s3Objects(options), endpoint, description: `S3, bucket ${bucket} (S3_ENDPOINT)`, close }
+    const objects = guarded(s3Objects(options), OBJECT_CALLS, { breaker: breakers.of('objects'), away: objectsAway })
+    return { objects, endpoint, description: `S3, bucket ${bucket} (S3_ENDPOINT)`, close }
   }
   const server = await startEmbeddedObjects({
     dir: join(config.stateDir, 'objects'),
@@ -223,6 +240,14 @@ async function openObjects(
   const objects = s3Objects({ endpoint, ...publicEndpoint, bucket, region, credentials })
   return { objects, endpoint, description: 'a folder on disk that speaks S3', close: () => server.close() }
 }
+
+const OBJECT_CALLS = [
+  ...(['put', 'get', 'head', 'delete', 'list'] as const),
+  ...(['createMultipart', 'listParts', 'completeMultipart', 'abortMultipart'] as const),
+] as const
+
+const objectsAway = () =>
+  new ObjectStoreError('Unreachable', 0, 'the object store has not answered lately and is left alone for a moment')
 
 /** Uploads are swept after two hours (origin/media); what a crash leaves goes by the store's own rules. */
 const BUCKET_RULES: Omit<BucketRules, 'origins'> = { uploadPrefix: UPLOAD_PREFIX, uploadDays: 2, partDays: 1 }

@@ -4,6 +4,7 @@
  */
 import { pathToFileURL } from 'node:url'
 import { problems } from '#core/problem.ts'
+import { type Breakers, createBreakers } from './breakers.ts'
 import { type Config, readConfig } from './config.ts'
 import { type Engines, openEngines } from './engines.ts'
 import { type Gateways, serveGateways } from './gateways.ts'
@@ -40,16 +41,17 @@ export async function startOrigin({
 }: OriginOptions): Promise<Origin> {
   const metrics = createMetrics({ processMetrics: true })
   const waits = createWaits(logger)
+  const breakers = createBreakers(metrics, Date.now)
   let tiers: Tiers | null = null
   let gateways: Gateways | null = null
   let served = startingApi(waits)
   const api = await serveApi({ fetch: (...request) => served.fetch(...request) }, config)
-  const engines = await openEngines(config, logger, waits).catch(async (error: unknown) => {
+  const engines = await openEngines(config, logger, waits, breakers).catch(async (error: unknown) => {
     await api.close()
     throw error
   })
   engines.replicas.observe(metrics)
-  const log = await openEventLog({ config, engines, logger, metrics })
+  const log = await openEventLog({ config, engines, logger, metrics, breakers })
   const close = async () => {
     // The edge first, then the consumers, then what they stand on.
     await api.close()
@@ -64,7 +66,7 @@ export async function startOrigin({
     await prepare?.(engines, tiers)
     if (config.roles.has('gateway')) gateways = await serveGateways(config, engines, logger)
     tiers.start()
-    served = internalApi({ config, engines, tiers, logger, metrics, waits })
+    served = internalApi({ config, engines, tiers, logger, metrics, waits, breakers })
     return { config, engines, tiers, port: api.port, gatewayPort: gateways?.port ?? null, close }
   } catch (error) {
     await close()
@@ -90,9 +92,10 @@ interface Parts {
   logger: Logger
   metrics: Metrics
   waits: Waits
+  breakers: Breakers
 }
 
-function internalApi({ config, engines, tiers, logger, metrics, waits }: Parts): InternalApi {
+function internalApi({ config, engines, tiers, logger, metrics, waits, breakers }: Parts): InternalApi {
   const app = createInternalApi({
     serviceTokens: [config.secrets.SERVICE_TOKEN],
     methods: tiers.methods,
@@ -105,6 +108,7 @@ function internalApi({ config, engines, tiers, logger, metrics, waits }: Parts):
     details: () => ({
       ...(config.replicaUrls.length === 0 ? {} : { replicas: engines.replicas.states() }),
       ...(waits.now().length === 0 ? {} : { waitingFor: waits.now() }),
+      ...(breakers.open().length === 0 ? {} : { leftAlone: breakers.open() }),
     }),
     clock: Date.now,
     random: Math.random,

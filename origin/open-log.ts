@@ -1,4 +1,6 @@
 /** The event log that the settings ask for: Kafka, or tables in the Postgres that is there anyway. */
+import { problems } from '#core/problem.ts'
+import { type Breakers, guarded } from './breakers.ts'
 import type { Config } from './config.ts'
 import type { Engines } from './engines.ts'
 import type { OperableEventLog } from './event-log.ts'
@@ -11,10 +13,17 @@ interface LogNeeds {
   engines: Engines
   logger: Logger
   metrics: Metrics
+  breakers: Breakers
 }
 
 /** Opens it before the first subscription. A Kafka that is away does not hold up the start: the outbox keeps the events. */
-export async function openEventLog({ config, engines, logger, metrics }: LogNeeds): Promise<OperableEventLog> {
+export async function openEventLog({
+  config,
+  engines,
+  logger,
+  metrics,
+  breakers,
+}: LogNeeds): Promise<OperableEventLog> {
   const common = { clock: Date.now, random: Math.random, logger, metrics }
   if (config.kafka !== null) {
     // Loaded when asked for: most starts need neither client library.
@@ -23,7 +32,9 @@ export async function openEventLog({ config, engines, logger, metrics }: LogNeed
     await log.start().catch((error: unknown) => {
       logger.warn({ err: error }, 'Kafka cannot be reached; events wait in the outbox, consumers for its return')
     })
-    return log
+    // Publishing gives up after ten seconds: those who come meanwhile need not wait as long.
+    const away = () => problems.away('The event log', 1)
+    return guarded<OperableEventLog>(log, ['publish'], { breaker: breakers.of('kafka'), away })
   }
   const log = postgresLog({
     ...common,

@@ -1,16 +1,19 @@
 /** A start without everything: what is there is served, and what is not is said. */
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterAll, expect, it } from 'vitest'
+import { createBreakers } from './breakers.ts'
 import { readConfig } from './config.ts'
 import { openDatabases } from './databases.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import { startEmbeddedRedis } from './embedded/redis/index.ts'
 import { startOrigin } from './main.ts'
 import { createLogger } from './observe/logger.ts'
+import { createMetrics } from './observe/metrics.ts'
 import { createWaits } from './waits.ts'
 
 const logger = createLogger({ level: 'silent' })
@@ -67,12 +70,14 @@ it('databases that were settled before are opened without one that is away, whic
   const config = env({ DATABASE_URLS: `${first.url}#0-4095,${before.url}#4096-8191` })
   const waits = createWaits(logger)
   await before.close()
-  await expect(openDatabases(config, logger, waits)).rejects.toThrow('db2 cannot be reached')
+  await expect(openDatabases(config, logger, waits, createBreakers(createMetrics(), Date.now))).rejects.toThrow(
+    'db2 cannot be reached',
+  )
   const again = await second()
-  await (await openDatabases(config, logger, waits)).close()
+  await (await openDatabases(config, logger, waits, createBreakers(createMetrics(), Date.now))).close()
   await again.close()
 
-  const opened = await openDatabases(config, logger, waits)
+  const opened = await openDatabases(config, logger, waits, createBreakers(createMetrics(), Date.now))
   expect(waits.now()).toEqual(['db2'])
   expect(await opened.directory.query(sql`SELECT 1 AS one`)).toEqual([{ one: 1 }])
   const back = await second()

@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
+import { createBreaker } from '#core/breaker.ts'
 import { Observations } from '#core/observations.ts'
 import { createAdmission } from './admission.ts'
 import { createImageApp, type ImageServices } from './app.ts'
@@ -23,7 +24,7 @@ function appWith(exchanged: Partial<ImageServices> | Error) {
         engine: wasmEngine(),
         admission: createAdmission(),
         cache: edgeVariantCache(caches.default, (message) => logged.push({ message })),
-        originals: originalStore(config.store),
+        originals: originalStore(config.store, createBreaker({ failures: 1_000, openMs: 1 }, Date.now)),
         observations: new Observations(0),
         ...exchanged,
       }
@@ -42,14 +43,17 @@ function appWith(exchanged: Partial<ImageServices> | Error) {
   return { get, logged }
 }
 
-const awayStore = originalStore({
-  kind: 's3',
-  endpoint: 'http://127.0.0.1:9',
-  bucket: 'tideline-media',
-  region: 'auto',
-  accessKeyId: 'id',
-  secretAccessKey: 'secret',
-})
+const awayStore = originalStore(
+  {
+    kind: 's3',
+    endpoint: 'http://127.0.0.1:9',
+    bucket: 'tideline-media',
+    region: 'auto',
+    accessKeyId: 'id',
+    secretAccessKey: 'secret',
+  },
+  createBreaker({ failures: 1_000, openMs: 1 }, Date.now),
+)
 
 describe('the image Worker', () => {
   it('asks for patience while the store is away, serves what it has, and recovers', async () => {
@@ -84,6 +88,8 @@ describe('the image Worker', () => {
       ],
       reads: [{ layer: 'picture', hits: 1, misses: 1 }],
       degraded: [],
+      shed: [],
+      opened: [],
       pictures: [
         { stage: 'fetch', ms: [[0, 1]] },
         { stage: 'resize', ms: [[0, 1]] },

@@ -1,4 +1,5 @@
 /** The image Worker: CDN image addresses in, immutable variants out. */
+import { createBreaker } from '#core/breaker.ts'
 import { Observations } from '#core/observations.ts'
 import { createAdmission } from './admission.ts'
 import { createImageApp, type ImageServices } from './app.ts'
@@ -8,6 +9,9 @@ import { originalStore } from './originals.ts'
 import { edgeVariantCache } from './variant-cache.ts'
 
 const log = (entry: Record<string, unknown>) => console.log(JSON.stringify(entry))
+
+/** As in the api Worker: five failures in a row are an outage; a second later one request may look again. */
+const BREAKER = Object.freeze({ failures: 5, openMs: 1_000 })
 
 const engine = wasmEngine()
 const admission = createAdmission()
@@ -23,7 +27,8 @@ function services(env: Bindings): ImageServices {
     log({ level: 'warn', message, cause: String(fault) }),
   )
   const observations = new Observations(Date.now())
-  const made = { config, engine, admission, cache, observations, originals: originalStore(config.store) }
+  const breaker = createBreaker(BREAKER, Date.now)
+  const made = { config, engine, admission, cache, observations, originals: originalStore(config.store, breaker) }
   wired.set(env, made)
   return made
 }

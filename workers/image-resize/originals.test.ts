@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createBreaker } from '#core/breaker.ts'
 import { Problem } from '#core/problem.ts'
 import { type Original, originalStore, readOriginal } from './originals.ts'
 
@@ -38,22 +39,37 @@ describe('reading an original', () => {
   })
 })
 
+const AWAY = {
+  kind: 's3' as const,
+  // Port 9 (discard) is closed on every machine that runs tests.
+  endpoint: 'http://127.0.0.1:9',
+  bucket: 'tideline-media',
+  region: 'auto',
+  accessKeyId: 'id',
+  secretAccessKey: 'secret',
+}
+
 describe('an S3 store that cannot be reached', () => {
   it('is told to the client as a pause, not as a missing picture', async () => {
-    const store = originalStore({
-      kind: 's3',
-      // Port 9 (discard) is closed on every machine that runs tests.
-      endpoint: 'http://127.0.0.1:9',
-      bucket: 'tideline-media',
-      region: 'auto',
-      accessKeyId: 'id',
-      secretAccessKey: 'secret',
-    })
+    const store = originalStore(
+      AWAY,
+      createBreaker({ failures: 100, openMs: 1_000 }, () => 0),
+    )
     const problem = await faultOf(store.open('media/1/photo.jpg'))
     expect([problem.status, problem.headers['retry-after'], problem.headers['cf-resized']]).toEqual([
       503,
       '2',
       'err=9504',
     ])
+  })
+
+  it('is left alone after some failures in a row, and asked again a while later', async () => {
+    let now = 0
+    const breaker = createBreaker({ failures: 2, openMs: 1_000 }, () => now)
+    const store = originalStore(AWAY, breaker)
+    for (let i = 0; i < 3; i++) expect((await faultOf(store.open('media/1/photo.jpg'))).status).toBe(503)
+    expect((await faultOf(store.open('media/1/photo.jpg'))).cause).toBe('left alone for a moment')
+    now = 1_000
+    expect((await faultOf(store.open('media/1/photo.jpg'))).cause).not.toBe('left alone for a moment')
   })
 })

@@ -1,6 +1,7 @@
 /** Where originals come from: one port, R2 or any store that speaks S3. */
 
 import { AwsClient } from 'aws4fetch'
+import type { Breaker } from '#core/breaker.ts'
 import { IMAGE_LIMITS } from '#core/image/limits.ts'
 import { refusals } from '#core/image/refusal.ts'
 import { Problem } from '#core/problem.ts'
@@ -27,8 +28,22 @@ export interface OriginalStore {
 const STORE_TIMEOUT_MS = 5_000
 const RETRY_AFTER_SECONDS = '2'
 
-export function originalStore(store: Config['store']): OriginalStore {
-  return store.kind === 'r2' ? r2Originals(store.bucket) : s3Originals(store)
+/** @param breaker while it is open, pictures that no cache has are refused at once instead of after the store's time */
+export function originalStore(store: Config['store'], breaker: Breaker): OriginalStore {
+  const originals = store.kind === 'r2' ? r2Originals(store.bucket) : s3Originals(store)
+  return {
+    async open(key) {
+      if (!breaker.allows()) throw storeAway('left alone for a moment')
+      try {
+        const found = await originals.open(key)
+        breaker.succeeded()
+        return found
+      } catch (error) {
+        if (error instanceof Problem && error.status === 503) breaker.failed()
+        throw error
+      }
+    },
+  }
 }
 
 function r2Originals(bucket: R2Bucket): OriginalStore {
