@@ -3,6 +3,7 @@
  * an isolate lives for minutes: its counts are handed over and added up where they stay.
  */
 import { z } from 'zod'
+import { LOAD_CLASSES } from './load.ts'
 
 /**
  * Who may have what is read, the nearest to the reader first: the client, whose copy a 304 confirms; the location's cache, of
@@ -19,6 +20,13 @@ export type DegradedBy = (typeof DEGRADED_BY)[number]
 /** What a picture takes that no cache has. */
 export const PICTURE_STAGES = ['fetch', 'resize'] as const
 export type PictureStage = (typeof PICTURE_STAGES)[number]
+/** Stores and services that an isolate has a circuit breaker for. */
+export const EDGE_DEPENDENCIES = ['redis', 'postgres', 'origin', 'queue'] as const
+export type EdgeDependency = (typeof EDGE_DEPENDENCIES)[number]
+
+/** What becomes of a request that an isolate has no room for. */
+export const SHED_OUTCOMES = ['refused', 'queued'] as const
+export type ShedOutcome = (typeof SHED_OUTCOMES)[number]
 
 const count = z.number().int().min(0)
 
@@ -42,6 +50,16 @@ export const edgeObservations = z.object({
   pictures: z
     .array(z.object({ stage: z.enum(PICTURE_STAGES), ms: times }))
     .max(PICTURE_STAGES.length)
+    .default([]),
+  /** Requests that were let go because there was too much to do. */
+  shed: z
+    .array(z.object({ kind: z.enum(LOAD_CLASSES), outcome: z.enum(SHED_OUTCOMES), requests: count }))
+    .max(LOAD_CLASSES.length * SHED_OUTCOMES.length)
+    .default([]),
+  /** Circuit breakers that opened. */
+  opened: z
+    .array(z.object({ dependency: z.enum(EDGE_DEPENDENCIES), times: count }))
+    .max(EDGE_DEPENDENCIES.length)
     .default([]),
 })
 

@@ -11,6 +11,8 @@ describe('what an isolate has counted', () => {
     seen.read('post', 48, 2)
     seen.read('post', 50, 0)
     seen.degraded('redis')
+    seen.shed('deferrable', 'queued')
+    seen.opened('origin')
     seen.pictured('resize', 31)
     expect(seen.takeDue(4_999)).toBeNull()
     const taken = seen.takeDue(5_000)
@@ -21,10 +23,14 @@ describe('what an isolate has counted', () => {
       ],
       reads: [{ layer: 'post', hits: 98, misses: 2 }],
       degraded: [{ by: 'redis', pages: 1 }],
+      shed: [{ kind: 'deferrable', outcome: 'queued', requests: 1 }],
+      opened: [{ dependency: 'origin', times: 1 }],
       pictures: [{ stage: 'resize', ms: [[31, 1]] }],
     })
     expect(edgeObservations.parse(taken)).toEqual(taken)
-    expect(seen.takeDue(10_000)).toEqual({ answers: [], reads: [], degraded: [], pictures: [] })
+    expect(seen.takeDue(10_000)).toEqual({
+      ...{ answers: [], reads: [], degraded: [], pictures: [], shed: [], opened: [] },
+    })
   })
 
   it('is told with the next when the origin did not take it', () => {
@@ -32,6 +38,8 @@ describe('what an isolate has counted', () => {
     seen.answered('GET /v1/feed', 200, 7)
     seen.read('timeline', 1, 2)
     seen.degraded('stale')
+    seen.shed('feed', 'refused')
+    seen.opened('queue')
     seen.pictured('fetch', 12)
     const taken = seen.takeDue(5_000)
     seen.answered('GET /v1/feed', 200, 7)
@@ -40,6 +48,8 @@ describe('what an isolate has counted', () => {
       answers: [{ route: 'GET /v1/feed', status: 200, ms: [[7, 2]] }],
       reads: [{ layer: 'timeline', hits: 1, misses: 2 }],
       degraded: [{ by: 'stale', pages: 1 }],
+      shed: [{ kind: 'feed', outcome: 'refused', requests: 1 }],
+      opened: [{ dependency: 'queue', times: 1 }],
       pictures: [{ stage: 'fetch', ms: [[12, 1]] }],
     })
   })

@@ -1,5 +1,13 @@
 /** Counts of one isolate, kept until the origin has them. Bounded: routes, statuses and steps of time are few. */
-import type { DegradedBy, EdgeObservations, PictureStage, ReadLayer } from './edge-observations.ts'
+import type {
+  DegradedBy,
+  EdgeDependency,
+  EdgeObservations,
+  PictureStage,
+  ReadLayer,
+  ShedOutcome,
+} from './edge-observations.ts'
+import type { LoadClass } from './load.ts'
 
 const HAND_OVER_MS = 5_000
 
@@ -8,6 +16,8 @@ export class Observations {
   private readonly reads = new Map<ReadLayer, { hits: number; misses: number }>()
   private readonly pages = new Map<DegradedBy, number>()
   private readonly pictures = new Map<PictureStage, Map<number, number>>()
+  private readonly let = new Map<`${LoadClass} ${ShedOutcome}`, number>()
+  private readonly openings = new Map<EdgeDependency, number>()
   private takenMs: number
 
   /** @param nowMs the first hand-over comes a while later, when there is something to tell */
@@ -30,7 +40,17 @@ export class Observations {
   }
 
   degraded(by: DegradedBy, pages = 1): void {
-    this.pages.set(by, (this.pages.get(by) ?? 0) + pages)
+    raise(this.pages, by, pages)
+  }
+
+  /** A request that there was no room for. */
+  shed(kind: LoadClass, outcome: ShedOutcome, requests = 1): void {
+    raise(this.let, `${kind} ${outcome}`, requests)
+  }
+
+  /** A circuit breaker has opened. */
+  opened(dependency: EdgeDependency, times = 1): void {
+    raise(this.openings, dependency, times)
   }
 
   /** A stage of making a picture that no cache has. */
@@ -50,13 +70,19 @@ export class Observations {
       reads: [...this.reads].map(([layer, sums]) => ({ layer, ...sums })),
       degraded: [...this.pages].map(([by, pages]) => ({ by, pages })),
       pictures: [...this.pictures].map(([stage, ms]) => ({ stage, ms: [...ms] })),
+      shed: [...this.let].map(([key, requests]) => {
+        const [kind, outcome] = key.split(' ') as [LoadClass, ShedOutcome]
+        return { kind, outcome, requests }
+      }),
+      opened: [...this.openings].map(([dependency, times]) => ({ dependency, times })),
     }
-    for (const counts of [this.answers, this.reads, this.pages, this.pictures]) counts.clear()
+    const all = [this.answers, this.reads, this.pages, this.pictures, this.let, this.openings]
+    for (const counts of all) counts.clear()
     return taken
   }
 
   /** For what the origin did not take: it is told with the next. An answer that was lost makes it count twice. */
-  putBack({ answers, reads, degraded, pictures }: EdgeObservations): void {
+  putBack({ answers, reads, degraded, pictures, shed, opened }: EdgeObservations): void {
     for (const { route, status, ms } of answers) {
       for (const [took, times] of ms) add(this.answers, `${status} ${route}`, took, times)
     }
@@ -65,6 +91,8 @@ export class Observations {
     for (const { stage, ms } of pictures) {
       for (const [took, times] of ms) add(this.pictures, stage, took, times)
     }
+    for (const { kind, outcome, requests } of shed) this.shed(kind, outcome, requests)
+    for (const { dependency, times } of opened) this.opened(dependency, times)
   }
 }
 
@@ -76,6 +104,8 @@ function add<K>(sums: Map<K, Map<number, number>>, key: K, ms: number, times: nu
   }
   steps.set(ms, (steps.get(ms) ?? 0) + times)
 }
+
+const raise = <K>(counts: Map<K, number>, key: K, times: number) => counts.set(key, (counts.get(key) ?? 0) + times)
 
 /** Milliseconds in steps that grow with them: some 500 in all, finer than the buckets that they end in. */
 function step(ms: number): number {

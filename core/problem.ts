@@ -112,6 +112,15 @@ export const problems = {
       detail: `Try again in ${retryAfterSeconds} seconds.`,
       headers: { 'retry-after': String(retryAfterSeconds) },
     }),
+  /** Unlike what is away it is there, and has too much to do: nothing was begun. */
+  overloaded: (retryAfterSeconds = 1) =>
+    new Problem({
+      status: 503,
+      code: 'overloaded',
+      title: 'Too much at once',
+      detail: 'There is more to do than can be done in time. Nothing was done; try again in a moment.',
+      headers: { 'retry-after': String(retryAfterSeconds) },
+    }),
   away: (what: string, retryAfterSeconds = 2, cause?: unknown) =>
     new Problem({
       status: 503,

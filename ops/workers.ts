@@ -94,6 +94,8 @@ export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS,
       // A laptop under load is not a region: away means a second, not fifty milliseconds.
       REDIS_TIMEOUT_MS: '1000',
       FEED_BUDGET_MS: String(LOCAL_FEED_BUDGET_MS),
+      // And so more are under way at a time, above all while something is away.
+      MAX_IN_FLIGHT: '512',
     },
     image: {
       S3_ENDPOINT: address.objectsEndpoint,

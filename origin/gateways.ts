@@ -17,6 +17,9 @@ export const edgeDatabaseName = (index: number): string =>
 /** How they name its replica. */
 export const edgeReplicaName = (index: number): string => `${edgeDatabaseName(index)}_replica`
 
+/** A short queue: the edge gives a statement three seconds, and a reader has less. What finds it full is refused at once. */
+const WAITING = Object.freeze({ queuedRequests: 256, queueTimeoutMs: 3_000 })
+
 export interface Gateways {
   port: number
   close(): Promise<void>
@@ -35,6 +38,7 @@ export async function serveGateways(
       config.replicaUrls.flatMap((url, i) => (url === null ? [] : [[edgeReplicaName(i), { url }]])),
     ),
     credentials: { ...EDGE_DATABASE, password: config.secrets.DATABASE_PASSWORD },
+    limits: WAITING,
     logger: logger.child({ part: 'neon-gateway' }),
   })
   const upstash = createUpstashGateway({

@@ -150,3 +150,48 @@ describe('internal API', () => {
     await cut
   })
 })
+
+const PATIENT = { timeout: 20_000 }
+
+describe('internal API with too much to do', () => {
+  it('takes calls by their urgency, and refuses at once what there is no room for, without a line for each', async () => {
+    const ends: (() => void)[] = []
+    const begun: string[] = []
+    const slow = (name: string) => async () => {
+      begun.push(name)
+      await new Promise<void>((resolve) => ends.push(resolve))
+      return {}
+    }
+    const call = await start({
+      limits: { atOnce: 1, waiting: 10, waitMs: 60_000 },
+      methods: { 'observe.edge': slow('background') as never, 'search.users': slow('read') as never },
+      endpoints: { '/internal/slow': endpoint(z.object({}), 100, slow('queue')) },
+    })
+    const observed = { answers: [], reads: [], degraded: [] }
+    const answers = [call('/internal/slow', {})]
+    await expect.poll(() => begun, PATIENT).toEqual(['queue'])
+    // Its share of the queue is four.
+    const refused: Response[] = []
+    for (let i = 0; i < 6; i++) {
+      const answer = call('/internal/observe.edge', observed)
+      void answer.then((response) => response.status === 503 && refused.push(response))
+      answers.push(answer)
+    }
+    await expect.poll(() => refused.length, PATIENT).toBe(2)
+    expect(refused.map(({ headers }) => headers.get('retry-after'))).toEqual(['1', '1'])
+    expect(await refused[0]?.json()).toMatchObject({ code: 'overloaded' })
+    expect(lines.filter((line) => line.includes('failed'))).toEqual([])
+
+    answers.push(call('/internal/search.users', search))
+    expect((await call('/health')).status).toBe(200)
+    await expect
+      .poll(() => {
+        ends.shift()?.()
+        return begun.length
+      }, PATIENT)
+      .toBeGreaterThanOrEqual(6)
+    for (const end of ends) end()
+    expect(begun.indexOf('read')).toBeLessThan(begun.lastIndexOf('background'))
+    await Promise.all(answers)
+  })
+})

@@ -10,11 +10,13 @@ import { uuidv7 } from '#core/events.ts'
 import type { Clock, Random } from '#core/ids.ts'
 import { type OriginMethod, originApi, REQUEST_ID_HEADER, TRACEPARENT_HEADER } from '#core/origin-api.ts'
 import { Problem, problems } from '#core/problem.ts'
+import { type AdmissionLimits, createAdmission, NoRoomError } from './admission.ts'
 import { bearerMatcher } from './bearer.ts'
 import type { OriginHandlers, RequestContext } from './internal-api.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { continueTrace } from './observe/traceparent.ts'
+import { CALLS, isLongCall, LONG_CALLS, urgencyOfCall } from './urgency.ts'
 
 /** A route of the internal API that core/origin-api.ts does not list: it is not for the edge's request path. */
 export interface InternalEndpoint {
@@ -44,6 +46,8 @@ export interface InternalApiOptions {
   health?: Record<string, () => Promise<unknown>>
   /** What /health shows beside that, without a say in its status. */
   details?(): Record<string, unknown>
+  /** Calls at once; those that have to wait are taken by their urgency. */
+  limits?: AdmissionLimits
   clock: Clock
   random: Random
   logger: Logger
@@ -79,6 +83,7 @@ export function createInternalApi(options: InternalApiOptions): InternalApi {
   app.notFound((c) => answerProblem(c, problems.notFound('route')))
 
   app.use('/internal/*', bearerOnly(options.serviceTokens))
+  app.use('/internal/*', admit(options.limits ?? CALLS))
   for (const [path, { maxBytes, handle }] of Object.entries(routes)) {
     app.post(path, limitTo(maxBytes), async (c) =>
       c.json((await handle(await readJson(c), c.get('context'))) as object),
@@ -139,6 +144,22 @@ function bearerOnly(tokens: readonly string[]) {
   }
 }
 
+/** @throws Problem 503 when there is too much to do */
+function admit(limits: AdmissionLimits) {
+  const [calls, longCalls] = [createAdmission(limits), createAdmission(LONG_CALLS)]
+  return async function admitCall(c: Context, next: () => Promise<void>) {
+    const { path } = c.req
+    const leave = await (isLongCall(path) ? longCalls : calls).enter(urgencyOfCall(path)).catch((error: unknown) => {
+      throw error instanceof NoRoomError ? problems.overloaded() : error
+    })
+    try {
+      await next()
+    } finally {
+      leave()
+    }
+  }
+}
+
 const limitTo = (maxSize: number) =>
   bodyLimit({
     maxSize,
@@ -159,7 +180,9 @@ async function readJson(c: Context): Promise<unknown> {
 function asProblem(error: unknown, logger: Logger, c: Context<{ Variables: Variables }>): Problem {
   const log = c.get('context')?.logger ?? logger
   if (error instanceof Problem) {
-    if (error.status >= 500) log.error({ err: error, path: c.req.path }, 'a request failed')
+    // Of those there are too many for a line each; metrics have their number.
+    if (error.status >= 500 && error.code !== 'overloaded')
+      log.error({ err: error, path: c.req.path }, 'a request failed')
     return error
   }
   log.error({ err: error, path: c.req.path }, 'a request failed unexpectedly')

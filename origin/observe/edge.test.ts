@@ -19,8 +19,17 @@ describe('metrics of the edge', () => {
       reads: [{ layer: 'timeline', hits: 7, misses: 3 }],
       degraded: [{ by: 'stale', pages: 1 }],
       pictures: [{ stage: 'resize', ms: [[30, 2]] }],
+      shed: [{ kind: 'background', outcome: 'refused', requests: 4 }],
+      opened: [{ dependency: 'redis', times: 1 }],
     })
-    add({ answers: [slow], reads: [{ layer: 'timeline', hits: 1, misses: 0 }], degraded: [], pictures: [] })
+    add({
+      answers: [slow],
+      reads: [{ layer: 'timeline', hits: 1, misses: 0 }],
+      degraded: [],
+      pictures: [],
+      shed: [{ kind: 'background', outcome: 'refused', requests: 3 }],
+      opened: [],
+    })
     const { body } = await metrics.expose()
     expect(body).toContain('tideline_edge_request_seconds_bucket{le="0.05",route="GET /v1/feed",status="200"} 196')
     expect(body).toContain('tideline_edge_request_seconds_count{route="GET /v1/feed",status="200"} 200')
@@ -28,5 +37,7 @@ describe('metrics of the edge', () => {
     expect(body).toContain('tideline_edge_reads_total{layer="timeline",outcome="miss"} 3')
     expect(body).toContain('tideline_edge_picture_seconds_count{stage="resize"} 2')
     expect(body).toContain('tideline_edge_degraded_pages_total{by="stale"} 1')
+    expect(body).toContain('tideline_edge_shed_total{class="background",outcome="refused"} 7')
+    expect(body).toContain('tideline_edge_breaker_opened_total{dependency="redis"} 1')
   })
 })

@@ -11,6 +11,12 @@ export function edgeMetrics(metrics: Metrics): (seen: EdgeObservations) => void 
   ])
   const degraded = metrics.counter('edge_degraded_pages_total', 'Feed pages made while something was away', ['by'])
   const pictures = metrics.histogram('edge_picture_seconds', 'Time to make a picture that no cache has', ['stage'])
+  const shed = metrics.counter('edge_shed_total', 'Requests that an isolate had no room for', ['class', 'outcome'])
+  const opened = metrics.counter(
+    'edge_breaker_opened_total',
+    'Times that an isolate began to leave a dependency alone',
+    ['dependency'],
+  )
   return (seen) => {
     for (const { route, status, ms } of seen.answers) eachTime(ms, (took) => seconds.observe({ route, status }, took))
     for (const { stage, ms } of seen.pictures) eachTime(ms, (took) => pictures.observe({ stage }, took))
@@ -19,6 +25,8 @@ export function edgeMetrics(metrics: Metrics): (seen: EdgeObservations) => void 
       reads.inc({ layer, outcome: 'miss' }, misses)
     }
     for (const { by, pages } of seen.degraded) degraded.inc({ by }, pages)
+    for (const { kind, outcome, requests } of seen.shed) shed.inc({ class: kind, outcome }, requests)
+    for (const { dependency, times } of seen.opened) opened.inc({ dependency }, times)
   }
 }
 

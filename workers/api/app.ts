@@ -2,6 +2,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { App, AppEnv } from './context.ts'
 import { registerDocs } from './docs/routes.ts'
+import { admit } from './middleware/admit.ts'
 import { authenticate } from './middleware/authenticate.ts'
 import { limitBody } from './middleware/body-limit.ts'
 import { envelope } from './middleware/envelope.ts'
@@ -63,6 +64,7 @@ export function createApp(log: (line: string) => void): App {
   registerImages(app)
   registerHealth(app)
 
+  app.use('*', admit())
   app.use('*', envelope(log))
   app.use('*', observe())
   app.use('*', securityAndCors())

@@ -60,6 +60,8 @@ const settings = z.object({
   REDIS_TIMEOUT_MS: z.coerce.number().int().positive().optional(),
   /** Milliseconds after which a reader is shown the best page there is. */
   FEED_BUDGET_MS: z.coerce.number().int().positive().default(200),
+  /** Requests that an isolate has under way at most; it may find that fewer are enough (core/load.ts). */
+  MAX_IN_FLIGHT: z.coerce.number().int().positive().default(100),
   /** Bytes of posts that an isolate keeps; 0 switches the cache off. */
   POST_CACHE_BYTES: z.coerce.number().int().min(0).optional(),
   /** Lines of the access log: of every request, or of those that failed for our fault. */
@@ -104,6 +106,7 @@ export interface Config {
   readonly accessLog: 'all' | 'faults'
   /** Of a first page, from the request's arrival on. */
   readonly feedBudgetMs: number
+  readonly maxInFlight: number
   /** Null: the feed's own default. */
   readonly postCacheBytes: number | null
 }
@@ -141,6 +144,7 @@ export function readConfig(env: Record<string, unknown>): Config {
     imageSigningKeys: s.IMAGE_SIGNING_KEYS,
     accessLog: s.ACCESS_LOG,
     feedBudgetMs: s.FEED_BUDGET_MS,
+    maxInFlight: s.MAX_IN_FLIGHT,
     postCacheBytes: s.POST_CACHE_BYTES ?? null,
   })
 }

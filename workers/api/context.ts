@@ -15,6 +15,8 @@ export interface AppEnv {
     /** Request id and trace context of this request. */
     trace: CallTrace
     timings: Timings
+    /** How soon this request comes at the gateways (core/load.ts). */
+    urgency: number
     /** Null: nobody has signed in. */
     viewer: Viewer | null
   }

@@ -1,19 +1,20 @@
 /** What a request can use. Built once an isolate: no member holds a socket, a promise or anything else of a request. */
-import { createBreaker } from '#core/breaker.ts'
+import { type Breaker, createBreaker } from '#core/breaker.ts'
+import type { EdgeDependency } from '#core/edge-observations.ts'
 import { type Clock, createIdFactory, type IdFactory, type Random } from '#core/ids.ts'
+import { createLoad, type Load } from '#core/load.ts'
 import { Observations } from '#core/observations.ts'
-import type { RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import { withReplica } from '#drizzle/replicas.ts'
 import { type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import { createKeyring } from './auth/keyring.ts'
 import { createRevocations, type Revocations } from './auth/revocations.ts'
 import { createTokenVerifier, type TokenVerifier } from './auth/tokens.ts'
-import { type Config, type EdgeDatabase, readConfig } from './config.ts'
+import { type Config, readConfig } from './config.ts'
 import { type OriginClient, originClient } from './data/origin.ts'
-import { DatabaseAwayError, type NeonConfig, neonPostgres } from './data/postgres.ts'
+import { DatabaseAwayError, type NeonConfig, neonPostgres, type Priority } from './data/postgres.ts'
 import { type EdgeQueues, edgeQueues } from './data/queue.ts'
-import { upstashRedis } from './data/redis.ts'
+import { type EdgeRedis, upstashRedis } from './data/redis.ts'
 import { type ReplicaReads, type ReplicaVerdict, replicaReads, replicaVerdict } from './data/replica-reads.ts'
 import { FeedIsolate } from './feed/isolate.ts'
 import { type LastPages, lastPages } from './feed/last-page.ts'
@@ -25,8 +26,10 @@ export interface Services {
   readonly clock: Clock
   readonly random: Random
   readonly ids: IdFactory
-  readonly redis: RedisPort
+  readonly redis: EdgeRedis
   readonly db: Database
+  /** The same for whom it is urgent, and for whom it is not. */
+  readonly dbOf: Readonly<Record<Priority, Database>>
   /** Which reads may come from a replica. */
   readonly replicas: ReplicaReads
   readonly origin: OriginClient
@@ -34,11 +37,18 @@ export interface Services {
   readonly tokens: TokenVerifier
   readonly revocations: Revocations
   readonly limits: RateLimits
+  /** How much this isolate has under way, and may. */
+  readonly load: Load
   /** What this isolate remembers of posts and lists, bounded. */
   readonly feedIsolate: FeedIsolate
   readonly lastPages: LastPages
   /** What this isolate has counted and not told yet. */
-  readonly observations: Pick<Observations, 'answered' | 'read' | 'degraded' | 'takeDue' | 'putBack'>
+  readonly observations: Pick<
+    Observations,
+    'answered' | 'read' | 'degraded' | 'shed' | 'opened' | 'takeDue' | 'putBack'
+  >
+  /** What this isolate has found away and leaves alone. */
+  leftAlone(): EdgeDependency[]
   /** For the addresses of private pictures. */
   readonly signatures: Signatures
   /** The image Worker, and the client's files. */
@@ -48,12 +58,23 @@ export interface Services {
 /** Five failures in a row are an outage, not bad luck; a second later one request may look again. */
 const BREAKER = Object.freeze({ failures: 5, openMs: 1_000 })
 
+/** So many at once no isolate finds heavy. Half of a feed's budget is left for what is slower than most. */
+const LEAST_IN_FLIGHT = 32
+
 function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
   const config = readConfig(env as unknown as Record<string, unknown>)
-  const redis = upstashRedis(config.redis, createBreaker(BREAKER, clock))
+  const observations = new Observations(clock())
+  const breakers: [EdgeDependency, Breaker][] = []
+  const breaker = (dependency: EdgeDependency): Breaker => {
+    const made = createBreaker(BREAKER, clock, () => observations.opened(dependency))
+    breakers.push([dependency, made])
+    return made
+  }
+  const redis = upstashRedis(config.redis, breaker('redis'))
   const verdict = replicaVerdict(clock)
-  const db = openDatabases(config, clock, verdict)
-  const origin = originClient(config.origin, createBreaker(BREAKER, clock))
+  const dbOf = openDatabases(config, clock, verdict, () => breaker('postgres'))
+  const db = dbOf.auto
+  const origin = originClient(config.origin, breaker('origin'))
   const keyring = createKeyring({ configured: config.jwks, redis, origin, clock })
   const tokens = createTokenVerifier({ keyring, origin, db, redis, clock })
   const feedIsolate = new FeedIsolate({
@@ -68,15 +89,18 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
     ids: createIdFactory(clock, random),
     redis,
     db,
+    dbOf,
     replicas: replicaReads({ verdict, isolate: feedIsolate, isConfigured: hasReplicas(config), clock }),
     origin,
-    queues: edgeQueues(env.EVENTS, env.DEFERRED_WRITES),
+    queues: edgeQueues(env.EVENTS, env.DEFERRED_WRITES, breaker('queue')),
     tokens,
     revocations: createRevocations({ redis, isolate: feedIsolate, clock }),
     limits: createRateLimits(env, clock),
+    load: createLoad({ most: config.maxInFlight, least: LEAST_IN_FLIGHT, targetMs: config.feedBudgetMs / 2 }, clock),
     feedIsolate,
     lastPages: lastPages(clock, () => caches.default),
-    observations: new Observations(clock()),
+    observations,
+    leftAlone: () => [...new Set(breakers.filter(([, one]) => one.isOpen()).map(([dependency]) => dependency))],
     signatures: createSignatures(config.imageSigningKeys, clock),
     images: env.IMAGES,
   })
@@ -86,22 +110,31 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
 const MOVE_PATIENCE_MS = 2_000
 
 /** Each with a breaker of its own: one that is away takes no other with it. */
-function openDatabases({ databases }: Config, clock: Clock, { isUsable }: ReplicaVerdict): Database {
-  const connect = (address: NeonConfig) => neonPostgres(address, createBreaker(BREAKER, clock))
-  const open = (database: EdgeDatabase, index: number): Shard => {
-    const { ranges, replica } = database
-    const primary = connect(database)
-    if (replica === null) return { database: primary, ranges }
-    const near = { database: connect(replica), isUsable: () => isUsable(index) }
-    return { database: withReplica(primary, near), ranges }
+function openDatabases(
+  { databases }: Config,
+  clock: Clock,
+  { isUsable }: ReplicaVerdict,
+  breaker: () => Breaker,
+): Record<Priority, Database> {
+  const guarded = databases.map((database) => ({ database, primary: breaker(), near: breaker() }))
+  const open = (priority: Priority): Database => {
+    const shards = guarded.map(({ database, ...breakers }, index): Shard => {
+      const { ranges, replica } = database
+      const connect = (address: NeonConfig, kept: Breaker) => neonPostgres(address, kept, priority)
+      const primary = connect(database, breakers.primary)
+      if (replica === null) return { database: primary, ranges }
+      const near = { database: connect(replica, breakers.near), isUsable: () => isUsable(index) }
+      return { database: withReplica(primary, near), ranges }
+    })
+    const [first, ...others] = shards
+    if (first === undefined) throw new Error('there is no database')
+    return shardedDatabase([first, ...others], {
+      clock,
+      patienceMs: MOVE_PATIENCE_MS,
+      unavailable: (cause) => new DatabaseAwayError(cause),
+    })
   }
-  const [first, ...others] = databases
-  if (first === undefined) throw new Error('there is no database')
-  return shardedDatabase([open(first, 0), ...others.map((database, i) => open(database, i + 1))], {
-    clock,
-    patienceMs: MOVE_PATIENCE_MS,
-    unavailable: (cause) => new DatabaseAwayError(cause),
-  })
+  return { high: open('high'), auto: open('auto'), low: open('low') }
 }
 
 const hasReplicas = ({ databases }: Config) => databases.some(({ replica }) => replica !== null)

@@ -33,7 +33,7 @@ export interface Answered<T> {
 const environments = new Map<string, ApiEnv>()
 
 /** The Worker's environment without one of its stores. Equal changes share services, as requests of an isolate do. */
-function environmentOf(changes: Partial<ApiEnv> | undefined): ApiEnv {
+export function environmentOf(changes: Partial<ApiEnv> | undefined): ApiEnv {
   if (changes === undefined) return env
   if (Object.values(changes).some((value) => typeof value !== 'string')) return { ...env, ...changes }
   const key = JSON.stringify(changes)

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { type Admission, createAdmission, NoRoomError } from '../../admission.ts'
 import { type CancelTarget, sendCancel } from './cancel.ts'
 import { GatewayError } from './errors.ts'
 import { Flight, type StatementResult } from './flight.ts'
@@ -9,12 +10,13 @@ import type { GatewayLogger, NeonGatewayLimits, TargetSettings } from './setting
 export interface Database {
   /**
    * Runs a request as one transaction.
+   * @param urgency 0 first, 7 last
    * @param signal aborts when the client is gone; what still waits does not begin, what runs is cancelled
    * @throws {DatabaseError} what Postgres says, after rolling back
    * @throws {GatewayError} 503 when there is no connection in time, 504 when the request took too long, 507 when its
    *   answer is too large, 502 when the connection broke and the outcome is unknown
    */
-  run(request: SqlRequest, signal: AbortSignal): Promise<StatementResult[]>
+  run(request: SqlRequest, urgency: number, signal: AbortSignal): Promise<StatementResult[]>
   /** @throws when Postgres does not answer */
   ping(): Promise<void>
   readonly connections: number
@@ -40,10 +42,16 @@ class PooledDatabase implements Database {
   readonly #pool: pg.Pool
   readonly #limits: NeonGatewayLimits
   readonly #logger: GatewayLogger
+  readonly #admission: Admission
 
   constructor(target: TargetSettings, limits: NeonGatewayLimits, logger: GatewayLogger) {
     this.#limits = limits
     this.#logger = logger
+    this.#admission = createAdmission({
+      atOnce: limits.poolConnections,
+      waiting: limits.queuedRequests,
+      waitMs: limits.queueTimeoutMs,
+    })
     this.#pool = new pg.Pool({
       connectionString: target.url,
       max: limits.poolConnections,
@@ -63,13 +71,13 @@ class PooledDatabase implements Database {
   }
 
   get queued(): number {
-    return this.#pool.waitingCount
+    return this.#admission.waiting
   }
 
-  async run(request: SqlRequest, signal: AbortSignal): Promise<StatementResult[]> {
+  async run(request: SqlRequest, urgency: number, signal: AbortSignal): Promise<StatementResult[]> {
     const { requestTimeoutMs, resultBytes } = this.#limits
-    const client = await this.#acquire()
-    const lease = new Lease(client)
+    const lease = await this.#acquire(urgency)
+    const { client } = lease
     if (signal.aborted) {
       lease.end()
       throw abandoned()
@@ -92,12 +100,11 @@ class PooledDatabase implements Database {
   }
 
   async ping(): Promise<void> {
-    const client = await this.#acquire()
-    const lease = new Lease(client)
+    const lease = await this.#acquire(URGENT)
     const silent = () => lease.interrupt(busy('the database does not answer'))
     const deadline = setTimeout(silent, this.#limits.queueTimeoutMs)
     try {
-      await Promise.race([lease.interrupted, client.query('SELECT 1')])
+      await Promise.race([lease.interrupted, lease.client.query('SELECT 1')])
     } finally {
       clearTimeout(deadline)
       lease.end()
@@ -108,13 +115,14 @@ class PooledDatabase implements Database {
     return this.#pool.end()
   }
 
-  async #acquire(): Promise<pg.PoolClient> {
-    if (this.#pool.waitingCount >= this.#limits.queuedRequests) {
-      throw busy('too many requests are waiting for the database')
-    }
+  async #acquire(urgency: number): Promise<Lease> {
+    const leave = await this.#admission.enter(urgency).catch((error: unknown) => {
+      throw error instanceof NoRoomError ? crowded() : error
+    })
     try {
-      return await this.#pool.connect()
+      return new Lease(await this.#pool.connect(), leave)
     } catch (error) {
+      leave()
       if (error instanceof pg.DatabaseError && !NOT_NOW.has(error.code ?? '')) {
         this.#logger.error({ err: error }, 'Postgres refuses the gateway')
         throw new GatewayError(502, 'the database refuses the gateway', { code: '08004' })
@@ -153,13 +161,16 @@ class Lease {
   hasTraces = false
   /** Never resolves; rejects when the request is given up. */
   readonly interrupted: Promise<never>
-  readonly #client: pg.PoolClient
+  readonly client: pg.PoolClient
+  readonly #returned: () => void
   #interrupt: (error: Error) => void = () => {}
   #broken = false
   #openTransaction = false
 
-  constructor(client: pg.PoolClient) {
-    this.#client = client
+  /** @param returned is told when the connection is free for somebody else */
+  constructor(client: pg.PoolClient, returned: () => void) {
+    this.client = client
+    this.#returned = returned
     this.interrupted = new Promise((_, reject) => {
       this.#interrupt = reject
     })
@@ -169,7 +180,7 @@ class Lease {
   /** Gives up what is running: tells Postgres to stop, and closes the connection. */
   interrupt(error: Error): void {
     this.#broken = true
-    sendCancel(this.#client as unknown as CancelTarget)
+    sendCancel(this.client as unknown as CancelTarget)
     this.#interrupt(error)
   }
 
@@ -181,18 +192,23 @@ class Lease {
   }
 
   end(): void {
-    if (this.#broken) this.#client.release(true)
-    else if (!this.#openTransaction && !this.hasTraces && this.#client.getTransactionStatus() === 'I')
-      this.#client.release()
-    else void this.#clean().then((clean) => this.#client.release(!clean))
+    if (this.#broken) this.#release(false)
+    else if (!this.#openTransaction && !this.hasTraces && this.client.getTransactionStatus() === 'I')
+      this.#release(true)
+    else void this.#clean().then((clean) => this.#release(clean))
+  }
+
+  #release(isClean: boolean): void {
+    this.client.release(!isClean)
+    this.#returned()
   }
 
   async #clean(): Promise<boolean> {
     try {
       // Also ends a transaction that a single query began. The status known here may be that before the failure.
-      await this.#client.query('ROLLBACK')
-      if (this.hasTraces) await this.#client.query('DISCARD ALL')
-      return this.#client.getTransactionStatus() === 'I'
+      await this.client.query('ROLLBACK')
+      if (this.hasTraces) await this.client.query('DISCARD ALL')
+      return this.client.getTransactionStatus() === 'I'
     } catch {
       return false
     }
@@ -202,6 +218,15 @@ class Lease {
 function translate(error: unknown): unknown {
   if (error instanceof pg.DatabaseError || error instanceof GatewayError) return error
   return new GatewayError(502, TERMINATED, { code: '08007' })
+}
+
+/** Health is asked for when there is much to do, too. */
+const URGENT = 0
+
+/** Unlike a database that is away: whoever waits a little is served. SQLSTATE: configuration_limit_exceeded. */
+function crowded(): GatewayError {
+  const message = 'too many requests are waiting for the database'
+  return new GatewayError(503, message, { code: '53400', retryAfterSeconds: 1 })
 }
 
 function busy(message: string): GatewayError {

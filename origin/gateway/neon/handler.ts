@@ -1,5 +1,6 @@
 /** Answers the gateway's HTTP requests: SQL, health, preflights, and refusals of all else. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { urgencyOf } from '../../admission.ts'
 import { BodyAbortedError, BodyTooLargeError, readBody, sendJson, sendJsonText } from '../http.ts'
 import { formatAnswer } from './answer.ts'
 import { type CredentialCheck, parseConnectionString, wrongPassword } from './credentials.ts'
@@ -31,6 +32,7 @@ const ALLOWED_HEADERS = [
   'neon-batch-read-only',
   'neon-connection-string',
   'neon-raw-text-output',
+  'priority',
 ].join(', ')
 
 /** Answers a request, whatever becomes of it, and counts the answer. */
@@ -95,7 +97,9 @@ async function answerSql(
   }
   const body = await readBody(request, limits.bodyBytes)
   const sql = parseSqlRequest(request.headers, body, limits.batchQueries)
-  const results = await databases.of(login.database).run(sql, abortSignal(response))
+  const results = await databases
+    .of(login.database)
+    .run(sql, urgencyOf(request.headers.priority), abortSignal(response))
   sendJsonText(response, 200, formatAnswer(sql, results), cors)
   return sql.begin === undefined ? 'query' : 'batch'
 }

@@ -26,7 +26,10 @@ export interface NeonGatewayLimits {
   batchQueries: number
   /** Connections to the target for HTTP requests. */
   poolConnections: number
-  /** Requests that wait for one of those; above: 503 with Retry-After. */
+  /**
+   * Requests that wait for one of those; above: 503 with Retry-After. The most urgent (`Priority`, RFC 9218) go first, and
+   * the least urgent are refused before the queue is full.
+   */
   queuedRequests: number
   /** Longest wait for a connection, in ms; above: 503 with Retry-After. */
   queueTimeoutMs: number

@@ -107,6 +107,31 @@ describe('the wire', () => {
     expect(responses.find(({ status }) => status === 503)!.headers.get('retry-after')).toBe('1')
   })
 
+  it('takes the most urgent of those that wait first', async () => {
+    const PATIENT = { timeout: 20_000 }
+    const tight = await strict({ poolConnections: 1, queuedRequests: 10 })
+    const waiting = async () =>
+      Number(/^neon_gateway_queued_requests (\d+)/m.exec(await tight.registry.metrics())?.[1] ?? -1)
+    const order: string[] = []
+    const ask = async (name: string, priority: string, query: string) => {
+      const response = await post(tight, { query }, { priority })
+      order.push(`${name} ${response.status}`)
+    }
+    const asked = [ask('before', 'u=3', 'SELECT pg_sleep(2)')]
+    const isBusy = async () => /^neon_gateway_connections 1/m.test(await tight.registry.metrics())
+    await expect.poll(isBusy, PATIENT).toBe(true)
+    for (const [name, priority] of [
+      ['purge', 'u=7'],
+      ['write', 'u=5'],
+      ['feed', 'u=1'],
+    ] as const) {
+      asked.push(ask(name, priority, 'SELECT 1'))
+      await expect.poll(waiting, PATIENT).toBe(asked.length - 1)
+    }
+    await Promise.all(asked)
+    expect(order).toEqual(['before 200', 'feed 200', 'write 200', 'purge 200'])
+  })
+
   it('refuses COPY FROM STDIN and goes on', async () => {
     await expect(sql`COPY notes FROM STDIN`).rejects.toThrow()
     expect(await sql`SELECT 1 AS n`).toEqual([{ n: 1 }])

@@ -1,10 +1,12 @@
 /** Answers the gateway's HTTP requests: commands in every form, streams, health, and refusals. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { shareOf } from '#core/load.ts'
+import { urgencyOf } from '../../admission.ts'
 import { BodyAbortedError, BodyTooLargeError, readBody, sendJson } from '../http.ts'
 import type { AccessCheck } from './access.ts'
 import type { Answer } from './answer.ts'
-import { GatewayError } from './errors.ts'
+import { GatewayError, tooBusy } from './errors.ts'
 import type { Executor } from './execute.ts'
 import type { GatewayMetrics, GatewayRoute } from './metrics.ts'
 import type { Access } from './policy.ts'
@@ -38,12 +40,13 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => Pr
 
 export function createHandler(parts: HandlerParts): Handler {
   const { health, prefix, logger, metrics, now } = parts
+  const work: Work = { requests: 0 }
   return async function answer(request, response) {
     const startedAt = now()
     const target = targetOf(request.url!.slice(prefix.length))
     try {
       if (target.route === 'health') sendHealth(response, health())
-      else await answerCommands(request, response, target, parts)
+      else await answerCommands(request, response, target, parts, work)
     } catch (error) {
       sendFailure(response, error, logger)
     }
@@ -56,23 +59,36 @@ async function answerCommands(
   response: ServerResponse,
   target: Target,
   { executor, streams, accessOf, limits, metrics }: HandlerParts,
+  work: Work,
 ): Promise<void> {
   const { method } = request
   if (method !== 'POST' && method !== 'GET' && method !== 'PUT' && method !== 'HEAD')
     throw new GatewayError(405, `ERR method ${method} is not allowed: use GET, HEAD, POST or PUT`)
   const access = accessOf(request, target.query)
   if (access === undefined) throw new GatewayError(401, 'WRONGPASS invalid or missing auth token')
-  const body = await readBody(request, limits.bodyBytes)
+  if (work.requests >= limits.requests * shareOf(urgencyOf(request.headers.priority))) throw tooBusy('requests')
   if (target.route === 'stream') {
+    await readBody(request, limits.bodyBytes)
     const command = target.path.split('/').slice(1).map(decodeSegment)
     command[0] = command[0]!.toUpperCase()
     await streams.serve(command, access, response, { 'upstash-sync-token': randomUUID() })
     return
   }
-  const base64 = request.headers['upstash-encoding'] === 'base64'
-  const result = await execute(executor, target, { access, body, base64 }, limits.pipelineCommands)
-  metrics.commands(result.commands, result.failed)
-  sendAnswer(response, result)
+  work.requests++
+  try {
+    const body = await readBody(request, limits.bodyBytes)
+    const base64 = request.headers['upstash-encoding'] === 'base64'
+    const result = await execute(executor, target, { access, body, base64 }, limits.pipelineCommands)
+    metrics.commands(result.commands, result.failed)
+    sendAnswer(response, result)
+  } finally {
+    work.requests--
+  }
+}
+
+/** What is under way. */
+interface Work {
+  requests: number
 }
 
 function execute(

@@ -140,6 +140,33 @@ describe('a Redis that hangs', () => {
 })
 
 describe('limits', () => {
+  it('let go of what is least urgent first when many requests are under way', async () => {
+    const redis = await hangingRedis()
+    const gateway = await gatewayFor(redis.url, { requests: 10 })
+    await connected(gateway)
+    const ask = (priority: string) =>
+      fetch(gateway.url, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, ...(priority === '' ? {} : { priority }) },
+        body: JSON.stringify(['GET', 'k']),
+      })
+    const under: Promise<Response>[] = []
+    for (const [priority, room] of [
+      ['u=7', 4],
+      ['u=5', 6],
+      ['', 8],
+      ['u=1', 10],
+    ] as const) {
+      while (under.length < room) under.push(ask(priority))
+      await expect.poll(async () => (await health(gateway)).inFlightCommands, { timeout: 20_000 }).toBe(room)
+      const refused = await ask(priority)
+      expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+      expect(await refused.json()).toEqual({ error: 'ERR too many requests, try again' })
+    }
+    for (const socket of redis.sockets) socket.destroy()
+    await Promise.all(under)
+  })
+
   it('bound how many blocking commands wait, and for how long', async () => {
     const redis = await hangingRedis()
     const gateway = await gatewayFor(redis.url, { blockingTimeoutMs: 100, blockingConnections: 1 })

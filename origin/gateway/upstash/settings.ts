@@ -39,6 +39,11 @@ export interface GatewayLimits {
   replyBytes: number
   /** Most commands in one pipeline or transaction; above: 400. */
   pipelineCommands: number
+  /**
+   * Most requests under way, streams apart; above: 503 with Retry-After. Less urgent ones (`Priority: u=4` to `u=7`, RFC 9218;
+   * 3 where nothing is said) are refused before: what is left then is for urgent ones.
+   */
+  requests: number
   /** Most commands waiting for Redis (in a cluster: for one node) over all requests; above: 503 with Retry-After. */
   inFlightCommands: number
   /** Most bytes of commands waiting for Redis over all requests; above: 503 with Retry-After. */
@@ -62,6 +67,8 @@ export const DEFAULT_LIMITS: Readonly<GatewayLimits> = Object.freeze({
   bodyBytes: 10 * 1024 * 1024,
   replyBytes: 64 * 1024 * 1024,
   pipelineCommands: 10_000,
+  // At a tenth of a millisecond each, what is done in the time that a client waits for one.
+  requests: 1_000,
   // Five full pipelines: some 50 ms of work for one Redis. More would only wait longer.
   inFlightCommands: 50_000,
   inFlightBytes: 256 * 1024 * 1024,

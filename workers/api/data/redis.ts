@@ -4,6 +4,7 @@
  */
 import { Redis } from '@upstash/redis/cloudflare'
 import type { Breaker } from '#core/breaker.ts'
+import { URGENCY } from '#core/load.ts'
 import {
   type Command,
   isAwayReply,
@@ -14,6 +15,13 @@ import {
 } from '#core/redis.ts'
 
 type PipelineAnswer = readonly { result?: Reply; error?: string }[]
+
+/** By urgency; what says nothing has 3 (RFC 9218). Upstash does not look at it, our gateway does when there is much to do. */
+const PRIORITY = Array.from({ length: 8 }, (_, urgency): Record<string, string> => ({ priority: `u=${urgency}` }))
+const ORDINARY = URGENCY.interactive
+
+/** How our gateway and Upstash refuse what they could serve a moment later: that is no outage. */
+const isCrowded = (error: unknown) => error instanceof Error && /^ERR (too many|max requests limit)/.test(error.message)
 
 /** The SDK's client sends commands as its own classes; ours are data already, so they go to its HTTP client directly. */
 class CommandClient extends Redis {
@@ -32,8 +40,9 @@ class CommandClient extends Redis {
     })
   }
 
-  async send(commands: readonly Command[]): Promise<PipelineAnswer> {
-    return (await this.client.request({ path: ['pipeline'], body: commands })) as unknown as PipelineAnswer
+  async send(commands: readonly Command[], urgency: number): Promise<PipelineAnswer> {
+    const headers = PRIORITY[urgency] ?? {}
+    return (await this.client.request({ path: ['pipeline'], body: commands, headers })) as unknown as PipelineAnswer
   }
 }
 
@@ -44,18 +53,24 @@ export interface UpstashConfig {
   timeoutMs: number
 }
 
+/** @param urgency of the request that asks (core/load.ts) */
+export interface EdgeRedis extends RedisPort {
+  pipeline(commands: readonly Command[], urgency?: number): Promise<Reply[]>
+}
+
 /** Holds no socket and no promise between calls: one client serves all requests of an isolate. */
-export function upstashRedis(config: UpstashConfig, breaker: Breaker): RedisPort {
+export function upstashRedis(config: UpstashConfig, breaker: Breaker): EdgeRedis {
   const client = new CommandClient(config)
   return {
-    async pipeline(commands) {
+    async pipeline(commands, urgency = ORDINARY) {
       if (commands.length === 0) return []
       if (!breaker.allows()) throw new RedisAwayError('Redis has not answered lately and is left alone for a moment')
       let answer: PipelineAnswer
       try {
-        answer = await client.send(commands)
+        answer = await client.send(commands, urgency)
       } catch (error) {
-        breaker.failed()
+        if (isCrowded(error)) breaker.succeeded()
+        else breaker.failed()
         throw new RedisAwayError('Redis did not answer', { cause: error })
       }
       breaker.succeeded()

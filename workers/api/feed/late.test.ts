@@ -34,6 +34,8 @@ function heldBack(): { db: Database; letGo: () => void } {
   }
 }
 
+const PATIENT = { timeout: 20_000 }
+
 /** Begins a first page and waits until all that it can have without Postgres is there. */
 async function begun(reader: Id, ports: Counted, limit: number) {
   let soFar: () => PageSoFar = () => {
@@ -43,7 +45,7 @@ async function begun(reader: Id, ports: Counted, limit: number) {
     soFar = page
   }
   const whole = serve(reader, ports, { limit, mode: 'following' })
-  await expect.poll(() => ports.queries).toBe(1)
+  await expect.poll(() => ports.queries, PATIENT).toBe(1)
   return { whole, soFar: () => soFar() }
 }
 

@@ -2,7 +2,6 @@
 import type { MiddlewareHandler } from 'hono'
 import { REQUEST_ID_HEADER, TRACEPARENT_HEADER } from '#core/origin-api.ts'
 import type { AppEnv } from '../context.ts'
-import { servicesFor } from '../services.ts'
 import { layersAsked, mayBeTold, watchedServices } from './layers.ts'
 import { Timings, timedServices } from './timings.ts'
 import { requestId, traceparent } from './trace.ts'
@@ -25,7 +24,7 @@ export interface AccessLine {
 /** @param log takes one line of JSON an answer */
 export function envelope(log: (line: string) => void): MiddlewareHandler<AppEnv> {
   return async function requestEnvelope(c, next) {
-    const services = servicesFor(c.env)
+    const services = c.get('services')
     const { headers } = c.req.raw
     const trace = {
       requestId: requestId(headers.get(REQUEST_ID_HEADER), services.random),
@@ -35,7 +34,7 @@ export function envelope(log: (line: string) => void): MiddlewareHandler<AppEnv>
     c.set('trace', trace)
     c.set('timings', timings)
     const layers = layersAsked(headers)
-    const timed = timedServices(services, timings)
+    const timed = timedServices(services, timings, c.get('urgency'))
     c.set('services', layers === null ? timed : watchedServices(timed, layers))
     c.set('viewer', null)
     await next()

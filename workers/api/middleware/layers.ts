@@ -65,6 +65,8 @@ export function watchedServices(services: Services, layers: Layers): Services {
         observations.read(...seen)
       },
       degraded: (...seen) => observations.degraded(...seen),
+      shed: (...seen) => observations.shed(...seen),
+      opened: (...seen) => observations.opened(...seen),
       takeDue: (nowMs) => observations.takeDue(nowMs),
       putBack: (seen) => observations.putBack(seen),
     },

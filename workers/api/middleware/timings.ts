@@ -1,5 +1,6 @@
 /** Server-Timing of I/O stages. CPU time stands still inside a production Worker, so only waiting is measured. */
 import type { Clock } from '#core/ids.ts'
+import { URGENCY } from '#core/load.ts'
 import type { Services } from '../services.ts'
 
 export class Timings {
@@ -50,12 +51,17 @@ export class Timings {
   }
 }
 
-/** The same services, each call to a store timed. A plain object with few members: it is made on every request. */
-export function timedServices(services: Services, timings: Timings): Services {
-  const { redis, db, origin, queues } = services
+/**
+ * The same services, each call to a store timed and as urgent as its request. A plain object with few members: it is made on
+ * every request.
+ */
+export function timedServices(services: Services, timings: Timings, urgency: number): Services {
+  const { redis, origin, queues } = services
+  const db =
+    urgency < URGENCY.interactive ? services.dbOf.high : urgency > URGENCY.interactive ? services.dbOf.low : services.db
   return {
     ...services,
-    redis: { pipeline: (commands) => timings.time('redis', () => redis.pipeline(commands)) },
+    redis: { pipeline: (commands) => timings.time('redis', () => redis.pipeline(commands, urgency)) },
     db: {
       query: (statement) => timings.time('postgres', () => db.query(statement)),
       batch: (statements) => timings.time('postgres', () => db.batch(statements)),

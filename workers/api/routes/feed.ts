@@ -10,9 +10,9 @@ import { RedisAwayError, scored } from '#core/redis.ts'
 import type { App, AppContext } from '../context.ts'
 import { requireViewer } from '../context.ts'
 import { logFault } from '../data/after-commit.ts'
+import { inTime } from '../data/in-time.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import { hydrate } from '../feed/hydrate.ts'
-import { inTime } from '../feed/in-time.ts'
 import type { FeedPorts } from '../feed/ports.ts'
 import { type FeedPage, type FeedQuery, feedTag, type PageSoFar, renderFeed, serveFeed } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
@@ -146,7 +146,7 @@ const isAway = (error: unknown) => error instanceof RedisAwayError || error inst
 /** The page; where the stores are away, or too slow for anybody to wait, the best there is instead. */
 async function answerFeed(c: AppContext, query: FeedQuery): Promise<Response> {
   if (query.cursor !== null) return freshFeed(c, query).catch((error: unknown) => throwAway(error))
-  const { config, clock } = c.get('services')
+  const { config, clock, load } = c.get('services')
   const made: FeedSoFar = { degraded: new Set(), page: null }
   const fresh = freshFeed(c, query, made)
   try {
@@ -159,8 +159,12 @@ async function answerFeed(c: AppContext, query: FeedQuery): Promise<Response> {
   const instead = await insteadOfLate(c, query, made)
   // Whoever has nothing to be shown waits on.
   if (instead === null) return fresh.catch((error: unknown) => throwAway(error))
-  // It goes on: what it reads, the next page finds.
-  later(c, () => fresh.catch(() => {}))
+  // It goes on: what it reads, the next page finds. Until then it is under way like any other.
+  const isCounted = load.enter('feed')
+  later(c, async () => {
+    await fresh.catch(() => {})
+    if (isCounted) load.leave()
+  })
   return instead
 }
 

@@ -86,9 +86,9 @@ export const ProblemSchema = z
   })
   .openapi('Problem')
 
-export const Accepted = z
-  .object({ status: z.literal('accepted'), id: id.optional() })
-  .openapi('Accepted', { description: 'The store of this write is away; it is kept in a queue and applied once.' })
+export const Accepted = z.object({ status: z.literal('accepted'), id: id.optional() }).openapi('Accepted', {
+  description: 'The store of this write is away or busy; it is kept in a queue and applied once.',
+})
 
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({
   content: { 'application/json': { schema } },
@@ -115,7 +115,9 @@ const PROBLEMS = {
   409: problem('It conflicts with what is there.'),
   422: problem('It cannot be done as asked.'),
   429: problem('Too many requests; see Retry-After.'),
-  503: problem('What it needs cannot be reached; see Retry-After.'),
+  503: problem(
+    'What it needs cannot be reached, or there is more to do than can be done in time (`overloaded`); see Retry-After.',
+  ),
 } as const
 
 /** The refusals a route may answer with, beside those every route has. */

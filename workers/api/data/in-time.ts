@@ -1,6 +1,6 @@
 /**
- * A feed's budget as a whole (FEED_BUDGET_MS). Each store has one of its own, but a page may take several steps after one
- * another, and where each is slow without failing, no breaker opens and a reader waits for their sum.
+ * A bound of time on what has none, or has it for each of its steps only: a first page of a feed (FEED_BUDGET_MS) asks several
+ * stores after one another, and where each is slow without failing, no breaker opens and a reader waits for their sum.
  */
 
 /**

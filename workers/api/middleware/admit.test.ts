@@ -1,0 +1,98 @@
+/** What an isolate does that has as much under way as it may: requests that were let in stand for themselves and stay. */
+import { describe, expect, it } from 'vitest'
+import type { LoadClass } from '#core/load.ts'
+import { servicesFor } from '../services.ts'
+import { call, environmentOf, type PostAnswer, person, publish } from '../testing.ts'
+import { loadClass } from './admit.ts'
+
+let isolates = 0
+
+/** An isolate of its own that has room for twenty, with all but some of it in use. */
+function isolateWith(inUse: number) {
+  // The name only makes it another environment than that of the test before.
+  const changes = { MAX_IN_FLIGHT: '20', FEED_BUDGET_MS: '30000', TEST_ISOLATE: String(isolates++) } as Partial<ApiEnv>
+  const services = servicesFor(environmentOf(changes))
+  for (let i = 0; i < inUse; i++) services.load.enter('feed')
+  return { env: changes, services }
+}
+
+describe('an isolate with much under way', () => {
+  it('reads feeds on and lets other reads go, at once and with a time to come again', async () => {
+    const ann = await person()
+    const { env, services } = isolateWith(15)
+    const read = await call(`GET /v1/users/${ann.username}`, { env, headers: { origin: 'https://page.test' } })
+    expect(read).toMatchObject({ status: 503, body: { code: 'overloaded', title: 'Too much at once' } })
+    expect(Object.fromEntries(read.headers)).toMatchObject({
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'retry-after': '1',
+      'access-control-allow-origin': '*',
+    })
+    expect((await call('GET /v1/feed', { token: ann.token, env })).status).toBe(200)
+    expect((await call('GET /health', { env })).status).toBe(200)
+    expect(services.load.inFlight).toBe(15)
+    expect(services.observations.takeDue(Number.MAX_SAFE_INTEGER)?.shed).toEqual([
+      { kind: 'interactive', outcome: 'refused', requests: 1 },
+    ])
+  })
+
+  it('queues what can be queued: nothing is asked of the stores, and it answers 202', async () => {
+    const ann = await person()
+    const { env, services } = isolateWith(13)
+    const post = await call<{ id: string }>('POST /v1/posts', { token: ann.token, body: { caption: 'later' }, env })
+    expect(post).toMatchObject({ status: 202, body: { status: 'accepted', id: expect.any(String) } })
+    expect((await call(`GET /v1/posts/${post.body.id}`)).status).toBe(404)
+    // Redis knows the post, and whom its reader does not want to see: the standing needs no Postgres.
+    const known = await publish(ann)
+    await call('GET /v1/feed', { token: ann.token })
+    expect((await call(`POST /v1/posts/${known}/like`, { token: ann.token, env })).status).toBe(202)
+    expect(services.observations.takeDue(Number.MAX_SAFE_INTEGER)?.shed).toEqual([
+      { kind: 'deferrable', outcome: 'queued', requests: 2 },
+    ])
+    expect(services.load.inFlight).toBe(13)
+  })
+
+  it('lets everything go, feeds too, once there is no room at all; and is as before when there is again', async () => {
+    const ann = await person()
+    const { env, services } = isolateWith(20)
+    for (const verb of ['GET /v1/feed', 'POST /v1/posts', `PUT /v1/users/${ann.id}/follow`]) {
+      expect((await call(verb, { token: ann.token, body: verb.startsWith('POST') ? {} : undefined, env })).status).toBe(
+        503,
+      )
+    }
+    for (let i = 0; i < 20; i++) services.load.leave()
+    const published = await call<PostAnswer>('POST /v1/posts', { token: ann.token, body: { caption: 'now' }, env })
+    expect(published.status).toBe(201)
+    expect((await call('GET /v1/feed', { token: ann.token, env })).status).toBe(200)
+    expect(services.load.inFlight).toBe(0)
+  })
+
+  it('counts a request until it is answered, however it ends', async () => {
+    const { env, services } = isolateWith(0)
+    await Promise.all([
+      call('GET /v1/feed', { env }),
+      call('GET /v1/nothing', { env }),
+      call('POST /v1/posts', { body: '{', env }),
+    ])
+    expect(services.load.inFlight).toBe(0)
+  })
+})
+
+it.each([
+  ['GET /v1/feed', 'feed'],
+  ['GET /v1/trending/posts', 'interactive'],
+  ['GET /v1/posts/1/likes', 'interactive'],
+  ['POST /v1/posts', 'deferrable'],
+  ['DELETE /v1/posts/1', 'interactive'],
+  ['POST /v1/posts/1/like', 'deferrable'],
+  ['DELETE /v1/posts/1/like', 'deferrable'],
+  ['POST /v1/posts/1/share', 'deferrable'],
+  ['POST /v1/posts/1/comments', 'deferrable'],
+  ['PATCH /v1/posts/1/comments/2', 'deferrable'],
+  ['PUT /v1/users/1/follow', 'interactive'],
+  ['POST /v1/sessions', 'interactive'],
+  ['POST /v1/signals', 'background'],
+] satisfies [string, LoadClass][])('%s is %s', (verb, expected) => {
+  const [method = '', path = ''] = verb.split(' ')
+  expect(loadClass(method, path)).toBe(expected)
+})
