@@ -72,6 +72,8 @@ export default defineConfig({
         { globalSetup: './test/setup/ingest-origin.ts' },
       ),
       node('e2e', ['test/e2e/**/*.test.ts', 'test/fault/*.test.ts'], after(3)),
+      // Alone: what it measures is what the machine can do.
+      node('overload', ['test/fault/overload/**/*.test.ts'], after(6)),
       node('fault', ['test/fault/cluster/**/*.test.ts'], { ...after(5), fileParallelism: false }),
       node('browser', ['test/browser/**/*.test.ts'], after(4)),
     ],

@@ -88,7 +88,8 @@ async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof c
   const seconds = () => `${Math.round((performance.now() - began) / 1_000)} s`
   try {
     const embedded = isServersOnly ? NOTHING : await vitest(['--project=e2e', 'test/fault'])
-    if (isInterrupted) return sum(embedded, failing('interrupted'))
+    const overload = only !== undefined || isInterrupted ? NOTHING : await vitest(['--project=overload'])
+    if (isInterrupted) return sum(embedded, overload, failing('interrupted'))
     say(`\nProfile ${profile}, ${isDocker ? 'by Docker Compose' : 'as native processes'}, in ${cluster.folder}`)
     await servers.up()
     say(`Up after ${seconds()}.`)
@@ -110,6 +111,7 @@ async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof c
     return sum(
       // What is skipped there is said with its reason; npm test does not mind it either.
       { ...embedded, skipped: [] },
+      { ...overload, skipped: [] },
       real,
       ...(isEmpty ? [failing('no fault was tried')] : []),
       ...(isInterrupted ? [failing('interrupted')] : []),

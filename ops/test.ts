@@ -40,8 +40,8 @@ async function check([name, command, ...args]: (typeof CHECKS)[number]): Promise
 }
 
 const checks = await Promise.all(CHECKS.map(check))
-// The browser (npm run test:browser) and the faults of servers (npm run test:fault) have runs of their own.
-const vitest = await runVitest(['--project=!browser', '--project=!fault'])
+// The browser (npm run test:browser), the faults of servers and overload (npm run test:fault) have runs of their own.
+const vitest = await runVitest(['--project=!browser', '--project=!fault', '--project=!overload'])
 const broken = checks.filter(({ passed }) => !passed)
 const failed = broken.length + vitest.failed
 if (vitest.skipped.length > 0) {
