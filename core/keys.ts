@@ -19,6 +19,8 @@ export const TTL = Object.freeze({
   adsSlate: 60,
   idempotency: 86_400,
   rebuildPlaceholder: 60,
+  /** Far longer than a rebuild takes; after one that died, so long a cold reader is served page by page. */
+  rebuildTurn: 5,
   /** Far longer than a like may be under way from the store to Redis, and than a rebuild of liked sets takes. */
   unliked: 600,
   /** Of a post whose counts have not changed for so long: its row has them, and its next like has it recounted. */
@@ -57,6 +59,8 @@ export const keys = {
   hidden: (user: Id) => `hidden:{${user}}`,
   celebs: (user: Id) => `celebs:{${user}}`,
   graph: (user: Id) => `graph:{${user}}`,
+  /** Stands while somebody rebuilds this person's timeline. */
+  rebuild: (user: Id) => `rebuild:{${user}}`,
   rec: (user: Id) => `rec:{${user}}`,
   liked: (user: Id) => `liked:{${user}}`,
   /** zset, score = instant of the removal: likes taken back of late, so that an older like that comes later is refused. */

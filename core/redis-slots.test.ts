@@ -140,6 +140,9 @@ const BUILDERS: Record<string, (given: Given) => readonly Command[]> = {
   replaceHidden: ({ user, author }) => [timeline.replaceHidden(user, '3', [{ reason: 'b', author }])],
   uniteCelebrities: ({ user, users, ms }) => [timeline.uniteCelebrities(user, '3', { atMs: ms, maxAgeMs: 5 }, users)],
   openRebuild: ({ user }) => timeline.openRebuild(user, 'token'),
+  takeTurn: ({ user }) => [timeline.takeTurn(user, 'token')],
+  endTurn: ({ user }) => [timeline.endTurn(user)],
+  abandonRebuild: ({ user }) => [timeline.abandonRebuild({ user, placeholder: '?token', version: '3' })],
   closeRebuild: (given) => [
     timeline.closeRebuild({ user: given.user, placeholder: '?token', version: '3' }, followed(given)),
   ],

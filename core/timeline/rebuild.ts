@@ -34,6 +34,29 @@ export function openRebuild(user: Id, token: string): Command[] {
   ]
 }
 
+/**
+ * Takes the turn to rebuild: 'OK' for one alone. Whoever has not got it pulls a page for itself, and leaves the rest to the other
+ * (docs/correctness.md, rule 3): no correctness rests on it, it only saves Postgres the same question at the same time.
+ */
+export const takeTurn = (user: Id, token: string): Command => [
+  'SET',
+  keys.rebuild(user),
+  token,
+  'NX',
+  'EX',
+  TTL.rebuildTurn,
+]
+
+/** Gives it back, also when nothing was written: the next reader tries again. One who comes late may end another's, harmlessly. */
+export const endTurn = (user: Id): Command => ['DEL', keys.rebuild(user)]
+
+/** Takes away the placeholder of a rebuild that is left to another. */
+export const abandonRebuild = ({ user, placeholder }: RebuildTicket): Command => [
+  'ZREM',
+  keys.timeline(user),
+  placeholder,
+]
+
 /** Reads the replies of `openRebuild`. */
 export function rebuildTicket(user: Id, token: string, replies: readonly Reply[]): RebuildTicket {
   return { user, placeholder: PLACEHOLDER + token, version: String(replies[2] ?? '') }

@@ -165,6 +165,43 @@ describe('a change that Redis did not take', () => {
   })
 })
 
+describe('a cold reader', () => {
+  it('is rebuilt once at a time: two reads get whole pages, one writes the timeline, the other leaves no trace', async () => {
+    const { reader, all } = await readerOf(70)
+    const [one, other] = [portsFor(), portsFor()]
+    const pages = await Promise.all([one, other].map((ports) => serve(reader.id, ports, { mode: 'following' })))
+    for (const page of pages) expect(shown(page)).toEqual(all.slice(0, shown(page).length))
+    expect(pages.map((page) => page.items.length)).toEqual([50, 50])
+    await Promise.all([one.settle(), other.settle()])
+    const wrote = [one, other].map(({ pipelines }) => pipelines.flat().some(([name, text]) => isClose(name, text)))
+    expect(wrote.sort()).toEqual([false, true])
+    const timeline = await redis.pipeline([
+      ['ZRANGE', keys.timeline(reader.id), 0, -1],
+      ['EXISTS', `rebuild:{${reader.id}}`],
+    ])
+    expect(timeline).toEqual([expect.arrayContaining([MARK, ...all]), 0])
+    expect(String(timeline[0])).not.toContain('?')
+  })
+
+  it('is rebuilt by the next read when a rebuild has died and its turn is over', async () => {
+    const { reader, all } = await readerOf(3)
+    const died = portsFor()
+    await serve(reader.id, died)
+    const between = portsFor()
+    expect((await serve(reader.id, between, { mode: 'following' })).items).toHaveLength(all.length)
+    await between.settle()
+    expect(await redis.pipeline([['ZSCORE', keys.timeline(reader.id), MARK]])).toEqual([null])
+    await redis.pipeline([['DEL', `rebuild:{${reader.id}}`]])
+    const next = portsFor()
+    await serve(reader.id, next)
+    await next.settle()
+    expect(await redis.pipeline([['ZSCORE', keys.timeline(reader.id), MARK]])).toEqual(['0'])
+  })
+})
+
+const isClose = (name: unknown, text: unknown) =>
+  name === 'EVAL' && String(text).includes("redis.call('ZREM', KEYS[1], ARGV[1])")
+
 describe('celebrities', () => {
   it('are merged at read time, each post once, also those that were pushed as well', async () => {
     const [{ reader, all }, star, isolate] = [await readerOf(3), await person(), new FeedIsolate()]

@@ -7,10 +7,12 @@ import { compareIds, type Id } from '#core/ids.ts'
 import type { Command } from '#core/redis.ts'
 import {
   type AuthorList,
+  abandonRebuild,
   authorListLife,
   claimAuthorList,
   closeRebuild,
   endsSoon,
+  endTurn,
   type FollowedPosts,
   floorOf,
   graphVersion,
@@ -24,6 +26,7 @@ import {
   readGraph,
   rebuildTicket,
   replaceHidden,
+  takeTurn,
   uniteCelebrities,
 } from '#core/timeline/index.ts'
 import {
@@ -59,10 +62,11 @@ export async function pullUnknown(user: Id, known: Known, ports: FeedPorts): Pro
   }
   // The placeholder lies and the graph is read before Postgres is: what changes from now on is not lost.
   const token = ports.token()
-  const opening = isCold ? openRebuild(user, token) : []
+  const opening = isCold ? [...openRebuild(user, token), takeTurn(user, token)] : []
   const replies = await ports.redis.pipeline([...opening, readGraph(user)])
   const version = graphVersion(replies.at(-1))
-  const limit = ports.fanout.timelineLength
+  const hasTurn = isCold && replies.at(-2) === 'OK'
+  const limit = hasTurn ? ports.fanout.timelineLength : ports.policy.windowSize
   // One request: after an outage one trial is let through, and a second one beside it would end this request, and the trial.
   const wanted = [
     ...(known.hidden === null ? [hiddenAuthors(user)] : []),
@@ -77,7 +81,9 @@ export async function pullUnknown(user: Id, known: Known, ports: FeedPorts): Pro
     ? pulledCelebrities(user, version, rowsOf<{ author: string }>(), ports)
     : { authors: known.celebrities?.authors, keep: [] }
   const timeline = isCold ? pulledTimeline(rowsOf<PostPlace>(), limit) : null
-  const close = timeline === null ? [] : [closeRebuild(rebuildTicket(user, token, replies), timeline.posts)]
+  const ticket = rebuildTicket(user, token, replies)
+  const rebuilt = timeline === null ? [] : [closeRebuild(ticket, timeline.posts), endTurn(user)]
+  const close = isCold && !hasTurn ? [abandonRebuild(ticket)] : rebuilt
   ports.later(() => ports.redis.pipeline([...hidden.keep, ...celebrities.keep, ...close]))
   return {
     hidden: hidden.hidden,
