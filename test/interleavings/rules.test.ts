@@ -26,10 +26,10 @@ const RULES: [rule: string, cast: CastName, from: number][] = [
   ['raise-after-inverse', 'secondThoughts', 4_150],
   ['inverse-before-backfill', 'farewells', 480],
   ['crossing-through-both', 'theLine', 0],
-  ['newest-mode-counts', 'flapping', 3_150],
+  ['newest-mode-counts', 'flapping', 5_800],
   ['registry-after-inverse', 'theLine', 5_975],
-  ['descent-keeps-celebrities', 'flapping', 515],
-  ['descent-restarts-rebuilds', 'theLine', 4_000],
+  ['descent-keeps-celebrities', 'flapping', 20_295],
+  ['descent-restarts-rebuilds', 'theLine', 7_480],
   ['shed-unmarks', 'everybody', 0],
 ]
 const WITHIN = 10_000
