@@ -47,7 +47,7 @@ const COUNTS: readonly Count[] = [
   'writes',
   'writesExcused',
 ]
-const HEADINGS: Partial<Record<Count, string>> = { picturesFailed: 'not opened', writesExcused: 'excused' }
+const HEADINGS: Partial<Record<Count, string>> = { picturesFailed: 'not opened', writesExcused: 'writes excused' }
 
 /** At least so many of a row's reads, and of all reads, must be whole pages. */
 const SUCCESS = 0.999
