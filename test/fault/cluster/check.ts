@@ -43,6 +43,11 @@ export async function everythingOnce(options: CheckOptions): Promise<{ settledMs
   return { settledMs, last }
 }
 
+/** The same of what was right already: once is enough, unless something is under way. */
+export async function everythingStillOnce(options: CheckOptions): Promise<void> {
+  if ((await faultsIn(options)).size > 0) await everythingOnce(options)
+}
+
 async function look(checks: readonly [string, Check][]): Promise<Map<string, string[]>> {
   const looks = checks.map(async ([place, check]): Promise<[string, string[]]> => {
     const found = await check().catch((error: unknown) => [error instanceof Error ? error.message : String(error)])

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type FaultReport, faultsOfReads, sumOfReads } from '../../../ops/fault-report.ts'
 import { until } from '../../e2e/until.ts'
 import { type Cast, startCast } from './cast.ts'
-import { everythingOnce, faultsIn } from './check.ts'
+import { everythingOnce, everythingStillOnce, faultsIn } from './check.ts'
 import { storedChecks } from './check-stored.ts'
 import { clusterFaults, commonFaults, smallFaults } from './faults.ts'
 import { startLoad } from './load.ts'
@@ -106,7 +106,7 @@ it(
     const strain = watchStrain(cast.platform.edge)
     const readers = readersOf('afterwards', /^200$/, cast, strain)
     try {
-      for (const round of cast.past) await everythingOnce({ ...cast, ...round })
+      for (const round of cast.past) await everythingStillOnce({ ...cast, ...round })
       const before = sumOfReads(cast.rows).reads
       if (only === '')
         await until('there were reads enough', async () => before + readers.count() >= FEWEST_READS, {
