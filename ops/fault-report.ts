@@ -8,7 +8,7 @@ export const rowOfReads = z.object({
   reads: z.number(),
   /** A whole page as it always is. */
   full: z.number(),
-  /** A whole page, marked as read from fewer stores. */
+  /** A whole page, marked as read from fewer stores, or of what was read in time. */
   degraded: z.number(),
   /** The whole last page of this location, marked stale. */
   stale: z.number(),

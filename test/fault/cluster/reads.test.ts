@@ -21,6 +21,7 @@ it('counts each read as what it was, and apart what the outage does not promise'
   expect(counted('200', /^200$/)).toEqual({ reads: 1, full: 1 })
   expect(counted('200 stale', /stale/)).toEqual({ reads: 1, stale: 1 })
   expect(counted('200 stale', /^200$/)).toEqual({ reads: 1, stale: 1, astray: 1 })
+  expect(counted('200 late', /^200$/)).toEqual({ reads: 1, degraded: 1, astray: 1 })
   expect(counted('200 redis, postgres', /^200$/)).toEqual({ reads: 1, degraded: 1, astray: 1 })
   for (const answer of ['503', '500', '429', '0', '200 19 posts only', '200 stale a post twice'])
     expect(counted(answer, /./), answer).toEqual({ reads: 1, failed: 1 })

@@ -59,7 +59,7 @@ export async function openPicture(fetch: Fetch, url: string): Promise<string> {
   }
 }
 
-const WHOLE = /^200( (?:redis|postgres|stale)(?:, (?:redis|postgres|stale))*)?$/
+const WHOLE = /^200( (?:redis|postgres|late|stale)(?:, (?:redis|postgres|late|stale))*)?$/
 
 /** A busy machine excuses an answer that is late, or comes from elsewhere: no short page, and no error. */
 export function countFeed(tally: RowOfReads, answer: string, served: RegExp, isExcusable: boolean): void {
