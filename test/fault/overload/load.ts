@@ -32,6 +32,9 @@ export function percentile(values: readonly number[], part: number): number {
   return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0) * 10) / 10
 }
 
+/** Of pages that something was away or too late for. */
+export const DEGRADED = '200 degraded'
+
 /** What became of requests of one kind. */
 export interface Outcome {
   sentPerSecond: number
@@ -56,7 +59,7 @@ export function outcome(answers: readonly Answered[], seconds: number, inTimeMs:
   const strange: Record<string, number> = {}
   for (const answer of answers) {
     if (answer.isWhole || isRefusal(answer)) continue
-    const name = answer.status === 200 ? '200 degraded' : String(answer.status)
+    const name = answer.status === 200 ? DEGRADED : String(answer.status)
     strange[name] = (strange[name] ?? 0) + 1
   }
   const waits = refused.map(({ ms }) => ms)

@@ -15,7 +15,7 @@ import { buildBundle } from '../../../bench/feed/workerd.ts'
 import type { Running } from '../../../bench/processes.ts'
 import { findRedisServer } from '../../../origin/embedded/redis-server.ts'
 import { ensureSecrets } from '../../../origin/secrets.ts'
-import { type Generator, type Outcome, outcome, startGenerator } from './load.ts'
+import { DEGRADED, type Generator, type Outcome, outcome, startGenerator } from './load.ts'
 
 /** What a reader may wait (issue: accepted p99 below 200 ms); the Worker's own budget. */
 const IN_TIME_MS = 200
@@ -129,7 +129,10 @@ it.skipIf(!isThere)(
     expect(figures.feeds.refusedShare, said).toBeGreaterThan(0.1)
     expect(figures.feeds.goodPerSecond, said).toBeGreaterThanOrEqual(0.7 * saturationPerSecond)
     expect(figures.feeds.acceptedP99Ms, said).toBeLessThan(IN_TIME_MS)
-    expect(figures.feeds.strange, said).toEqual({})
+    // Pages that are shown again, or made of what was there in time, are few; nothing else is answered.
+    const { [DEGRADED]: degraded = 0, ...stranger } = figures.feeds.strange
+    expect(degraded, said).toBeLessThanOrEqual(0.05 * answers.length)
+    expect(stranger, said).toEqual({})
     expect(figures.others.strange, said).toEqual({})
     expect(figures.feeds.refusedP99Ms, said).toBeLessThan(IN_TIME_MS)
     // The feed before everything else.
