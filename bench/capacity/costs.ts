@@ -169,8 +169,7 @@ async function pullCosts(stage: Stage): Promise<Pick<Costs, 'mergeUs' | 'listRea
   // Somebody who was pushed nothing lately: posts newer than every list's would spare the merge its work.
   const reader = pastIds()
   await inPieces(redis, filledLists([keys.timeline(reader)], FANOUT_POLICY.timelineLength, pastIds))
-  const [mark, members] = await redis.pipeline(readTimeline(reader, WINDOW))
-  const timeline = parseTimeline(mark, members, WINDOW)
+  const timeline = parseTimeline(await redis.pipeline(readTimeline(reader, WINDOW)), WINDOW)
   const lists = await readLists(commands)
   const merges = (merged: readonly AuthorList[]) =>
     cpuOf({}, async () => {

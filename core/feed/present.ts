@@ -37,14 +37,17 @@ function mediaJson(media: PostRecord['media'], imageBase: string, signatures: Ke
 function itemJson(item: PostMedia, imageBase: string, signatures: KeySignatures): string {
   const playlist = item.playlist === undefined ? '' : `,"playlist":${JSON.stringify(item.playlist)}`
   const query = signatures.get(item.key)
-  const end = query === undefined ? '' : `?${query}`
-  const url = (preset: PresetName) => JSON.stringify(imageUrl(imageBase, item.key, preset) + end)
+  const [base, end] = [escaped(imageBase), escaped(query === undefined ? item.key : `${item.key}?${query}`)]
+  const url = (preset: PresetName) => `"${imageUrl(base, end, preset)}"`
   return (
     `{"id":"${item.mediaId}","type":"${item.type}","width":${item.width},"height":${item.height}` +
     `,"alt":${JSON.stringify(item.alt)},"blur":${JSON.stringify(item.blur)},"urls":{"thumb":${url('thumb')}` +
     `,"small":${url('small')},"medium":${url('medium')},"large":${url('large')}}${playlist}}`
   )
 }
+
+/** Text as it stands between the quotes of JSON. */
+const escaped = (text: string): string => JSON.stringify(text).slice(1, -1)
 
 /** The keys among a post's media that need signatures. */
 export function privateKeysOf(media: PostRecord['media']): readonly string[] {
@@ -88,6 +91,9 @@ class KeptPost implements FeedPost {
   signedUntil: number
   private source: { post: PostRecord; shown: ShownAuthor } | null
   private text = ''
+  /** How much of the text is not the counts, and which counts it has. */
+  private shared = 0
+  private counted: Counts | null = null
   private signatures = NO_SIGNATURES
 
   constructor(post: PostRecord, shown: ShownAuthor, author: UserRecord, counts: Counts) {
@@ -105,16 +111,20 @@ class KeptPost implements FeedPost {
       post.caption.length +
       post.media.length * MEDIA_SIZE +
       this.privateKeys.length * (MEDIA_SIZE + SIGNATURES_SIZE)
-    this.digest = mixNumber(shown.digest, post.version)
+    this.digest = digestOf(post, shown)
     this.counts = counts
     this.source = { post, shown }
   }
 
   get json(): string {
-    if (this.source !== null && this.text === '') {
+    if (this.counted === this.counts) return this.text
+    if (this.source !== null && this.shared === 0) {
       this.text = sharedJson(this.source.post, this.source.shown, this.ms, this.signatures)
+      this.shared = this.text.length
       if (this.privateKeys.length === 0) this.source = null
     }
+    this.text = flat(`${this.text.slice(0, this.shared)}${countsJson(this.counts)}`)
+    this.counted = this.counts
     return this.text
   }
 
@@ -122,10 +132,15 @@ class KeptPost implements FeedPost {
     if (this.source === null) return
     this.signatures = signatures
     this.signedUntil = expires
-    this.digest = mixNumber(mixNumber(this.source.shown.digest, this.source.post.version), expires)
-    this.text = ''
+    this.digest = mixNumber(digestOf(this.source.post, this.source.shown), expires)
+    this.shared = 0
+    this.counted = null
   }
 }
+
+/** Which post in which version by which author, as shown. */
+const digestOf = (post: PostRecord, shown: ShownAuthor): number =>
+  mixNumber(mixText(shown.digest, post.id), post.version)
 
 /** Four addresses and the facts of one picture. */
 const MEDIA_SIZE = 600
@@ -133,13 +148,17 @@ const MEDIA_SIZE = 600
 const SIGNATURES_SIZE = 500
 
 function sharedJson(post: PostRecord, author: ShownAuthor, ms: number, signatures: KeySignatures): string {
-  const json =
+  return (
     `{"id":"${post.id}","author":${author.json},"caption":${JSON.stringify(post.caption)}` +
     `,"hashtags":${JSON.stringify(post.hashtags)},"media":${mediaJson(post.media, author.imageBase, signatures)}` +
-    `,"createdAt":"${new Date(ms).toISOString()}"}`
-  // Cutting the brace off makes one flat text of the pieces; joined as pieces they would be walked at every answer.
-  return json.slice(0, -1)
+    `,"createdAt":"${new Date(ms).toISOString()}"`
+  )
 }
+
+const countsJson = ({ likes, comments }: Counts): string => `,"likeCount":${likes},"commentCount":${comments}`
+
+/** One text of the pieces that it was joined from: as pieces they would be walked at every answer. Cutting does it. */
+const flat = (text: string): string => `${text}}`.slice(0, -1)
 
 interface ShownAuthor {
   imageBase: string
@@ -161,19 +180,22 @@ function shownAuthor(author: UserRecord, imageBase: string): ShownAuthor {
 
 /** One post as JSON for a viewer, without a reason: what GET /v1/posts/{id} answers too. */
 export function presentPost(post: FeedPost, liked: boolean): string {
-  return `${post.json},"likeCount":${post.counts.likes},"commentCount":${post.counts.comments},"liked":${liked}}`
+  return `${post.json},"liked":${liked}}`
 }
 
 const REASON_CODES = Object.fromEntries(Object.keys(WHY).map((reason, i) => [reason, i])) as Record<Reason, number>
 
-const reasonJson = Object.fromEntries(
-  Object.entries(WHY).map(([reason, why]) => [reason, `,"reason":"${reason}","why":${JSON.stringify(why)}}`]),
-) as Record<Reason, string>
+/** How an item ends: whether it is liked, and why it is there. */
+const endings = (liked: boolean): Record<Reason, string> =>
+  Object.fromEntries(
+    Object.entries(WHY).map(([reason, why]) => [
+      reason,
+      `,"liked":${liked},"reason":"${reason}","why":${JSON.stringify(why)}}`,
+    ]),
+  ) as Record<Reason, string>
 
-function presentItem({ post, candidate }: HydratedItem, liked: boolean): string {
-  const { likes, comments } = post.counts
-  return `${post.json},"likeCount":${likes},"commentCount":${comments},"liked":${liked}${reasonJson[candidate.reason]}`
-}
+const LIKED = endings(true)
+const NOT_LIKED = endings(false)
 
 /** A page: `{ items, cursor }`. */
 export function presentPage(
@@ -181,7 +203,9 @@ export function presentPage(
   viewer: Pick<Viewer, 'liked'>,
   cursor: string | null,
 ): string {
-  const parts = items.map((item) => presentItem(item, viewer.liked.has(item.post.id)))
+  const parts = items.map(
+    ({ post, candidate }) => post.json + (viewer.liked.has(post.id) ? LIKED : NOT_LIKED)[candidate.reason],
+  )
   return `{"items":[${parts.join(',')}],"cursor":${cursor === null ? 'null' : `"${cursor}"`}}`
 }
 
@@ -195,7 +219,7 @@ export function pageTag(items: readonly HydratedItem[], viewer: { id: Id; liked:
   for (const { post, candidate } of items) {
     const { likes, comments } = post.counts
     const shown = REASON_CODES[candidate.reason] * 2 + (viewer.liked.has(post.id) ? 1 : 0)
-    a = mixNumber(mixNumber(mixText(a, post.id), likes), shown)
+    a = mixNumber(mixNumber(mixNumber(a, post.digest), likes), shown)
     b = mixNumber(mixNumber(mixNumber(b ^ a, comments), post.digest), likes)
   }
   return `W/"${(a >>> 0).toString(36)}${(b >>> 0).toString(36)}"`

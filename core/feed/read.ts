@@ -13,6 +13,7 @@ import {
   readHidden,
   readTimeline,
   readTimelineBelow,
+  TIMELINE_REPLIES,
   type TimelineRead,
 } from '../timeline/index.ts'
 import { seenReader } from './seen.ts'
@@ -66,44 +67,54 @@ export function readViewer(user: Id, policy: FeedPolicy): Command[] {
   ]
 }
 
+/** How many replies `readViewer` has. */
+const VIEWER_REPLIES = 4
 /** How many replies `readFeedBelow` has. */
-export const FEED_BELOW_REPLIES = 7
+export const FEED_BELOW_REPLIES = TIMELINE_REPLIES + VIEWER_REPLIES
+
+/** What `readViewer` tells. */
+export type ViewerRead = Pick<FeedRead, 'hidden' | 'celebrities' | 'liked'>
+
+/** Reads the replies of `readViewer`. */
+export function parseViewer(replies: readonly Reply[], nowMs: number, policy: FeedPolicy): ViewerRead {
+  const [hidden, celebrities, liked, likedMark] = replies
+  return {
+    hidden: parseHidden(hidden),
+    celebrities: parseCelebrities(celebrities, nowMs, FANOUT_POLICY.celebsMaxAgeMs),
+    liked: parseLiked(liked, likedMark, policy.likedRead + 1),
+  }
+}
 
 /** Reads the replies of `readFeed`, or of `readFeedBelow`, whose last three are missing. */
 export function parseFeed(replies: readonly Reply[], nowMs: number, policy: FeedPolicy): FeedRead {
-  const seen = typeof replies[9] === 'string' ? seenReader(replies[9]) : null
+  const [recommended, adsToday, seen] = replies.slice(FEED_BELOW_REPLIES)
   return {
-    timeline: parseTimeline(replies[0], replies[1], asked(policy)),
-    hidden: parseHidden(replies[3]),
-    celebrities: parseCelebrities(replies[4], nowMs, FANOUT_POLICY.celebsMaxAgeMs),
-    liked: parseLiked(replies[5], replies[6], policy.likedRead + 1),
-    recommended: parseRecommended(replies[7]),
-    adsToday: new Map(Object.entries(hash(replies[8]) ?? {}).map(([campaign, n]) => [campaign, Number(n)])),
-    hasSeen: seen ?? (() => false),
+    timeline: parseTimeline(replies, asked(policy)),
+    ...parseViewer(replies.slice(TIMELINE_REPLIES), nowMs, policy),
+    recommended: parseRecommended(recommended),
+    adsToday: new Map(Object.entries(hash(adsToday) ?? {}).map(([campaign, n]) => [campaign, Number(n)])),
+    hasSeen: (typeof seen === 'string' ? seenReader(seen) : null) ?? (() => false),
   }
 }
 
 function parseLiked(members: Reply | undefined, mark: Reply | undefined, n: number): LikedRead {
   const posts = new Set<Id>()
-  let oldest = Number.POSITIVE_INFINITY
-  let count = 0
-  for (const [post, ms] of scored(members)) {
-    count++
-    oldest = ms
-    if (post !== MARK) posts.add(post)
-  }
+  const pairs = Array.isArray(members) ? members : []
+  for (let i = 0; i < pairs.length; i += 2) if (pairs[i] !== MARK) posts.add(String(pairs[i]))
   if (mark === null || mark === undefined) return { posts, wholeFromMs: Number.POSITIVE_INFINITY }
-  return { posts, wholeFromMs: count < n ? Number(mark) : Math.max(oldest + 1, Number(mark)) }
+  const isCut = pairs.length >= 2 * n
+  return { posts, wholeFromMs: isCut ? Math.max(Number(pairs.at(-1)) + 1, Number(mark)) : Number(mark) }
 }
 
-const REASONS: Record<string, Reason> = { recommended: 'recommended', tag: 'tag', trending: 'trending' }
+const FOUND_BY: readonly Reason[] = ['recommended', 'tag', 'trending']
 
 function parseRecommended(reply: Reply | undefined): Candidate[] {
   const candidates: Candidate[] = []
   for (const [member, score] of scored(reply)) {
     if (member === SENTINEL) continue
     const colon = member.indexOf(':')
-    const reason = REASONS[member.slice(colon + 1)]
+    const found = member.slice(colon + 1)
+    const reason = FOUND_BY.find((known) => known === found)
     if (colon > 0 && reason !== undefined) {
       candidates.push({ id: member.slice(0, colon), reason, relevance: Math.min(1, Math.max(0, score)) })
     }

@@ -32,7 +32,7 @@ test('each rule drops what it is there for', () => {
 
 test('what is dropped is told once, with the rule’s name; candidates without a post are left out', () => {
   const dropped: string[] = []
-  const posts = new Map([[at(0), post({ authorPrivate: true, awaitsMedia: true })]])
+  const posts = [post({ authorPrivate: true, awaitsMedia: true }), undefined]
   const candidates: Candidate[] = [at(0), at(1)].map((id) => ({ id, reason: 'trending', relevance: 0 }))
   const items = attach(candidates, posts, '1')
   expect(applyRules(items, viewer(), (rule) => dropped.push(rule))).toEqual([])

@@ -67,19 +67,19 @@ export function applyRules(
 }
 
 /**
- * Pairs candidates with their posts. Candidates without one are deleted or unknown, and left out. Whatever source a
+ * Pairs candidates with their posts, which stand at the same places. Candidates without one are deleted or unknown, and left out. Whatever source a
  * viewer's own post came from, it is there because it is theirs.
  */
 export function attach(
   candidates: readonly Candidate[],
-  posts: { get(id: Id): FeedPost | undefined },
+  posts: readonly (FeedPost | undefined)[],
   viewer: Id,
 ): HydratedItem[] {
   const items: HydratedItem[] = []
-  for (const candidate of candidates) {
-    const post = posts.get(candidate.id)
-    if (post === undefined) continue
+  candidates.forEach((candidate, i) => {
+    const post = posts[i]
+    if (post === undefined) return
     items.push({ candidate: post.authorId === viewer ? { ...candidate, reason: 'own' } : candidate, post })
-  }
+  })
   return items
 }

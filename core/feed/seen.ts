@@ -73,19 +73,19 @@ function bitsSet(filter: Uint8Array): number {
 
 /** True when the post was added; true by mistake about once in a hundred. */
 export function hasSeen(seen: SeenFilters, post: Id): boolean {
-  return everyBit(post, (bit) => has(seen.current, bit)) || everyBit(post, (bit) => has(seen.previous, bit))
+  const bits = bitsOf(post)
+  return bits.every((bit) => has(seen.current, bit)) || bits.every((bit) => has(seen.previous, bit))
 }
 
 const has = (filter: Uint8Array, bit: number) => ((filter[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0
 
-function bitsOf(post: Id): number[] {
-  const bits: number[] = []
-  everyBit(post, (bit) => bits.push(bit) > 0)
-  return bits
+/** The two sums that a post's bits are made of. */
+interface Sums {
+  start: number
+  step: number
 }
 
-/** Whether a test holds for each of a post's bits; asked one after the other, and no further than it must. */
-function everyBit(post: Id, holds: (bit: number) => boolean): boolean {
+function sumsOf(post: Id, into: Sums = { start: 0, step: 0 }): Sums {
   let a = 0x811c9dc5
   let b = 0x9747b28c
   for (let i = 0; i < post.length; i++) {
@@ -93,9 +93,16 @@ function everyBit(post: Id, holds: (bit: number) => boolean): boolean {
     a = Math.imul(a ^ code, 0x01000193)
     b = Math.imul(b ^ code, 0x5bd1e995)
   }
-  const step = (b ^ (b >>> 15)) | 1
-  for (let i = 0; i < HASHES; i++) if (!holds(((a + Math.imul(i, step)) >>> 0) % SEEN_BITS)) return false
-  return true
+  into.start = a
+  into.step = (b ^ (b >>> 15)) | 1
+  return into
+}
+
+const bitAt = ({ start, step }: Sums, i: number): number => ((start + Math.imul(i, step)) >>> 0) % SEEN_BITS
+
+function bitsOf(post: Id): number[] {
+  const sums = sumsOf(post)
+  return Array.from({ length: HASHES }, (_, i) => bitAt(sums, i))
 }
 
 /** Sextets of the base64 alphabet by character code. */
@@ -113,14 +120,23 @@ export function seenReader(text: string): ((post: Id) => boolean) | null {
   const first = text.indexOf('.') + 1
   const second = first + TEXT_LENGTH + 1
   if (first === 0 || text.length !== second + TEXT_LENGTH || text[second - 1] !== '.') return null
-  const standsAt = (start: number) => (bit: number) => {
-    // Bit 0 is a byte's lowest, base64 begins with its highest.
-    const place = (bit & ~7) + 7 - (bit & 7)
-    const char = Math.floor(place / 6)
-    return ((SEXTETS[text.charCodeAt(start + char) & 127] ?? 0) & (32 >> (place - char * 6))) !== 0
+  const sums: Sums = { start: 0, step: 0 }
+  // Mostly one look a filter: the first bit that is missing answers.
+  const isIn = (filter: number) => {
+    for (let i = 0; i < HASHES; i++) if (!bitStands(text, filter, bitAt(sums, i))) return false
+    return true
   }
-  const [current, previous] = [standsAt(first), standsAt(second)]
-  return (post) => everyBit(post, current) || everyBit(post, previous)
+  return (post) => {
+    sumsOf(post, sums)
+    return isIn(first) || isIn(second)
+  }
+}
+
+/** Whether a bit is set of the filter whose base64 begins at `start`. Bit 0 is a byte's lowest, base64 begins with its highest. */
+function bitStands(text: string, start: number, bit: number): boolean {
+  const place = (bit & ~7) + 7 - (bit & 7)
+  const char = (place / 6) | 0
+  return ((SEXTETS[text.charCodeAt(start + char) & 127] ?? 0) & (32 >> (place - char * 6))) !== 0
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -14,9 +14,7 @@ const cut = ({ ids, floor }: { ids: Id[]; floor: number | null }) => {
   return {
     all: newestFirst(ids),
     floor: floorMs,
-    entries: newestFirst(ids)
-      .filter((id) => idMs(id) >= floorMs)
-      .map(entry),
+    ids: newestFirst(ids).filter((id) => idMs(id) >= floorMs),
   }
 }
 
@@ -33,8 +31,8 @@ test('a merged page holds every post of every source down to its bottom, once, n
         const own = cut(pushed)
         const timeline: TimelineRead = {
           floor: own.floor,
-          entries: own.entries.slice(0, n),
-          reachedFloor: own.entries.length < n,
+          ids: own.ids.slice(0, n),
+          reachedFloor: own.ids.length < n,
         }
         const lists = pulled.map((list, i): AuthorList => ({ author: String(i), ...cut(list) }))
         const { candidates, bottom } = mergeFollowed(timeline, lists, size, below)

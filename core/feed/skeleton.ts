@@ -5,7 +5,7 @@
  * every followed post is here; below it the feed goes on from the next read.
  */
 import { compareIds, firstIdAt, type Id } from '../ids.ts'
-import type { AuthorList, Entry, TimelineRead } from '../timeline/index.ts'
+import type { AuthorList, FollowedPosts, TimelineRead } from '../timeline/index.ts'
 import type { Candidate } from './types.ts'
 
 export interface Skeleton {
@@ -17,7 +17,8 @@ export interface Skeleton {
 
 /** A source of followed posts that is whole down to `bottom`. */
 interface Source {
-  entries: readonly Entry[]
+  /** Newest first. */
+  ids: readonly Id[]
   bottom: Id
   reason: 'follow' | 'celebrity'
 }
@@ -26,13 +27,13 @@ interface Source {
 const bottomOf = (floor: number): Id => (floor <= 0 ? '0' : firstIdAt(floor))
 
 function timelineSource(read: TimelineRead): Source {
-  const last = read.entries.at(-1)
+  const last = read.ids.at(-1)
   const whole = read.reachedFloor || last === undefined
-  return { entries: read.entries, bottom: whole ? bottomOf(read.floor ?? 0) : last.id, reason: 'follow' }
+  return { ids: read.ids, bottom: whole ? bottomOf(read.floor ?? 0) : last, reason: 'follow' }
 }
 
 const authorSource = (list: AuthorList): Source => ({
-  entries: list.entries,
+  ids: list.ids,
   bottom: bottomOf(list.floor),
   reason: 'celebrity',
 })
@@ -52,21 +53,21 @@ export function mergeFollowed(
 }
 
 /** What was pulled from Postgres, newest first: every followed author in one list, whole unless it was cut. */
-export function pulledSkeleton(posts: { entries: readonly Entry[]; complete: boolean }, size: number): Skeleton {
-  const last = posts.entries.at(-1)
-  const bottom = posts.complete || last === undefined ? '0' : last.id
-  return mergeSources([{ entries: posts.entries, bottom, reason: 'follow' }], size, null)
+export function pulledSkeleton(posts: FollowedPosts, size: number): Skeleton {
+  const ids = posts.entries.map((entry) => entry.id)
+  const bottom = posts.complete ? '0' : (ids.at(-1) ?? '0')
+  return mergeSources([{ ids, bottom, reason: 'follow' }], size, null)
 }
 
 function mergeSources(sources: readonly Source[], size: number, below: Id | null): Skeleton {
   let bottom: Id = '0'
   for (const source of sources) if (compareIds(source.bottom, bottom) > 0) bottom = source.bottom
-  const heads = sources.map((source) => ({ ...source, at: firstBelow(source.entries, below) })).sort(newerHead)
+  const heads = sources.map((source) => ({ ...source, at: firstBelow(source.ids, below) })).sort(newerHead)
   const candidates: Candidate[] = []
   let last: Id | null = null
   for (;;) {
     const head = heads[0]
-    const id = head?.entries[head.at]?.id
+    const id = head?.ids[head.at]
     if (head === undefined || id === undefined || compareIds(id, bottom) < 0) return { candidates, bottom }
     // In *both*, a celebrity's post comes pushed and pulled: one after the other.
     if (last !== id) {
@@ -84,14 +85,14 @@ interface Head extends Source {
   at: number
 }
 
-const firstBelow = (entries: readonly Entry[], below: Id | null): number => {
-  const at = below === null ? 0 : entries.findIndex(({ id }) => compareIds(id, below) < 0)
-  return at === -1 ? entries.length : at
+const firstBelow = (ids: readonly Id[], below: Id | null): number => {
+  const at = below === null ? 0 : ids.findIndex((id) => compareIds(id, below) < 0)
+  return at === -1 ? ids.length : at
 }
 
 /** The source whose next post is newer first; those that are over last. */
 function newerHead(a: Head, b: Head): number {
-  const [idOfA, idOfB] = [a.entries[a.at]?.id, b.entries[b.at]?.id]
+  const [idOfA, idOfB] = [a.ids[a.at], b.ids[b.at]]
   if (idOfA === undefined || idOfB === undefined) return Number(idOfA === undefined) - Number(idOfB === undefined)
   return compareIds(idOfB, idOfA)
 }
@@ -112,13 +113,27 @@ function sinkFirst(heads: Head[]): void {
 
 const candidate = (id: Id, reason: Candidate['reason']): Candidate => ({ id, reason, relevance: 0 })
 
-/** Drops later repetitions: in *both*, a celebrity's post comes pushed and pulled. */
-function distinct(candidates: readonly Candidate[]): Candidate[] {
-  const ids = new Set<Id>()
-  return candidates.filter(({ id }) => !ids.has(id) && ids.add(id))
+/** Whether a post is among candidates that are newest first. */
+export function isAmong(candidates: readonly Candidate[], id: Id): boolean {
+  let [low, high] = [0, candidates.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const order = compareIds(candidates[middle]?.id ?? '0', id)
+    if (order === 0) return true
+    if (order > 0) low = middle + 1
+    else high = middle
+  }
+  return false
 }
 
-/** Adds candidates from other sources, unless the post is there already for a better reason. */
-export function withCandidates(skeleton: Skeleton, others: readonly Candidate[]): Candidate[] {
-  return distinct([...skeleton.candidates, ...others])
+/** Adds candidates from other sources, unless the post is there already for a better reason. They are few: followed ones are looked up. */
+export function withCandidates({ candidates }: Skeleton, others: readonly Candidate[]): Candidate[] {
+  const all = [...candidates]
+  const added = new Set<Id>()
+  for (const other of others) {
+    if (added.has(other.id) || isAmong(candidates, other.id)) continue
+    added.add(other.id)
+    all.push(other)
+  }
+  return all
 }

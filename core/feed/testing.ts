@@ -27,7 +27,7 @@ export const post = (over: Partial<FeedPost> = {}): FeedPost => ({
   privateKeys: [],
   signedUntil: Number.POSITIVE_INFINITY,
   sign: () => {},
-  digest: 0,
+  digest: Number(BigInt(over.id ?? at(0)) & 0xffffffffn),
   size: 10,
   json: '{"id":"x"',
   counts: { likes: 0, comments: 0 },

@@ -25,7 +25,7 @@ export interface FeedPost {
   ms: number
   hashtags: readonly string[]
   awaitsMedia: boolean
-  /** Opening brace to the last shared field, without the closing brace; may be made when first asked for. */
+  /** Opening brace to the counts, without the closing brace; made when it is asked for, and anew when the counts have moved. */
   readonly json: string
   /** Keys of private pictures, whose addresses have to be signed before `json` is shown; mostly none. */
   readonly privateKeys: readonly string[]
@@ -35,7 +35,7 @@ export interface FeedPost {
   sign(signatures: KeySignatures, expires: number): void
   /** About how many characters `json` has, for those who bound memory. */
   size: number
-  /** Differs when the JSON does (an edit, the author's new name or picture), for the page's tag. */
+  /** Differs when the JSON does (another post, an edit, the author's new name or picture), for the page's tag. */
   digest: number
   counts: Counts
 }

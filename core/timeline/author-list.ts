@@ -8,13 +8,13 @@ import { type Id, idMs } from '../ids.ts'
 import { keys, MARK, spreadLife, TTL } from '../keys.ts'
 import { type Command, type RedisPort, type Reply, scored } from '../redis.ts'
 import { type FollowedPosts, floorOf } from './rebuild.ts'
-import { type Entry, trimSortedSet } from './timeline.ts'
+import { trimSortedSet } from './timeline.ts'
 
 export interface AuthorList {
   author: Id
   floor: number
   /** Newest first, none below the floor. */
-  entries: Entry[]
+  ids: Id[]
 }
 
 /** Lists are trimmed now and then: up to twice their length is looked through for the mark. */
@@ -43,8 +43,8 @@ export function parseAuthorList(
   if (mark === undefined) return null
   const lowest = pairs.at(-1)?.[1] ?? 0
   const floor = pairs.length === asked(policy) && lowest === mark[1] ? lowest + 1 : mark[1]
-  const entries = pairs.filter(([id, ms]) => id !== MARK && ms >= floor).map(([id, ms]) => ({ id, ms }))
-  return { author, floor, entries }
+  const ids = pairs.filter(([id, ms]) => id !== MARK && ms >= floor).map(([id]) => id)
+  return { author, floor, ids }
 }
 
 /** How long the list lives still: the companion of `readAuthorList`. */
@@ -82,7 +82,7 @@ export function pulledAuthorList(author: Id, posts: FollowedPosts): { list: Auth
   const key = keys.author(author)
   const pairs = posts.entries.flatMap((entry) => [entry.ms, entry.id])
   return {
-    list: { author, floor, entries: posts.entries.filter((entry) => entry.ms >= floor) },
+    list: { author, floor, ids: posts.entries.filter((entry) => entry.ms >= floor).map(({ id }) => id) },
     // One command: a mark must never stand in a key without the posts that it vouches for.
     keep: [
       ['ZADD', key, 'GT', floor, MARK, ...pairs],

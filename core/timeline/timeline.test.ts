@@ -4,13 +4,14 @@ import { beforeEach, expect, test } from 'vitest'
 import { directRedis } from '../../test/interleavings/redis.ts'
 import { compareIds, firstIdAt, type Id, idMs } from '../ids.ts'
 import { keys } from '../keys.ts'
-import type { Command } from '../redis.ts'
+import type { Command, Reply } from '../redis.ts'
 import {
   addPosts,
   livingAmong,
   parseTimeline,
   pushPost,
   pushToLiving,
+  raiseFloor,
   readTimeline,
   readTimelineBelow,
   timelineLives,
@@ -29,14 +30,11 @@ function mark(ids: readonly Id[], floorMs: number): void {
   run(addPosts(u, ids.map(entry)))
   run([['ZADD', keys.timeline(u), floorMs, '~']])
 }
-const read = (n: number) => {
-  const [floor, members] = run(readTimeline(u, n))
-  return parseTimeline(floor, members, n)
-}
+const read = (n: number) => parseTimeline(run(readTimeline(u, n)), n)
 
 test('a timeline without its mark is cold, whatever it holds', () => {
   run(pushPost([u], at(1)))
-  expect(read(10)).toEqual({ floor: null, entries: [], reachedFloor: false })
+  expect(read(10)).toEqual({ floor: null, ids: [], reachedFloor: false })
 })
 
 test('a push looks first, writes what lives, and gives an end to what has none or is about to', () => {
@@ -71,9 +69,9 @@ test('a read is whole down to what it says, with any number of posts in the mill
         run([['ZADD', keys.timeline(u), 0, '?token']])
         const got = read(n)
         const above = ids.filter((id) => idMs(id) >= idMs(at(floor)))
-        expect(got.entries).toEqual(above.slice(0, got.entries.length).map(entry))
-        if (got.reachedFloor) expect(got.entries).toHaveLength(above.length)
-        else expect(got.entries.length).toBeGreaterThanOrEqual(n - 2)
+        expect(got.ids).toEqual(above.slice(0, got.ids.length))
+        if (got.reachedFloor) expect(got.ids).toHaveLength(above.length)
+        else expect(got.ids.length).toBeGreaterThanOrEqual(n - 2)
       },
     ),
   )
@@ -82,25 +80,33 @@ test('a read is whole down to what it says, with any number of posts in the mill
 test('the pages below read what the first left, boundaries included', () => {
   const ids = [at(9), at(8), at(7, 1), at(7), at(6)]
   mark(ids, idMs(at(6)))
-  const [floor, members] = run(readTimelineBelow(u, idMs(at(7)), 10))
-  expect(parseTimeline(floor, members, 10).entries).toEqual([at(7, 1), at(7), at(6)].map(entry))
-  const [high, none] = run(readTimelineBelow(u, idMs(at(5)), 10))
-  expect(parseTimeline(high, none, 10).floor).toBeNull()
+  expect(parseTimeline(run(readTimelineBelow(u, idMs(at(7)), 10)), 10).ids).toEqual([at(7, 1), at(7), at(6)])
+  expect(parseTimeline(run(readTimelineBelow(u, idMs(at(5)), 10)), 10).floor).toBeNull()
 })
 
-test('a mark that comes after the members were read does not call them whole', () => {
+test('a mark that comes or goes while the members are read does not call them whole, a raised one only from itself on', () => {
   run(pushPost([u], at(3)))
-  const [, members] = run(readTimeline(u, 10))
-  run([['ZADD', keys.timeline(u), 5, '~']])
-  const [floor] = run(readTimeline(u, 10))
-  expect(parseTimeline(floor, members, 10).floor).toBeNull()
+  const cold = run(readTimeline(u, 10))
+  run([['ZADD', keys.timeline(u), idMs(at(2)), '~']])
+  const marked = run(readTimeline(u, 10))
+  const between = (before: readonly Reply[], members: readonly Reply[], after: readonly Reply[]) =>
+    parseTimeline([before[0] ?? null, members[1] ?? null, after[2] ?? null], 10)
+  for (const read of [between(cold, cold, marked), between(marked, cold, cold), between(cold, marked, marked)]) {
+    expect(read.floor).toBeNull()
+  }
+  run([raiseFloor(u, idMs(at(4)))])
+  const raised = run(readTimeline(u, 10))
+  expect(between(marked, marked, marked)).toMatchObject({ floor: idMs(at(2)), ids: [at(3)] })
+  for (const read of [between(marked, raised, raised), between(marked, marked, raised)]) {
+    expect(read).toEqual({ floor: idMs(at(4)), ids: [], reachedFloor: true })
+  }
 })
 
 test('trimming keeps the newest and raises the floor; a cold timeline is left alone', () => {
   const ids = Array.from({ length: 9 }, (_, i) => at(9 - i))
   mark(ids, 0)
   run([trimTimeline(u, { timelineLength: 4 })])
-  expect(read(20)).toMatchObject({ floor: idMs(at(6)), entries: ids.slice(0, 4).map(entry) })
+  expect(read(20)).toMatchObject({ floor: idMs(at(6)), ids: ids.slice(0, 4) })
   run([['FLUSHALL'], ...addPosts(u, ids.map(entry)), trimTimeline(u, { timelineLength: 4 })])
   expect(run([['ZCARD', keys.timeline(u)]])).toEqual([9])
 })

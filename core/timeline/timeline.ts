@@ -6,9 +6,9 @@
  * is always safe; only a rebuild may set one. Rules 1, 2 and 13 of docs/correctness.md.
  */
 import type { FanoutPolicy } from '../fanout-policy.ts'
-import { type Id, idMs } from '../ids.ts'
+import { compareIds, firstIdAt, type Id, idMs } from '../ids.ts'
 import { keys, MARK, TTL } from '../keys.ts'
-import { type Command, type Reply, scored, strings } from '../redis.ts'
+import { type Command, type Reply, strings } from '../redis.ts'
 
 /** A post's place in a timeline. */
 export interface Entry {
@@ -21,53 +21,55 @@ export interface TimelineRead {
   /** Score of the mark; null when cold. Everything pushed with ms ≥ floor is in the timeline. */
   floor: number | null
   /** Newest first, none below the floor. */
-  entries: Entry[]
-  /** True when entries reach down to the floor: below it, pages come from Postgres. */
+  ids: Id[]
+  /** True when they reach down to the floor: below it, pages come from Postgres. */
   reachedFloor: boolean
 }
 
 /**
- * Commands of one read: the mark, the newest `n` members, and a longer life, which reads alone may give. The mark comes
- * first: others may write between two commands of a pipeline, and a mark set after the members were read would call a
- * cold timeline whole.
+ * Commands of one read: the mark, the newest `n` members, the mark again, and a longer life, which reads alone may give.
+ * Others may write between two commands of a pipeline: a mark set after the members were read would call a cold timeline
+ * whole, one raised before would not be known. Scores are not asked for: an id says its own, and they would be half of
+ * the reply.
  */
 export function readTimeline(user: Id, n: number): Command[] {
-  const key = keys.timeline(user)
-  return [
-    ['ZSCORE', key, MARK],
-    ['ZRANGE', key, 0, n - 1, 'REV', 'WITHSCORES'],
-    ['EXPIRE', key, TTL.timeline],
-  ]
+  return readMembers(user, ['ZRANGE', keys.timeline(user), 0, n - 1, 'REV'])
 }
 
 /** The next `n` members at or below `ms`, for the pages after the first. */
 export function readTimelineBelow(user: Id, ms: number, n: number): Command[] {
-  const key = keys.timeline(user)
-  return [
-    ['ZSCORE', key, MARK],
-    ['ZRANGE', key, ms, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, n, 'WITHSCORES'],
-    ['EXPIRE', key, TTL.timeline],
-  ]
+  return readMembers(user, ['ZRANGE', keys.timeline(user), ms, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, n])
 }
 
+function readMembers(user: Id, members: Command): Command[] {
+  const key = keys.timeline(user)
+  const mark: Command = ['ZSCORE', key, MARK]
+  return [mark, members, mark, ['EXPIRE', key, TTL.timeline]]
+}
+
+/** How many replies `readTimeline` and `readTimelineBelow` have. */
+export const TIMELINE_REPLIES = 4
+
 /**
- * Reads the replies of `readTimeline` or `readTimelineBelow`, asked for `n` members. A mark among the members is what
- * counts, since it was read with them; the one asked for alone counts only where the members end above it. Members that
- * end without a mark are cold (or, for `readTimelineBelow`, below a floor that has risen): Postgres knows.
+ * Reads the replies of `readTimeline` or `readTimelineBelow`, asked for `n` members. The floor is the higher of the two
+ * marks between which the members were read; one that is missing before or after is no floor. Members that end without a
+ * mark among them are cold (or, for `readTimelineBelow`, below a floor that has risen): Postgres knows.
  */
-export function parseTimeline(mark: Reply | undefined, members: Reply | undefined, n: number): TimelineRead {
-  const pairs = scored(members)
-  const inside = pairs.find(([member]) => member === MARK)
-  const floor = inside?.[1] ?? (pairs.length < n || mark === null || mark === undefined ? null : Number(mark))
-  if (floor === null) return { floor, entries: [], reachedFloor: false }
-  const entries: Entry[] = []
+export function parseTimeline([before, members, after]: readonly Reply[], n: number): TimelineRead {
+  const all = strings(members)
+  const isMarked = (before ?? null) !== null && (after ?? null) !== null
+  if (!isMarked || (all.length < n && !all.includes(MARK))) return { floor: null, ids: [], reachedFloor: false }
+  const floor = Math.max(Number(before), Number(after))
+  const lowest = firstIdAt(floor)
+  const ids: Id[] = []
   // The mark sorts before the posts of its own millisecond: only what lies below it says that all of those were read.
-  let reachedFloor = pairs.length < n
-  for (const [id, ms] of pairs) {
-    if (ms < floor) reachedFloor = true
-    else if (id !== MARK && id.charCodeAt(0) !== PLACEHOLDER_CODE) entries.push({ id, ms })
+  let reachedFloor = all.length < n
+  for (const member of all) {
+    if (member === MARK) continue
+    if (member.charCodeAt(0) === PLACEHOLDER_CODE || compareIds(member, lowest) < 0) reachedFloor = true
+    else ids.push(member)
   }
-  return { floor, entries, reachedFloor }
+  return { floor, ids, reachedFloor }
 }
 
 /** Which of these readers have a timeline at all. */

@@ -6,6 +6,7 @@ import {
   type HydratedItem,
   mergeFollowed,
   parseFeed,
+  parseViewer,
   readFeedBelow,
   readViewer,
   type Skeleton,
@@ -54,7 +55,7 @@ function viewer(user: Id, ports: FeedPorts): Promise<{ hidden: Hidden; read: Fee
         throw error
       })
       riders.take(replies.slice(own.length))
-      const read = parseFeed([null, null, null, ...replies.slice(0, own.length)], now, ports.policy)
+      const read = { ...unreadViewer(), ...parseViewer(replies, now, ports.policy) }
       const trusted = ports.isolate.trustsHidden(user, now) ? read.hidden : null
       const known = { hidden: trusted, celebrities: NOT_ASKED, timeline: NOT_ASKED }
       const { hidden } = await pullUnknown(user, known, ports)

@@ -29,34 +29,37 @@ import type { FeedPorts } from './ports.ts'
 
 const NONE: Counts = Object.freeze({ likes: 0, comments: 0 })
 
-/** Posts by id. Ids without a post (deleted, unknown) are missing from the map. */
-export type Hydrated = Map<Id, FeedPost>
+/** Posts at the places of their ids; undefined where an id has none (deleted, unknown). */
+export type Hydrated = (FeedPost | undefined)[]
 
 /**
- * Brings the posts into one map, from the isolate, then Redis, then Postgres. With Postgres away, what Redis does not
- * hold is left out (docs/correctness.md, rule 29).
+ * Brings the posts together, from the isolate, then Redis, then Postgres. With Postgres away, what Redis does not hold is
+ * left out (docs/correctness.md, rule 29).
+ * @param ids each once
  * @param authors known to be among the posts' authors: those that the isolate lacks are read in the same pipeline
- * @param posts the map: what is known is there before the rest, which may come late
+ * @param posts is filled: what is known is there before the rest, which may come late
  */
 export async function hydrate(
   ids: readonly Id[],
   ports: FeedPorts,
   authors: readonly Id[] = [],
-  posts: Hydrated = new Map(),
+  posts: Hydrated = [],
 ): Promise<Hydrated> {
-  const missing: Id[] = []
+  const missing = new Map<Id, number>()
   let absent = 0
-  for (const id of ids) {
+  ids.forEach((id, place) => {
     const cached = ports.isolate.posts.get(id)
-    if (cached !== undefined) posts.set(id, cached)
-    else if (ports.isolate.isAbsent(id, ports.clock())) absent++
-    else missing.push(id)
-  }
-  ports.count('isolate', ids.length - missing.length - absent, missing.length)
-  if (missing.length === 0) return posts
-  await fetchPosts(missing, authors, ports, (post) => {
+    posts[place] = cached
+    if (cached !== undefined) return
+    if (ports.isolate.isAbsent(id, ports.clock())) absent++
+    else missing.set(id, place)
+  })
+  ports.count('isolate', ids.length - missing.size - absent, missing.size)
+  if (missing.size === 0) return posts
+  await fetchPosts([...missing.keys()], authors, ports, (post) => {
     ports.isolate.posts.set(post)
-    posts.set(post.id, post)
+    const place = missing.get(post.id)
+    if (place !== undefined) posts[place] = post
   })
   return posts
 }

@@ -4,7 +4,7 @@
  * delta's retention forgets everything (docs/correctness.md, rule 9).
  */
 import type { FeedPost, SlateEntry } from '#core/feed/index.ts'
-import { compareIds, type Id, idMs } from '#core/ids.ts'
+import { compareIds, type Id } from '#core/ids.ts'
 import { TTL } from '#core/keys.ts'
 import type { Reply } from '#core/redis.ts'
 import { type AuthorList, type Change, parseDelta, type UserRecord } from '#core/timeline/index.ts'
@@ -137,9 +137,9 @@ export class FeedIsolate {
 
   private addCelebrityPost(author: Id, id: Id): void {
     const list = this.celebrities.get(author)
-    if (list === undefined || list.entries.some((entry) => entry.id === id)) return
-    const entries = [{ id, ms: idMs(id) }, ...list.entries].sort((a, b) => compareIds(b.id, a.id))
-    this.celebrities.set(author, { ...list, entries })
+    if (list === undefined || list.ids.includes(id)) return
+    const ids = [id, ...list.ids].sort((a, b) => compareIds(b, a))
+    this.celebrities.set(author, { ...list, ids })
   }
 
   private forget(nowMs: number): void {

@@ -21,7 +21,7 @@ function setUp() {
       () => now,
       () => caches.default,
     ),
-    keep: (user: string, body: string) => pages.keep(user, body, later),
+    keep: (user: string, body: string) => pages.keep(user, () => body, later),
     written: () => Promise.all(waiting),
     writes: () => writes,
     pass(ms: number) {

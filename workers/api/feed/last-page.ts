@@ -10,27 +10,31 @@ const WRITE_EVERY_MS = 60_000
 const READERS = 200
 
 export interface LastPages {
-  keep(user: Id, body: string, later: (work: () => Promise<unknown>) => void): void
+  /**
+   * @param render joins the page's text from what the isolate holds of its posts anyway: two hundred texts, each new a
+   * moment later, would be what the garbage collector is busy with
+   */
+  keep(user: Id, render: () => string, later: (work: () => Promise<unknown>) => void): void
   find(user: Id): Promise<string | null>
 }
 
 export function lastPages(clock: Clock, cache: () => Cache): LastPages {
-  const pages = new BoundedMap<Id, string>(READERS)
+  const pages = new BoundedMap<Id, () => string>(READERS)
   const written = new BoundedMap<Id, number>(READERS * 10)
   /** Never fetched: only a name in the cache. */
   const request = (user: Id) => new Request(`https://feed.invalid/last-page/${user}`)
   return {
-    keep(user, body, later) {
+    keep(user, render, later) {
       pages.delete(user)
-      pages.set(user, body)
+      pages.set(user, render)
       if (clock() - (written.get(user) ?? 0) < WRITE_EVERY_MS) return
       written.set(user, clock())
       const headers = { 'content-type': 'application/json', 'cache-control': `max-age=${KEEP_SECONDS}` }
-      later(() => cache().put(request(user), new Response(body, { headers })))
+      later(() => cache().put(request(user), new Response(render(), { headers })))
     },
     async find(user) {
       const kept = pages.get(user)
-      if (kept !== undefined) return kept
+      if (kept !== undefined) return kept()
       const found = await cache().match(request(user))
       return found === undefined ? null : found.text()
     },

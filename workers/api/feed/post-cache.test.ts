@@ -34,6 +34,17 @@ describe('the post cache', () => {
     expect([cache.bytes, cache.size, cache.get('99')]).toEqual([0, 0, undefined])
   })
 
+  it('never answers with another post than the one asked for, and keeps the later of two that share a place', () => {
+    const cache = new PostCache(10 * ONE)
+    const [first, second] = ['7123456789000000001', '8123456789000000001'] as const
+    cache.set(post(first))
+    expect(cache.get(second)).toBeUndefined()
+    cache.delete(second)
+    expect(cache.get(first)?.id).toBe(first)
+    cache.set(post(second))
+    expect([cache.get(first), cache.get(second)?.id, cache.size, cache.bytes]).toEqual([undefined, second, 1, ONE])
+  })
+
   it('keeps posts that were read since the hand last passed, and lets the others go', () => {
     const cache = new PostCache(3 * ONE)
     for (const id of ['a', 'b', 'c']) cache.set(post(id))

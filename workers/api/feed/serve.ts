@@ -8,13 +8,16 @@ import {
   encodeFeedCursor,
   type FeedMode,
   type FeedPosition,
+  type FeedPost,
   type FeedRead,
   type HydratedItem,
   insertSponsored,
+  isAmong,
   paceRecommended,
   pageTag,
   presentPage,
   rank,
+  type Skeleton,
   type SlateEntry,
   type Viewer,
   withCandidates,
@@ -40,9 +43,9 @@ async function firstPage(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> 
   const { read, hidden, skeleton, authors } = await gatherOrPull(query, ports)
   const ranked = query.mode === 'ranked'
   const candidates = ranked ? withCandidates(skeleton, discoveries(read, ports)) : skeleton.candidates
-  const slate = ranked ? eligibleSlate(query.user, read, candidates, ports) : []
+  const slate = ranked ? eligibleSlate(query.user, read, { skeleton, candidates }, ports) : []
   const early = slate.slice(0, EARLY_ADS)
-  const posts: Hydrated = new Map()
+  const posts: Hydrated = []
   ports.soFar(() => {
     const viewer = viewerSoFar(query.user, { read, hidden }, ports)
     return pageSoFar(query, { candidates, bottom: skeleton.bottom }, viewer, posts, ports)
@@ -59,7 +62,8 @@ async function firstPage(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> 
   const ordered = inOrder(query.mode, candidates, viewer, posts, ports)
   const walk = walkOf(query.mode, ordered, skeleton.bottom)
   const filled = await fillPage(query, walk, ordered, viewer, ports)
-  const sponsored = await sponsoredItems(filled, slate, read, posts, ports)
+  const advertised = new Map(early.map((entry, i) => [entry.postId, posts[candidates.length + i]]))
+  const sponsored = await sponsoredItems(filled, slate, read, advertised, ports)
   return cutTo(query.limit, insertSponsored(filled.items, sponsored, ports.policy), filled)
 }
 
@@ -92,7 +96,7 @@ function pageSoFar(
   ports: FeedPorts,
 ): PageSoFar {
   const ordered = inOrder(mode, candidates, viewer, posts, ports)
-  const unread = candidates.filter(({ id }) => !posts.has(id))
+  const unread = candidates.filter((_, i) => posts[i] === undefined)
   const items = ordered.slice(0, limit)
   const walk = walkOf(mode, ordered.slice(items.length), bottom)
   const page = pageOf(items, { items, viewer, position: { ...walk, rest: [...walk.rest, ...unread] } })
@@ -217,12 +221,12 @@ function pageOf(items: HydratedItem[], { viewer, position }: Filled): FeedPage {
 function eligibleSlate(
   user: Id,
   { adsToday }: Pick<FeedRead, 'adsToday'>,
-  candidates: readonly Candidate[],
+  { skeleton, candidates }: { skeleton: Skeleton; candidates: readonly Candidate[] },
   { isolate }: FeedPorts,
 ): SlateEntry[] {
   if (adsToday === null || isolate.slate.length === 0) return []
-  const present = new Set(idsOf(candidates))
-  const slate = isolate.slate.filter((entry) => !present.has(entry.postId))
+  const others = new Set(idsOf(candidates.slice(skeleton.candidates.length)))
+  const slate = isolate.slate.filter(({ postId }) => !others.has(postId) && !isAmong(skeleton.candidates, postId))
   return eligibleSponsored(slate, user, adsToday, NO_TOPICS)
 }
 
@@ -233,14 +237,15 @@ async function sponsoredItems(
   { items, viewer }: Filled,
   slate: readonly SlateEntry[],
   { adsToday }: Pick<FeedRead, 'adsToday'>,
-  posts: Hydrated,
+  early: ReadonlyMap<Id, FeedPost | undefined>,
   ports: FeedPorts,
 ): Promise<HydratedItem[]> {
   if (adsToday === null || slate.length === 0) return []
   const topics = new Set(items.flatMap((item) => item.post.hashtags))
   const chosen = eligibleSponsored(slate, viewer.id, adsToday, topics).slice(0, MOST_ADS)
-  const late = chosen.filter((entry) => !posts.has(entry.postId)).map((entry) => entry.postId)
-  for (const [id, post] of await hydrate(late, ports)) posts.set(id, post)
+  const late = chosen.filter((entry) => !early.has(entry.postId)).map((entry) => entry.postId)
+  const found = await hydrate(late, ports)
+  const posts = chosen.map(({ postId }) => early.get(postId) ?? found[late.indexOf(postId)])
   const candidates = chosen.map(({ postId }): Candidate => ({ id: postId, reason: 'sponsored', relevance: 0 }))
   return applyRules(attach(candidates, posts, viewer.id), viewer)
 }
@@ -250,6 +255,10 @@ const MOST_ADS = 8
 /** Sponsored posts hydrated along with the candidates, before it is known which of them fit the page. */
 const EARLY_ADS = 12
 
-/** The page as text, and its tag. */
-export const renderFeed = (page: FeedPage): string => presentPage(page.items, page.viewer, page.cursor)
+/** Joins the page's text, as often as it is asked to. Holds on to nothing of the viewer but the likes. */
+export function feedRenderer({ items, viewer: { liked }, cursor }: FeedPage): () => string {
+  return () => presentPage(items, { liked }, cursor)
+}
+
+/** The page's tag. */
 export const feedTag = (page: FeedPage): string => pageTag(page.items, page.viewer)

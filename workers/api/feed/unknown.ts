@@ -136,7 +136,7 @@ async function othersInOne(authors: readonly Id[], below: Id | null, { db, polic
   if (first === undefined) return []
   const limit = policy.windowSize
   const posts = followedPostsOf(await db.query<PostPlace>(postsOfAuthors(authors, limit, below)), limit)
-  return [{ author: first, floor: floorOf(posts), entries: posts.entries }]
+  return [{ author: first, floor: floorOf(posts), ids: posts.entries.map(({ id }) => id) }]
 }
 
 async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<AuthorList[]> {

@@ -8,7 +8,7 @@ import type { FeedPorts } from './ports.ts'
 
 /** What is known of a viewer when Redis could not be read. */
 export const unreadViewer = (): FeedRead => ({
-  timeline: { floor: null, entries: [], reachedFloor: false },
+  timeline: { floor: null, ids: [], reachedFloor: false },
   hidden: null,
   celebrities: null,
   liked: { posts: new Set(), wholeFromMs: Number.POSITIVE_INFINITY },

@@ -14,7 +14,7 @@ import { inTime } from '../data/in-time.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import { hydrate } from '../feed/hydrate.ts'
 import type { FeedPorts } from '../feed/ports.ts'
-import { type FeedPage, type FeedQuery, feedTag, type PageSoFar, renderFeed, serveFeed } from '../feed/serve.ts'
+import { type FeedPage, type FeedQuery, feedRenderer, feedTag, type PageSoFar, serveFeed } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
 import { signPosts } from '../present/signatures.ts'
 import { cursorParam, json, Post, refusals, signedIn } from './schemas.ts'
@@ -111,7 +111,7 @@ export function registerFeed(app: App): void {
       trending.map(([id]) => id),
       ports,
     )
-    const shown = trending.flatMap(([id]) => posts.get(id) ?? []).filter((post) => !post.authorPrivate)
+    const shown = posts.flatMap((post) => (post === undefined || post.authorPrivate ? [] : [post]))
     await signPosts(shown, c.get('services').signatures)
     const items = shown.map((post) => presentPost(post, false))
     return c.body(`{"items":[${items.join(',')}],"cursor":null}`, 200, {
@@ -208,9 +208,9 @@ async function answerPage(
   const tag = feedTag(page)
   const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
   if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
-  const body = renderFeed(page)
-  if (query.cursor === null && degraded.size === 0) lastPages.keep(query.user, body, (work) => later(c, work))
-  return c.body(body, 200, { 'content-type': 'application/json', ...headers })
+  const render = feedRenderer(page)
+  if (query.cursor === null && degraded.size === 0) lastPages.keep(query.user, render, (work) => later(c, work))
+  return c.body(render(), 200, { 'content-type': 'application/json', ...headers })
 }
 
 async function staleFeed(c: AppContext, user: Id): Promise<Response | null> {
