@@ -8,7 +8,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { feedPost } from '#core/feed/index.ts'
+import { firstIdAt } from '#core/ids.ts'
 import { ensureSecrets } from '../../origin/secrets.ts'
+import { PostCache } from '../../workers/api/feed/post-cache.ts'
 import type { Bench, BenchOptions } from '../bench.ts'
 import { type LoadRequest, load } from '../load.ts'
 import { comparePeer, peerNamed } from '../peers/index.ts'
@@ -16,7 +19,7 @@ import type { SamePeople } from '../peers/peer.ts'
 import type { Running } from '../processes.ts'
 import { seededRandom } from '../random.ts'
 import { readEdgeList, syntheticGraph } from './graph.ts'
-import { EVERY_POST, type Seeded, seedRedis } from './seed.ts'
+import { EVERY_POST, personOf, recordOf, type Seeded, seedRedis } from './seed.ts'
 import {
   type Backing,
   describe,
@@ -99,10 +102,17 @@ async function measure(stage: Stage, { seconds, say }: BenchOptions) {
   await load(cold.url, oneOf(stage.readers), WARM_UP_SECONDS)
   const coldRun = await measured(cold.url, oneOf(stage.readers), seconds, cold.pids)
   say(`post cache off: ${describe(coldRun)}`)
+  await cold.stop()
+
+  const posts = stage.seeded.postedAtMs.flat().length
+  const tenth = await feedOf(stage, 'tenth', { POST_CACHE_BYTES: String(cacheBytesOf(posts / 10)) })
+  await load(tenth.url, oneOf(stage.readers), WARM_UP_SECONDS)
+  const tenthRun = await measured(tenth.url, oneOf(stage.readers), seconds, tenth.pids)
+  say(`a tenth of the posts fits: ${describe(tenthRun)}`)
 
   return {
     people: stage.seeded.graph.people,
-    posts: stage.seeded.postedAtMs.flat().length,
+    posts,
     itemsPerPage: items,
     pageBytes: warmRun.bytes,
     rps: round(warmRun.rps),
@@ -112,14 +122,24 @@ async function measure(stage: Stage, { seconds, say }: BenchOptions) {
     cpuByProcess: warmRun.cpuByProcess,
     coldCpuMsPerRequest: coldRun.cpuMsPerRequest,
     coldCpuByProcess: coldRun.cpuByProcess,
+    tenthCpuMsPerRequest: tenthRun.cpuMsPerRequest,
+    tenthCpuByProcess: tenthRun.cpuByProcess,
     notModifiedCpuMs: notModified.cpuMsPerRequest,
     helloRps: round(helloRps),
-    failures: warmRun.failures + coldRun.failures + notModified.failures,
+    failures: warmRun.failures + coldRun.failures + tenthRun.failures + notModified.failures,
   }
 }
 
 const feedOf = ({ directory, vars, backing, running }: Stage, name: string, more: Record<string, string> = {}) =>
   startFeed({ directory, name, vars: { ...vars, ...more } }, backing, running)
+
+/** Bytes in which an isolate keeps this many of the bench's posts. */
+function cacheBytesOf(posts: number): number {
+  const [id, userId] = [firstIdAt(Date.now()), firstIdAt(Date.now())]
+  const cache = new PostCache(Number.POSITIVE_INFINITY)
+  cache.set(feedPost(recordOf({ id, userId }), personOf(userId, 0), { likes: 0, comments: 0 }, ''))
+  return Math.round(posts * cache.bytes)
+}
 
 /** The same requests, each with the tag of the page it would get. */
 async function withTags(url: string, readers: readonly LoadRequest[]): Promise<LoadRequest[]> {

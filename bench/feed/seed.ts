@@ -3,7 +3,7 @@ import { addSeen, emptySeen, FEED_POLICY, formatSeen, type SlateEntry } from '#c
 import { createIdFactory, type Id, idMs } from '#core/ids.ts'
 import { keys, MARK, SENTINEL } from '#core/keys.ts'
 import type { Command, RedisPort } from '#core/redis.ts'
-import { writePost, writeUser } from '#core/timeline/index.ts'
+import { type PostRecord, type UserRecord, writePost, writeUser } from '#core/timeline/index.ts'
 import { seededRandom } from '../random.ts'
 import type { Graph } from './graph.ts'
 
@@ -36,18 +36,7 @@ export async function seedRedis(redis: RedisPort, graph: Graph, nowMs: number): 
   )
   const send = batches(redis)
   for (const [i, userId] of people.entries()) {
-    await send([
-      ...writeUser(
-        {
-          id: userId,
-          username: `person${i}`,
-          displayName: `Person ${i}`,
-          avatar: `media/${userId}/a.jpg`,
-          isPrivate: false,
-        },
-        1,
-      ),
-    ])
+    await send([...writeUser(personOf(userId, i), 1)])
     for (const post of authored[i] ?? []) await send(postCommands(post, random))
   }
   const all = authored.flat()
@@ -80,9 +69,16 @@ export function slateCommand(posts: readonly SeedPost[]): Command {
   return ['SET', keys.adsSlate(), JSON.stringify(slate)]
 }
 
-/** A post's hash, which does not expire while a bench runs, and its counts. */
-export function postCommands(post: SeedPost, random: () => number): Command[] {
-  const counts = { likes: Math.floor(random() * 200), comments: Math.floor(random() * 20) }
+/** A person, by a running number. */
+export const personOf = (id: Id, i: number): UserRecord => ({
+  id,
+  username: `person${i}`,
+  displayName: `Person ${i}`,
+  avatar: `media/${id}/a.jpg`,
+  isPrivate: false,
+})
+
+export function recordOf(post: SeedPost): PostRecord {
   const media = [
     {
       mediaId: post.id,
@@ -93,9 +89,14 @@ export function postCommands(post: SeedPost, random: () => number): Command[] {
     },
   ]
   const { caption, hashtags } = EVERY_POST
-  const record = { ...post, caption, media, hashtags, version: 1, awaitsMedia: false }
+  return { ...post, caption, media, hashtags, version: 1, awaitsMedia: false }
+}
+
+/** A post's hash, which does not expire while a bench runs, and its counts. */
+export function postCommands(post: SeedPost, random: () => number): Command[] {
+  const counts = { likes: Math.floor(random() * 200), comments: Math.floor(random() * 20) }
   return [
-    ...writePost(record, counts).filter(([name]) => name !== 'EXPIRE'),
+    ...writePost(recordOf(post), counts).filter(([name]) => name !== 'EXPIRE'),
     ['SET', keys.counts(post.id), `${counts.likes}:${counts.comments}`],
   ]
 }
