@@ -14,7 +14,8 @@ const WITHOUT_POSTGRES = /^((like|unlike|comment|edit|uncomment|share|deletion|f
 
 /** Whole, as always. */
 const SERVED = /^200$/
-const FROM_POSTGRES = /^200( redis)?$/
+/** Slower, too. */
+const FROM_POSTGRES = /^200( redis(, late)?)?$/
 const WITHOUT_WRITES = /^200( postgres)?$/
 const FROM_CACHES = /^200( (postgres|stale|redis|redis, postgres|postgres, redis))?$/
 
