@@ -2,6 +2,7 @@
  * All three Workers in plain workerd, from the bundles of `wrangler deploy --dry-run`, with the two things of Cloudflare's that
  * they need and workerd has only with a development proxy: queues and a cache. Both are Workers of a few lines here. The
  * image Worker has a process of its own, as it has on Cloudflare: workerd has one thread, and nobody waits there for a picture.
+ * Pictures are asked of it directly, as a zone does that gives it the routes of pictures; the cache of both lies in that process.
  */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -132,7 +133,13 @@ const config :Workerd.Config = (
 `
 }
 
-function apiConfiguration(port: number, imagePort: number, vars: ReturnType<typeof workerVars>): string {
+interface Ports {
+  api: number
+  image: number
+  cache: number
+}
+
+function apiConfiguration(ports: Ports, vars: ReturnType<typeof workerVars>): string {
   const stubs = ['ASSETS', 'RATE_LIMITER', 'RATE_LIMITER_WRITES', 'RATE_LIMITER_SIGN_IN']
   const queue = (name: string) =>
     worker({
@@ -151,18 +158,20 @@ function apiConfiguration(port: number, imagePort: number, vars: ReturnType<type
   })
   const parts = {
     main,
-    image: `(external = (address = "127.0.0.1:${imagePort}", http = ()))`,
+    image: elsewhere(ports.image),
     consumer: worker({ script: 'consumer/index.js', bindings: texts(vars.fanout) }),
     events: queue('events'),
     'deferred-writes': queue('deferred-writes'),
-    cache: worker({ script: 'cache.js' }),
+    cache: elsewhere(ports.cache),
     stub: worker({ script: 'stub.js' }),
     internet: INTERNET,
   }
-  return configuration(parts, { main: port })
+  return configuration(parts, { main: ports.api })
 }
 
-function imageConfiguration(ports: { image: number; cache: number }, directory: string, vars: Record<string, string>) {
+const elsewhere = (port: number) => `(external = (address = "127.0.0.1:${port}", http = ()))`
+
+function imageConfiguration({ image, cache }: Ports, directory: string, vars: Record<string, string>): string {
   const wasm = readdirSync(join(directory, 'image')).filter((file) => file.endsWith('.wasm'))
   const script = 'image/index.js'
   const parts = {
@@ -170,7 +179,7 @@ function imageConfiguration(ports: { image: number; cache: number }, directory: 
     cache: worker({ script: 'cache.js' }),
     internet: INTERNET,
   }
-  return configuration(parts, ports)
+  return configuration(parts, { image, cache })
 }
 
 /** Builds the bundles into the directory. */
@@ -185,7 +194,9 @@ export async function buildEdge(directory: string): Promise<void> {
 
 export interface Edge {
   url: string
-  /** The image Worker's cache: DELETE of /<text> drops what has the text in its address. */
+  /** Of the image Worker. */
+  imageUrl: string
+  /** The Workers' cache: DELETE of /<text> drops what has the text in its address. */
   cacheUrl: string
   /** The api Worker with the queues and their consumer. */
   api: Running
@@ -194,11 +205,12 @@ export interface Edge {
 
 /** Starts both processes. */
 export async function startEdge(directory: string, vars: ReturnType<typeof workerVars>): Promise<Edge> {
-  const [port, image, cache] = [await freePort(), await freePort(), await freePort()]
+  const ports = { api: await freePort(), image: await freePort(), cache: await freePort() }
   const files = { api: join(directory, 'api.capnp'), image: join(directory, 'image.capnp') }
-  writeFileSync(files.image, imageConfiguration({ image, cache }, directory, vars.image))
-  writeFileSync(files.api, apiConfiguration(port, image, vars))
-  const imageProcess = await serve(files.image, image)
-  const api = await serve(files.api, port)
-  return { url: `http://127.0.0.1:${port}`, cacheUrl: `http://127.0.0.1:${cache}`, api, image: imageProcess }
+  writeFileSync(files.image, imageConfiguration(ports, directory, vars.image))
+  writeFileSync(files.api, apiConfiguration(ports, vars))
+  const image = await serve(files.image, ports.image)
+  const api = await serve(files.api, ports.api)
+  const at = (port: number) => `http://127.0.0.1:${port}`
+  return { url: at(ports.api), imageUrl: at(ports.image), cacheUrl: at(ports.cache), api, image }
 }

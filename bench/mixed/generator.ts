@@ -26,6 +26,7 @@ type Histograms = Record<(typeof KINDS)[number] | 'lag', RecordableHistogram>
 
 interface Run {
   client: Client
+  images: Client
   result: StepResult
   histograms: Histograms
   startedAt: number
@@ -49,7 +50,7 @@ process.on('message', (order: StepOrder) => {
 })
 process.send?.('ready')
 
-async function runStep({ number, perSecond, seconds, url }: StepOrder): Promise<StepResult> {
+async function runStep({ number, perSecond, seconds, url, imageUrl }: StepOrder): Promise<StepResult> {
   const arrivals = schedule(number, perSecond, seconds)
   const tokens = new Map<number, string>()
   for (const { person } of arrivals) if (!tokens.has(person)) tokens.set(person, await tokenOf(person))
@@ -59,6 +60,7 @@ async function runStep({ number, perSecond, seconds, url }: StepOrder): Promise<
   const startedAt = performance.now() + 50
   const run: Run = {
     client: openClient(url),
+    images: openClient(imageUrl),
     result: emptyResult(seconds, arrivals.length),
     histograms,
     startedAt,
@@ -72,6 +74,7 @@ async function runStep({ number, perSecond, seconds, url }: StepOrder): Promise<
   const drainUntil = performance.now() + DRAIN_MS
   while (run.underWay > 0 && performance.now() < drainUntil) await delay(20)
   run.client.close()
+  run.images.close()
   const latency = Object.fromEntries(KINDS.map((kind) => [kind, percentiles(histograms[kind])]))
   return {
     ...run.result,
@@ -132,7 +135,7 @@ async function timed(run: Run, kind: Kind | 'image', intendedAt: number, asked: 
   histograms.lag.record(micros(performance.now() - intendedAt))
   run.underWay++
   try {
-    const answer = await run.client.ask(asked)
+    const answer = await (kind === 'image' ? run.images : run.client).ask(asked)
     const now = performance.now()
     histograms[kind].record(micros(now - intendedAt))
     histograms.all.record(micros(now - intendedAt))

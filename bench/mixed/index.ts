@@ -49,7 +49,7 @@ export const mixedBench: Bench = async (options) => {
   }
 }
 
-type Generator = (order: Omit<StepOrder, 'url'>) => Promise<StepResult>
+type Generator = (order: Omit<StepOrder, 'url' | 'imageUrl'>) => Promise<StepResult>
 
 async function startGenerator(stage: Stage, nowMs: number, closers: (() => Promise<unknown>)[]): Promise<Generator> {
   const child: ChildProcess = fork(join(import.meta.dirname, 'generator.ts'), {
@@ -64,7 +64,7 @@ async function startGenerator(stage: Stage, nowMs: number, closers: (() => Promi
     setPriority(child.pid ?? 0, -10)
   } catch {}
   return async (order) => {
-    child.send({ ...order, url: stage.url } satisfies StepOrder)
+    child.send({ ...order, url: stage.url, imageUrl: stage.imageUrl } satisfies StepOrder)
     const [result] = (await Promise.race([once(child, 'message'), failed])) as [StepResult]
     return result
   }
@@ -111,9 +111,10 @@ function isServed({ pages, pagesServed, images, imagesServed, lag }: StepResult)
   return pagesServed >= SERVED * pages && imagesServed >= SERVED * images && lag.p99Ms < LATE_MS
 }
 
-async function hitsNow({ url, originUrl, serviceToken }: Stage) {
+async function hitsNow({ url, imageUrl, originUrl, serviceToken }: Stage) {
   await delay(HAND_OVER_MS)
-  for (const path of ['/v1/users/nobody', `/img/thumb/${pictureKey(0)}`]) await (await fetch(url + path)).arrayBuffer()
+  const asked = [`${url}/v1/users/nobody`, `${imageUrl}/img/thumb/${pictureKey(0)}`]
+  for (const address of asked) await (await fetch(address)).arrayBuffer()
   await delay(500)
   return readHits(originUrl, serviceToken)
 }

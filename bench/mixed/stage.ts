@@ -14,6 +14,7 @@ import { fillImageCache, seedPictures, seedPostgres, seedRedis, type World, worl
 export interface Stage {
   directory: string
   url: string
+  imageUrl: string
   /** Of the image Worker (edge.ts). */
   cacheUrl: string
   originUrl: string
@@ -62,8 +63,8 @@ export async function setStage(options: StageOptions, closers: Closers): Promise
   const address = localOrigin(config, { ...config, objectsEndpoint: objectsEndpoint(config) })
   const edge = await startEdge(directory, workerVars(address))
   for (const running of [edge.api, edge.image]) keep(running)
-  const { url, cacheUrl } = edge
-  const ids = await seed({ config, databaseUrl: database.url, redis, nowMs, url, say })
+  const { url, imageUrl, cacheUrl } = edge
+  const ids = await seed({ config, databaseUrl: database.url, redis, nowMs, imageUrl, say })
   const pids = {
     ...{ apiWorker: edge.api.pid, imageWorker: edge.image.pid },
     ...{ gateway: gateway.pid, origin: origin.pid, redis: redisServer.pid },
@@ -74,6 +75,7 @@ export async function setStage(options: StageOptions, closers: Closers): Promise
   return {
     directory,
     url,
+    imageUrl,
     cacheUrl,
     originUrl,
     serviceToken,
@@ -106,11 +108,11 @@ interface Seeding {
   databaseUrl: string
   redis: OriginRedis
   nowMs: number
-  url: string
+  imageUrl: string
   say(text: string): void
 }
 
-async function seed({ config, databaseUrl, redis, nowMs, url, say }: Seeding): Promise<World['ids']> {
+async function seed({ config, databaseUrl, redis, nowMs, imageUrl, say }: Seeding): Promise<World['ids']> {
   const startedAt = performance.now()
   const took = () => `${((performance.now() - startedAt) / 1_000).toFixed(0)} s`
   const people = world(nowMs)
@@ -125,7 +127,7 @@ async function seed({ config, databaseUrl, redis, nowMs, url, say }: Seeding): P
   await Promise.all([
     seedPostgres(databaseUrl, people),
     seedRedis(redis, people, nowMs),
-    fillImageCache(url).then(() => say(`pictures are in the cache (${took()})`)),
+    fillImageCache(imageUrl).then(() => say(`pictures are in the cache (${took()})`)),
   ])
   say(`Postgres and Redis are filled (${took()})`)
   return people.ids

@@ -40,6 +40,7 @@ export interface StepOrder {
   perSecond: number
   seconds: number
   url: string
+  imageUrl: string
 }
 
 /** Reads a histogram of microseconds. */
