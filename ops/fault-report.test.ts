@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { faultsOfReads, type RowOfReads, sumOfReads, tableOfReads } from './fault-report.ts'
+import { faultsOfReads, faultsOfRun, type RowOfReads, sumOfReads, tableOfReads } from './fault-report.ts'
 
 const row = (more: Partial<RowOfReads> = {}): RowOfReads => ({
   row: 'kafka',
@@ -35,25 +35,34 @@ it('lets five reads in a hundred come from where the outage gives no reason to, 
   expect(faultsOfReads(row({ picturesFailed: 1 }))).toEqual(['kafka: 1 of 100 pictures did not open'])
 })
 
-it('prints a line a row and their sum, and says when too much of it was excused', () => {
-  const rows = [row(), row({ row: 'cassandra', full: 990, stale: 10, slowestMs: 900, excused: 20 })]
-  const [header, , , all, said] = tableOfReads(rows).split('\n')
+it('judges what is left without the excused, and does not pass where they are more than one in ten', () => {
+  const excused = (count: number, failed = 0) => [row({ full: 1_000 - count - failed, excused: count, failed })]
+  expect(faultsOfRun(excused(100))).toEqual([])
+  expect(faultsOfRun(excused(101))).toEqual(['not judged: 101 of 1000 feeds excused by a machine that was too busy'])
+  // Two failures are one in a thousand of two thousand, but not of what is judged of them.
+  const both = [...excused(0, 2), row({ excused: 10 })]
+  expect(faultsOfRun(both)).toEqual(['all: 2 of 1990 feeds were no whole page'])
+  // An outage of one row among many may have been too much for the machine; what it did answer is judged.
+  expect(faultsOfReads(row({ full: 498, excused: 500, failed: 2 }))).toHaveLength(1)
+})
+
+it('prints a line an outage, their sum, and what was read beside them', () => {
+  const rows = [row(), row({ row: 'cassandra', full: 990, stale: 10, slowestMs: 900, excused: 20, failed: 0 })]
+  const [header, , , all, calm, said] = tableOfReads(rows, [row({ row: 'afterwards' })]).split('\n')
   expect(header).toMatch(/reads +full +degraded +stale/)
-  expect(all?.trim().split(/ +/)).toEqual([
-    'all',
-    '2000',
-    '1990',
-    '0',
-    '10',
-    '0',
-    '0',
-    '20',
-    '200',
-    '0',
-    '600',
-    '0',
-    '900',
-  ])
-  expect(said).toBe('Whole pages: 100.00 % of the reads; stale 0.50 %; excused by a machine that was too busy 1.00 %.')
-  expect(tableOfReads([row({ excused: 31 })])).toContain('too much to judge by')
+  const cells = (line = '') => line.trim().split(/ +/).join(' ')
+  expect(cells(all)).toBe('all outages 2000 1990 0 10 0 0 20 200 0 600 0 900')
+  expect(cells(calm)).toBe('afterwards 1000 1000 0 0 0 0 0 100 0 300 0 700')
+  expect(said).toBe(
+    'Outages: whole pages 100.00 % of all reads, 100.00 % of those judged; stale 0.50 %; ' +
+      'excused by a machine that was too busy 1.00 % of the reads; 0.00 % of the tries to write.',
+  )
+})
+
+it('prints both shares, and says where it hardly judges', () => {
+  const unanswered = tableOfReads([row({ full: 949, failed: 1, excused: 50 })])
+  expect(unanswered).toContain('whole pages 94.90 % of all reads, 99.89 % of those judged')
+  expect(unanswered).toContain('HARDLY JUDGED')
+  expect(tableOfReads([row({ excused: 30 })])).not.toContain('HARDLY')
+  expect(tableOfReads([row({ writesExcused: 10 })])).toContain('HARDLY JUDGED')
 })

@@ -29,7 +29,13 @@ export const rowOfReads = z.object({
 })
 export type RowOfReads = z.output<typeof rowOfReads>
 
-export const faultReport = z.object({ profile: z.string(), rows: z.array(rowOfReads) })
+export const faultReport = z.object({
+  profile: z.string(),
+  /** Of outages. */
+  rows: z.array(rowOfReads),
+  /** While nothing was away. They stand beside the sum: else more of them would let more fail in outages. */
+  calm: z.array(rowOfReads),
+})
 export type FaultReport = z.output<typeof faultReport>
 
 type Count = Exclude<keyof RowOfReads, 'row' | 'slowestMs'>
@@ -54,7 +60,9 @@ const SUCCESS = 0.999
 /** At most so many may come from where the outage gives no reason to. */
 const ASTRAY = 0.05
 /** From here on a run says that it hardly judges. */
-const EXCUSED = 0.03
+const HARDLY_JUDGED = 0.03
+/** From here on it has failed: what was excused is unknown, not good. */
+const NOT_JUDGED = 0.1
 
 export function sumOfReads(rows: readonly RowOfReads[], row = 'all'): RowOfReads {
   const sum = (count: Count) => rows.reduce((all, each) => all + each[count], 0)
@@ -62,25 +70,42 @@ export function sumOfReads(rows: readonly RowOfReads[], row = 'all'): RowOfReads
   return { row, ...counts, slowestMs: Math.max(0, ...rows.map(({ slowestMs }) => slowestMs)) }
 }
 
+/** Reads that are judged: what was excused is neither a success nor a failure. */
+const judgedOf = ({ reads, excused }: RowOfReads) => reads - excused
+
 /**
  * What is wrong with a row, or with the sum of all; empty when nothing is. A row of a few hundred reads bears one failure, as a row
  * of a thousand does; the sum bears one in a thousand, so that not every row may have its one.
  */
-export function faultsOfReads({ row, reads, failed, astray, pictures, picturesFailed }: RowOfReads): string[] {
+export function faultsOfReads(counts: RowOfReads): string[] {
+  const { row, failed, astray, pictures, picturesFailed } = counts
+  const judged = judgedOf(counts)
   const share = (part: number, all: number) => `${part} of ${all}`
-  const borne = Math.max(1, Math.floor(reads * (1 - SUCCESS)))
+  const borne = Math.max(1, Math.floor(judged * (1 - SUCCESS)))
   return [
-    ...(failed > borne ? [`${row}: ${share(failed, reads)} feeds were no whole page`] : []),
-    ...(astray > reads * ASTRAY ? [`${row}: ${share(astray, reads)} feeds came from elsewhere than they should`] : []),
+    ...(failed > borne ? [`${row}: ${share(failed, judged)} feeds were no whole page`] : []),
+    ...(astray > judged * ASTRAY
+      ? [`${row}: ${share(astray, judged)} feeds came from elsewhere than they should`]
+      : []),
     ...(picturesFailed > 0 ? [`${row}: ${share(picturesFailed, pictures)} pictures did not open`] : []),
   ]
 }
 
-/** A line a row, the sum last, and below it how much of it the machine was too busy to judge by. */
-export function tableOfReads(rows: readonly RowOfReads[]): string {
+/** What is wrong with a run's outages together: also that too much was excused to say whether anything was. */
+export function faultsOfRun(rows: readonly RowOfReads[]): string[] {
   const all = sumOfReads(rows)
+  const isJudged = all.excused <= all.reads * NOT_JUDGED
+  return [
+    ...faultsOfReads(all),
+    ...(isJudged ? [] : [`not judged: ${all.excused} of ${all.reads} feeds excused by a machine that was too busy`]),
+  ]
+}
+
+/** A line an outage, their sum, what was read while nothing was away; then how much of the sum the machine was too busy to judge by. */
+export function tableOfReads(rows: readonly RowOfReads[], calm: readonly RowOfReads[] = []): string {
+  const all = sumOfReads(rows, 'all outages')
   const header = ['', ...COUNTS.map((count) => HEADINGS[count] ?? count), 'slowest ms']
-  const lines = [...rows, all].map((each) => [each.row, ...COUNTS.map((count) => each[count]), each.slowestMs])
+  const lines = [...rows, all, ...calm].map((each) => [each.row, ...COUNTS.map((count) => each[count]), each.slowestMs])
   const cells = [header, ...lines.map((line) => line.map(String))]
   const widths = header.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)))
   const text = cells.map((line) =>
@@ -88,10 +113,18 @@ export function tableOfReads(rows: readonly RowOfReads[]): string {
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  '),
   )
-  const percent = (part: number) => `${((100 * part) / Math.max(1, all.reads)).toFixed(2)} %`
-  const busy = all.excused > all.reads * EXCUSED ? ': too much to judge by. Run it where nothing else does' : ''
+  return [...text, verdict(all)].join('\n')
+}
+
+/** Both shares of whole pages: with what was excused counted as it came, and of what is judged alone. */
+function verdict(all: RowOfReads): string {
+  const percent = (part: number, whole = all.reads) => `${((100 * part) / Math.max(1, whole)).toFixed(2)} %`
+  const judged = judgedOf(all)
+  const whole = all.full + all.degraded + all.stale
+  const isHardly = all.excused > all.reads * HARDLY_JUDGED || all.writesExcused > all.writes * HARDLY_JUDGED
   return [
-    ...text,
-    `Whole pages: ${percent(all.full + all.degraded + all.stale)} of the reads; stale ${percent(all.stale)}; excused by a machine that was too busy ${percent(all.excused)}${busy}.`,
-  ].join('\n')
+    `Outages: whole pages ${percent(whole)} of all reads, ${percent(judged - all.failed, judged)} of those judged`,
+    `stale ${percent(all.stale)}; excused by a machine that was too busy ${percent(all.excused)} of the reads`,
+    `${percent(all.writesExcused, all.writes + all.writesExcused)} of the tries to write${isHardly ? ': HARDLY JUDGED. Run it where nothing else does' : ''}.`,
+  ].join('; ')
 }

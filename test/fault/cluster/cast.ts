@@ -47,8 +47,10 @@ export interface Cast {
   liked: { id: string; likes: number }
   /** Addresses of pictures that the image Worker's cache holds. */
   pictures: readonly string[]
-  /** What was served in each round so far. */
+  /** What was served in each outage so far. */
   rows: RowOfReads[]
+  /** And while nothing was away. */
+  calm: RowOfReads[]
   /** Tokens that will not last a round are renewed. */
   renew(): Promise<void>
 }
@@ -84,6 +86,7 @@ export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
     liked: await likedPost(authors, followers),
     pictures,
     rows: [],
+    calm: [],
     async renew() {
       if (Date.now() - renewedMs < RENEW_MS) return
       renewedMs = Date.now()

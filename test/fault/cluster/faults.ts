@@ -5,8 +5,8 @@ import type { Fault, Seen } from './round.ts'
 import { together } from './victim.ts'
 
 /**
- * Pictures may be refused at any time: the origin opens each within the edge's two seconds, or not, on cores that start
- * servers. `picture 0` is an upload that failed before its end.
+ * The origin opens each picture within the edge's two seconds, or not, on cores that start servers. `picture 0` is an upload that
+ * failed before its end.
  */
 const PICTURES = /^picture (0|503)$/
 /** The client tries again. */
@@ -68,7 +68,8 @@ const fault = (name: string, victims: Fault['victims'], more: Partial<Fault> = {
   name,
   victims,
   served: SERVED,
-  refused: PICTURES,
+  refused: /^$/,
+  spared: PICTURES,
   answered: ACCEPTED,
   ...more,
 })
@@ -88,7 +89,7 @@ export const commonFaults: Readonly<Record<string, Fault>> = {
   'the S3 server killed: uploads are refused, pictures come from the cache, all else goes on': fault(
     'seaweedfs',
     ({ servers }) => [servers.first('seaweedfs')],
-    { seen: UPLOADS_REFUSED, answered: [...ACCEPTED, /^picture (0|503)( busy)?$/] },
+    { seen: UPLOADS_REFUSED, refused: PICTURES, answered: [...ACCEPTED, /^picture (0|503)( busy)?$/] },
   ),
   'Postgres killed: warm readers read on, posts wait in the queue': fault(
     'postgres',
@@ -98,12 +99,12 @@ export const commonFaults: Readonly<Record<string, Fault>> = {
   'each role of the origin killed by itself, but the gateway: feeds are served': fault(
     'roles',
     ({ origin }) => ROLES.filter((role) => role !== 'gateway').map((role) => origin.role(role)),
-    { awayMs: 500 },
+    { awayMs: 500, refused: PICTURES },
   ),
   'all roles of the origin killed at once, but the gateway: feeds are served, likes wait in the queue': fault(
     'allroles',
     ({ origin }) => [origin.roles],
-    { answered: ENGAGEMENT_WAITS },
+    { refused: PICTURES, answered: ENGAGEMENT_WAITS },
   ),
   'the gateway killed: the last page is shown, posts wait in the queue': fault(
     'gateway',

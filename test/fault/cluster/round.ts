@@ -2,6 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { faultsOfReads } from '../../../ops/fault-report.ts'
+import { photo, upload } from '../../e2e/media.ts'
+import { until } from '../../e2e/until.ts'
 import { type Cast, likedPost } from './cast.ts'
 import { everythingOnce } from './check.ts'
 import { BUSY, type Load, startLoad } from './load.ts'
@@ -15,6 +17,8 @@ const BEFORE_MS = 2_000
 const AWAY_MS = 4_000
 const AFTER_MS = 2_000
 const LOOK_MS = 250
+/** As long as any write may take to be acknowledged. */
+const UPLOADED_MS = 60_000
 
 export interface Fault {
   /** A word for captions and for what is told. */
@@ -25,8 +29,10 @@ export interface Fault {
   served: RegExp
   /** One of them that must be seen, where the outage shows. */
   shows?: RegExp
-  /** Writes that may be refused, and how. */
+  /** Writes that this outage gives a reason to refuse, and how. */
   refused: RegExp
+  /** Writes whose refusal is not held against it, though it gives no reason: counted as excused. */
+  spared: RegExp
   /** Answers to writes, each of which must have been given meanwhile: what is promised, and that the outage was noticed. */
   answered: readonly RegExp[]
   /** What else must be seen while a victim is away. */
@@ -37,17 +43,18 @@ export interface Fault {
   awayMs?: number
 }
 
+export type Refusals = Pick<Fault, 'refused' | 'spared'>
+
 export interface Seen {
   what: string
   look(cast: Cast): Promise<boolean>
 }
 
 export async function runRound(fault: Fault, cast: Cast): Promise<void> {
-  const { platform } = cast
   const { name, mayLackCounters = false } = fault
   await cast.renew()
   const word = `${name}round`
-  const strain = watchStrain(platform.edge)
+  const strain = await watchStrain()
   const readers = readersOf(fault.name, fault.served, cast, strain)
   const load = startLoad({ ...cast, word, random: Math.random, isBusy: strain.isOn })
   try {
@@ -68,7 +75,7 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
     expect(faultsOfReads(await readers.stop()), `among ${[...readers.answers]}`).toEqual([])
     if (fault.shows !== undefined) expect([...readers.answers].join('\n'), 'what the feed says').toMatch(fault.shows)
     expect(away.isSeen, fault.seen?.what).toBe(true)
-    expectWrites(fault, [...load.answers.keys()], [...away.answers])
+    expectWrites(fault, load.answers, [...away.answers])
     const answers = [...load.answers].map(([answer, count]) => `${answer} × ${count}`).join(', ')
     const after = `each as it must be ${(settledMs / 1_000).toFixed(1)} s after the last${last && ` (at last: ${last})`}`
     console.log(`${name}: ${summaryOf(load.log)}, ${after}; ${answers}\n${readers.told()}`)
@@ -120,27 +127,43 @@ async function killEach(fault: Fault, cast: Cast, load: Load, mark: (text: strin
     }
     for (const [answer, count] of load.answers) if (count > (before.get(answer) ?? 0)) answers.add(answer)
     mark(`${victim.name} serves again`)
+    await until('a picture can be uploaded again', () => uploads(cast), { withinMs: UPLOADED_MS, everyMs: LOOK_MS })
+    mark('a picture was uploaded')
   }
   return { isSeen, answers }
+}
+
+async function uploads({ crowd: [person] }: Cast): Promise<boolean> {
+  if (person === undefined) return false
+  try {
+    const { id } = await upload(person, await photo(320, 240))
+    return (await person.call('POST', `/v1/media/${id}/complete`, {})).status === 200
+  } catch {
+    return false
+  }
 }
 
 const isAcknowledged = (answer: string) => / 20\d$/.test(answer)
 /** What a busy machine does to a write: no answer, or none in time. It makes no 500, and nothing disappear. */
 const isForWantOfTime = (answer: string) => / (0|503)$/.test(answer.replace(BUSY, '')) && answer.endsWith(BUSY)
 
-function countWrites({ refused }: Fault, answers: ReadonlyMap<string, number>) {
+export function countWrites({ refused, spared }: Refusals, answers: ReadonlyMap<string, number>) {
   const sum = (isMeant: (answer: string) => boolean) =>
     [...answers].reduce((all, [answer, count]) => all + (isMeant(answer) ? count : 0), 0)
-  const isExcused = (answer: string) => isForWantOfTime(answer) && !refused.test(answer.replace(BUSY, ''))
+  const isExcused = (answer: string) =>
+    (isForWantOfTime(answer) || spared.test(answer)) && !refused.test(answer.replace(BUSY, ''))
   return { writes: sum(isAcknowledged), writesExcused: sum(isExcused) }
 }
 
-/** @param meanwhile answers while a victim was away */
-function expectWrites({ refused, answered }: Fault, answers: readonly string[], meanwhile: readonly string[]): void {
-  const refusals = answers.filter(
-    (answer) => !isAcknowledged(answer) && !isForWantOfTime(answer) && !refused.test(answer),
+/** Answers to writes that nothing excuses. */
+export const refusalsOf = ({ refused, spared }: Refusals, answers: ReadonlyMap<string, number>): string[] =>
+  [...answers.keys()].filter(
+    (answer) => !isAcknowledged(answer) && !isForWantOfTime(answer) && !refused.test(answer) && !spared.test(answer),
   )
-  expect(refusals, 'refusals that this outage does not allow').toEqual([])
-  const lacking = answered.filter((answer) => !meanwhile.some((given) => answer.test(given)))
+
+/** @param meanwhile answers while a victim was away */
+function expectWrites(fault: Fault, answers: ReadonlyMap<string, number>, meanwhile: readonly string[]): void {
+  expect(refusalsOf(fault, answers), 'refusals that this outage does not allow').toEqual([])
+  const lacking = fault.answered.filter((answer) => !meanwhile.some((given) => answer.test(given)))
   expect(lacking, `answers that this outage must lead to, among ${meanwhile}`).toEqual([])
 }
