@@ -50,4 +50,15 @@ describe('group commit', () => {
     expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     expect(written.length).toBe(1)
   })
+
+  it('lets all calls fail when a write answers fewer results than it was given items', async () => {
+    const group = createGroupCommit<string, string>(
+      async (items) => items.slice(1),
+      () => false,
+    )
+    const settled = await Promise.allSettled([group.append(['1']), group.append(['2'])])
+    expect(settled.map((one) => (one.status === 'rejected' ? String(one.reason) : one.value))).toEqual(
+      Array(2).fill('Error: a write of 2 items answered 1 results'),
+    )
+  })
 })

@@ -32,7 +32,11 @@ export function createGroupCommit<T, R = never>(
   async function writeTogether(calls: readonly Waiting<T, R>[]): Promise<void> {
     let results: readonly R[]
     try {
-      results = await write(calls.flatMap((call) => call.items))
+      const items = calls.flatMap((call) => call.items)
+      results = await write(items)
+      if (results.length !== 0 && results.length !== items.length) {
+        throw new Error(`a write of ${items.length} items answered ${results.length} results`)
+      }
     } catch (error) {
       if (calls.length === 1 || !isOwnFault(error)) for (const call of calls) call.reject(error)
       else for (const call of calls) await writeTogether([call])
