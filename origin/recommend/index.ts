@@ -28,7 +28,10 @@ export interface Recommend {
 const REFRESH_MS = 60_000
 
 export function createRecommend({ database, redis, log, logger, metrics, clock }: RecommendNeeds): Recommend {
-  const impressions = metrics.counter('impressions_total', 'Posts that people were reported to have seen')
+  const impressions = metrics.counter(
+    'impressions_total',
+    'Posts that people were reported to have seen, repeated reports and redeliveries included',
+  )
   let consumer: Consumer | null = null
   let affinities: Consumer | null = null
   let timer: NodeJS.Timeout | undefined
