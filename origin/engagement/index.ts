@@ -60,7 +60,7 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
   const aliases = postgresCommentAliases(needs.posts)
   const taps = gatherTaps({ redis, clock, shards: shardPicker(clock, random) })
   const publish: EventLog['publish'] = (events) => log.publish(events)
-  const service = engagementService({ store, aliases, redis, publish, clock, taps })
+  const service = engagementService({ store, aliases, redis, publish, clock, taps, logger })
   const owner = uuidv7(clock, random)
   const rollUp = createRollUp({
     ...{ store, redis, clock, owner },

@@ -1,13 +1,14 @@
 /**
  * The rules of likes, comments and shares. Each write goes to the store, then to the counters and the log, and is
- * acknowledged after store and log; the counters follow from the event if Redis was away.
+ * acknowledged after store and log; the counters follow from the event if Redis was away or refused.
  */
+import type { Logger } from 'pino'
 import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '#core/cursor.ts'
 import type { TidelineEvent } from '#core/events.ts'
 import { type Clock, type Id, idMs } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
-import { RedisAwayError, type RedisPort } from '#core/redis.ts'
+import { RedisAwayError, RedisCommandError, type RedisPort } from '#core/redis.ts'
 import type { HandlerInput } from '../internal-api.ts'
 import type { CommentAliases } from './aliases.ts'
 import type { CountMove } from './counters.ts'
@@ -26,6 +27,7 @@ export interface EngagementParts {
   publish(events: readonly TidelineEvent[]): Promise<void>
   clock: Clock
   taps: Taps
+  logger: Logger
 }
 
 type Like = HandlerInput<'engagement.like'>
@@ -93,7 +95,7 @@ async function setLike(parts: EngagementParts, like: Like, state: LikeState['sta
   const [row] = await Promise.all([parts.store.setLike(write), mark(parts, postId)])
   // Side by side: what of this is repeated, or comes late, changes nothing.
   await Promise.all([
-    follow(parts, like, row).catch(ignoreAway),
+    derived(parts, follow(parts, like, row)),
     parts.publish([likeEvent(like, row, originOf(parts, traceparent))]),
   ])
   return row
@@ -158,10 +160,20 @@ async function deleteComment(
 
 const originOf = ({ clock }: EngagementParts, traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })
 
-/** Counters are derived: with Redis away a write still counts, since its event marks the post when Redis is back. */
-const count = ({ taps }: EngagementParts, move: CountMove): Promise<void> => taps.move(move).catch(ignoreAway)
+const count = (parts: EngagementParts, move: CountMove): Promise<void> => derived(parts, parts.taps.move(move))
 
-const mark = ({ taps }: EngagementParts, postId: Id): Promise<void> => taps.mark(postId).catch(ignoreAway)
+const mark = (parts: EngagementParts, postId: Id): Promise<void> => derived(parts, parts.taps.mark(postId))
+
+/**
+ * What Redis keeps is derived: whatever becomes of it, the write stands in the store, and its event has the post recounted. A
+ * command that is refused may be another tap's of the same pipeline.
+ */
+const derived = ({ logger }: EngagementParts, work: Promise<void>): Promise<void> =>
+  work.catch((error: unknown) => {
+    if (error instanceof RedisAwayError) return
+    if (!(error instanceof RedisCommandError)) throw error
+    logger.error({ err: error }, 'redis refused what a tap does to it: its event has the post recounted')
+  })
 
 function notAhead(ms: number, clock: Clock): void {
   if (ms > clock() + MAX_AHEAD_MS) throw problems.badRequest('The instant of this has not come yet.')
@@ -194,8 +206,4 @@ function page<T>(found: readonly T[], limit: number, cursorAfter: (last: T) => s
   const items = found.slice(0, limit)
   const last = items.at(-1)
   return { items, cursor: found.length > limit && last !== undefined ? cursorAfter(last) : null }
-}
-
-function ignoreAway(error: unknown): void {
-  if (!(error instanceof RedisAwayError)) throw error
 }

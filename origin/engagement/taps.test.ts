@@ -75,6 +75,50 @@ test('with Redis away all of one moment hear of it, and nothing is moved twice',
   expect(await stage.one(['GET', keys.likeShard(post, 0)])).toBe('1')
 })
 
+test('a silent Redis is waited for shortly, and nobody stands in single file behind its pipelines', async () => {
+  await stage.begin()
+  let isSilent = true
+  const redis: RedisPort = {
+    pipeline: (commands) => (isSilent ? new Promise(() => undefined) : stage.redis.pipeline(commands)),
+  }
+  const taps = gatherTaps({
+    redis,
+    clock: () => stage.now,
+    shards: shardPicker(
+      () => stage.now,
+      () => 0.07,
+    ),
+  })
+  const post = newId()
+  const first = taps.mark(post)
+  first.catch(() => undefined)
+  // The first has left when this comes.
+  await Promise.resolve()
+  await Promise.resolve()
+  await expect(taps.moveLike(like(post), newId())).rejects.toBeInstanceOf(RedisAwayError)
+  await expect(first).rejects.toBeInstanceOf(RedisAwayError)
+  isSilent = false
+  await taps.move(like(post))
+  expect(await stage.one(['GET', keys.likeShard(post, 0)])).toBe('1')
+})
+
+test('a counter that Redis refuses to raise fails no tap that is stored, and the recount mends it', async () => {
+  const { post: bad, author } = await stage.begin()
+  const good = newId()
+  await stage.pool.query("insert into posts (post_id, user_id, media_urls) values ($1, $2, '[]')", [good, author])
+  await stage.engine.pipeline([['SET', keys.likeShard(bad, 0), '9223372036854775807']])
+  const people = Array.from({ length: 10 }, newId)
+  const answers = await Promise.all(
+    people.flatMap((user) => [stage.like(bad, user, author), stage.like(good, user, author)]),
+  )
+  expect(answers.every((answer) => (answer as { result: string }).result === 'added')).toBe(true)
+  await stage.roll.tick()
+  expect(await stage.one(['GET', keys.counts(good)])).toBe('10:0')
+  stage.now += 60_000
+  await stage.roll.tick()
+  expect(await stage.one(['GET', keys.counts(bad)])).toBe('10:0')
+})
+
 test('a thousand likes of a moment through the service, some twice, some taken back, are counted as they stand', async () => {
   const { post, author } = await stage.begin()
   const people = Array.from({ length: 1_000 }, newId)

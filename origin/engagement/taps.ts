@@ -6,8 +6,16 @@ import type { Clock, Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { type Command, integer, type RedisPort } from '#core/redis.ts'
 import { createGroupCommit } from '../group-commit.ts'
+import { withinTime } from '../redis/index.ts'
 import type { ShardPicker } from './counter-shards.ts'
 import { type CountMove, markDirty, moveCounts } from './counters.ts'
+
+/**
+ * So long a tap waits for the pipeline before its own, and for its own: what Redis keeps is derived, and behind a silent one
+ * the pipelines of a moment would stand in single file, each for as long as a pipeline may take. Twice both stays below the
+ * time after which the edge queues the write and makes it again.
+ */
+const PATIENCE_MS = 250
 
 export interface Taps {
   /** Marks a post as moved: beside the write to the store. */
@@ -31,8 +39,9 @@ export interface TapsNeeds {
 }
 
 /**
- * Each rejects with RedisAwayError where Redis did not answer, for all of a pipeline: what a live node of a cluster was
- * asked has been done all the same, and what was not follows from the event of the write.
+ * Each rejects for all of a pipeline, with RedisAwayError where Redis did not answer soon, with RedisCommandError where it
+ * refused a command: what else it was asked has been done or will be all the same, and what was not follows from the event
+ * of the write.
  */
 export function gatherTaps(needs: TapsNeeds): Taps {
   const group = createGroupCommit(
@@ -63,7 +72,7 @@ async function apply({ redis, clock, shards }: TapsNeeds, effects: readonly Effe
   )
   const readers = effects.flatMap(({ userId }) => (userId === null ? [] : [userId]))
   const asked = readers.map((userId): Command => ['EXISTS', keys.liked(userId)])
-  const replies = await redis.pipeline([...moves, ...asked])
+  const replies = await withinTime(redis.pipeline([...moves, ...asked]), PATIENCE_MS)
   let next = moves.length
   return effects.map(({ userId }) => userId !== null && integer(replies[next++]) === 1)
 }

@@ -6,7 +6,7 @@ import { serverPort } from './server.ts'
 
 export { parseRedisUrl } from './address.ts'
 export type { OriginRedis, RedisMaster } from './port.ts'
-export { type RedisPortOptions, RedisReplyError } from './sending.ts'
+export { type RedisPortOptions, RedisReplyError, withinTime } from './sending.ts'
 
 /**
  * The origin's client of core's RedisPort: a connection a server, kept open by ioredis.

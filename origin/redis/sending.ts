@@ -91,7 +91,10 @@ export function callAll(redis: Redis, commands: readonly Command[]): Promise<unk
   }
 }
 
-/** One timer a pipeline; ioredis' own option would start one a command. */
+/**
+ * One timer a pipeline; ioredis' own option would start one a command. What is late goes on, and nobody hears of it.
+ * @throws RedisAwayError when the time is over
+ */
 export async function withinTime<T>(work: Promise<T>, milliseconds: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
