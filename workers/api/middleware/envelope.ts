@@ -38,6 +38,10 @@ export function envelope(log: (line: string) => void): MiddlewareHandler<AppEnv>
     c.set('services', layers === null ? timed : watchedServices(timed, layers))
     c.set('viewer', null)
     await next()
+    // Whatever is answered to somebody who has signed in is for them.
+    if (c.get('viewer') !== null && !c.res.headers.has('cache-control')) {
+      c.res.headers.set('cache-control', 'private, no-cache')
+    }
     const timing = timings.header()
     c.res.headers.set(REQUEST_ID_HEADER, trace.requestId)
     if (timing !== '') c.res.headers.set('server-timing', timing)

@@ -37,6 +37,14 @@ describe('the layers that answered', () => {
     const path = `/v1/users/${ann.username}`
     expect((await layersOf(ann.token, path)).layers).toMatch(/^client=miss, calls=(redis:1 )?postgres:1$/)
     expect((await layersOf(undefined, path)).layers).toBeNull()
+    for (const own of ['/v1/notifications', '/v1/boards', '/v1/me/follow-requests', '/v1/search/users?q=a']) {
+      const { layers, headers } = await layersOf(ann.token, own)
+      expect([own, headers.get('cache-control'), layers]).toEqual([
+        own,
+        expect.stringContaining('private'),
+        expect.any(String),
+      ])
+    }
   })
 
   it('are told to nobody who does not ask, nor in what shared caches may keep', async () => {
