@@ -24,38 +24,48 @@ const BENCHES: Record<string, Bench> = {
 /** Length of a run where it is not ten seconds. */
 const SECONDS: Record<string, number> = { mixed: 30 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: false },
-    data: { type: 'string' },
-    seconds: { type: 'string' },
-    likes: { type: 'string' },
-    full: { type: 'boolean', default: false },
-    documents: { type: 'string' },
-    svg: { type: 'string' },
-    peer: { type: 'string' },
-  },
-})
+/** @throws Error with a sentence for what it does not know */
+function commandLine(): { bench: Bench; options: BenchOptions } {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      data: { type: 'string' },
+      seconds: { type: 'string' },
+      likes: { type: 'string' },
+      full: { type: 'boolean', default: false },
+      documents: { type: 'string' },
+      svg: { type: 'string' },
+      peer: { type: 'string' },
+    },
+  })
+  const [name = ''] = positionals
+  const bench = BENCHES[name]
+  if (bench === undefined) {
+    throw new Error(`There is no bench named "${name}". There are: ${Object.keys(BENCHES).join(', ')}.`)
+  }
+  const number = (option: 'seconds' | 'likes' | 'documents') => {
+    const value = values[option]
+    if (value !== undefined && !(Number(value) > 0)) throw new Error(`--${option} is a number above 0, not "${value}".`)
+    return value === undefined ? null : Number(value)
+  }
+  const options: BenchOptions = {
+    data: values.data ?? null,
+    seconds: number('seconds') ?? SECONDS[name] ?? 10,
+    likes: number('likes'),
+    full: values.full,
+    documents: number('documents'),
+    svg: values.svg ?? null,
+    peer: values.peer ?? null,
+    say: values.json ? () => {} : (text) => console.log(text),
+  }
+  return { bench, options }
+}
+
 // Wrangler's harness tells of every batch of a queue on stdout, where only the figures belong.
 process.env.WRANGLER_LOG ??= 'error'
-const [name = ''] = positionals
-const bench = BENCHES[name]
-if (bench === undefined) {
-  console.error(`There is no bench named "${name}". There are: ${Object.keys(BENCHES).join(', ')}.`)
-  process.exit(1)
-}
-const options: BenchOptions = {
-  data: values.data ?? null,
-  seconds: Number(values.seconds ?? SECONDS[name] ?? 10),
-  likes: values.likes === undefined ? null : Number(values.likes),
-  full: values.full,
-  documents: values.documents === undefined ? null : Number(values.documents),
-  svg: values.svg ?? null,
-  peer: values.peer ?? null,
-  say: values.json ? () => {} : (text) => console.log(text),
-}
 try {
+  const { bench, options } = commandLine()
   console.log(JSON.stringify(await bench(options)))
   process.exit(0)
 } catch (error) {
