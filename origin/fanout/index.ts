@@ -44,7 +44,15 @@ export function createFanout(needs: FanoutTierNeeds): Fanout {
   let memory = 0
   const load = (): Load => loadOf(waiting, memory)
   const store = postgresFanout(needs.database)
-  const inner = { ...needs, store, publish: log.publish, lanes, load, observe: metrics.page }
+  const inner = {
+    ...needs,
+    store,
+    redis: lanes.timed(redis),
+    publish: log.publish,
+    lanes,
+    load,
+    observe: metrics.page,
+  }
   const service = fanoutService(inner)
   const crossings = crossing(inner)
   return {

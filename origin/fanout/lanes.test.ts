@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { RedisAwayError } from '#core/redis.ts'
+import { RedisAwayError, type RedisPort } from '#core/redis.ts'
 import { createLanes, LANE_LIMITS, type Lane } from './lanes.ts'
 
 /** Lanes on a clock of ours, with work that ends when it is told to. */
@@ -8,19 +8,17 @@ function stage() {
   const lanes = createLanes(() => nowMs)
   const started: string[] = []
   const ends = new Map<string, () => void>()
-  const work = (lane: Lane, name: string) =>
-    lanes.run(lane, () => {
-      started.push(name)
-      return new Promise<void>((resolve) => ends.set(name, resolve))
-    })
   const settle = () => new Promise((resolve) => setImmediate(resolve))
+  const under = (name: string) => {
+    started.push(name)
+    return new Promise<void>((resolve) => ends.set(name, resolve))
+  }
   return {
     lanes,
     started,
-    work: async (lane: Lane, name: string) => {
-      const done = work(lane, name)
+    async work(lane: Lane, name: string) {
+      lanes.run(lane, () => under(name)).catch(() => {})
       await settle()
-      return { done }
     },
     async end(name: string, afterMs = 0) {
       nowMs += afterMs
@@ -29,6 +27,20 @@ function stage() {
     },
     pass: (ms: number) => {
       nowMs += ms
+    },
+    /** A Redis that takes so long, and then answers or not. */
+    async asked(ms: number, error?: Error) {
+      const redis: RedisPort = {
+        async pipeline() {
+          nowMs += ms
+          if (error) throw error
+          return []
+        },
+      }
+      await lanes
+        .timed(redis)
+        .pipeline([])
+        .catch(() => {})
     },
   }
 }
@@ -39,15 +51,6 @@ async function fill({ work }: Stage, from = 0): Promise<string[]> {
   for (const name of names) await work('page', name)
   return names
 }
-
-test('small authors wait for nobody, however many pages do', async () => {
-  const s = stage()
-  const first = await fill(s)
-  await fill(s, 8)
-  expect(s.started).toEqual(first)
-  await s.work('small', 'small')
-  expect(s.started.at(-1)).toBe('small')
-})
 
 test('pages go before hot readers, and those before purges', async () => {
   const s = stage()
@@ -69,46 +72,73 @@ test('purges leave turns for pages that come in the middle of them', async () =>
   expect(s.started.at(-1)).toBe('page')
 })
 
-test('low is not never: whoever has waited for long goes next', async () => {
+test('low is not never: among pages without end that are overdue themselves, whoever has waited longest goes next', async () => {
   const s = stage()
-  const names = await fill(s)
+  s.lanes.squeeze(true)
+  for (let i = 0; i < 16; i++) await s.work('page', `page ${i}`)
+  await s.work('hot', 'hot')
   await s.work('purge', 'purge')
-  await s.work('page', 'late page')
-  s.pass(LANE_LIMITS.patienceMs - 1)
-  await s.work('page', 'later page')
-  s.pass(1)
-  // Pages that took so long have cost half of the turns.
-  for (const name of names.slice(0, 5)) await s.end(name)
-  expect(s.started.at(-1)).toBe('late page')
-  await s.end(String(names[5]))
-  expect(s.started.at(-1)).toBe('purge')
+  // Each page that ends is followed by another, so that sixteen are always there and a page waits for more than five seconds.
+  for (let i = 0; i < 200; i++) {
+    await s.end(String(s.started.at(-1)), 400)
+    if (s.started.length > 18 && s.started.includes('purge')) break
+    await s.work('page', `page ${16 + i}`)
+  }
+  expect(s.started.slice(0, 16).every((name) => name.startsWith('page'))).toBe(true)
+  expect(s.started.slice(16, 18)).toEqual(['hot', 'purge'])
 })
 
-test('slow answers halve the turns, once for all that were under way; quick ones bring them back', async () => {
+test('a slow answer halves the turns, once for all that were under way; turns without any bring them back', async () => {
   const s = stage()
-  for (const name of await fill(s)) await s.end(name, name === 'page 0' ? LANE_LIMITS.slowMs + 1 : 0)
+  const { promise, resolve } = Promise.withResolvers<never[]>()
+  const redis = s.lanes.timed({ pipeline: () => promise })
+  const together = Array.from({ length: 8 }, () => redis.pipeline([]))
+  s.pass(LANE_LIMITS.slowMs + 1)
+  resolve([])
+  await Promise.all(together)
   expect(s.lanes.state().turns).toBe(LANE_LIMITS.turns / 2)
+  await s.asked(LANE_LIMITS.slowMs + 1)
+  expect(s.lanes.state().turns).toBe(LANE_LIMITS.turns / 4)
+  // No answer is too slow to count as none, and too quick to count as slow.
   for (let i = 0; i < 40; i++) {
+    s.pass(1)
     await s.work('page', `again ${i}`)
+    await s.asked(LANE_LIMITS.slowMs)
     await s.end(`again ${i}`)
   }
   expect(s.lanes.state().turns).toBe(LANE_LIMITS.turns)
 })
 
-test('one turn is left, however slow Redis is or however full, and one that does not answer is slow', async () => {
+test('what else a turn waits for, such as Postgres, costs none', async () => {
   const s = stage()
-  for (let i = 0; i < 10; i++) {
-    const away = s.lanes.run('page', () => Promise.reject(new RedisAwayError('gone')))
-    await expect(away).rejects.toThrow('gone')
-    s.pass(LANE_LIMITS.slowMs)
+  for (let i = 0; i < 20; i++) {
+    await s.work('page', `page ${i}`)
+    await s.asked(10)
+    await s.end(`page ${i}`, 10 * LANE_LIMITS.slowMs)
   }
+  expect(s.lanes.state().turns).toBe(LANE_LIMITS.turns)
+})
+
+test('a Redis that does not answer is slow; a node that refuses at once says nothing of the others', async () => {
+  const s = stage()
+  for (let i = 0; i < 10; i++) await s.asked(0, new RedisAwayError('refused'))
+  expect(s.lanes.state().turns).toBe(LANE_LIMITS.turns)
+  for (let i = 0; i < 10; i++) await s.asked(4 * LANE_LIMITS.slowMs, new RedisAwayError('silent'))
   expect(s.lanes.state().turns).toBe(1)
-  const full = stage()
-  full.lanes.squeeze(true)
-  await fill(full)
-  expect(full.started).toEqual(['page 0'])
-  expect(full.lanes.state()).toEqual({ turns: 1, waiting: { page: 7, hot: 0, purge: 0 } })
-  full.lanes.squeeze(false)
-  await full.work('page', 'more')
-  expect(full.started).toHaveLength(LANE_LIMITS.turns)
+})
+
+test('one turn is left while Redis is full, and purges have it when nobody else waits', async () => {
+  const s = stage()
+  s.lanes.squeeze(true)
+  await fill(s)
+  expect(s.started).toEqual(['page 0'])
+  expect(s.lanes.state()).toEqual({ turns: 1, waiting: { page: 7, hot: 0, purge: 0 } })
+  s.lanes.squeeze(false)
+  await s.work('page', 'more')
+  expect(s.started).toHaveLength(LANE_LIMITS.turns)
+
+  const idle = stage()
+  idle.lanes.squeeze(true)
+  await idle.work('purge', 'purge')
+  expect(idle.started).toEqual(['purge'])
 })

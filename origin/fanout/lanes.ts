@@ -1,32 +1,32 @@
 /**
- * Whose turn it is to write to Redis. Small authors never wait; what is large shares some turns, in the order of its lanes: pages
- * of followers, then readers who follow very many, then the purges. How many turns there are follows from how Redis answers: one
- * more for each round of quick answers, half as many after a slow one (additive increase, multiplicative decrease: Chiu and
- * Jain, 1989), and a single one while its memory is nearly full. What waits here keeps its handler, and so the log from reading on.
+ * Whose turn it is to write to Redis. What is large shares some turns, in the order of its lanes: pages of followers, then readers
+ * who follow very many, then purges; small authors take none, and never wait. How many turns there are follows from how Redis
+ * answers: half as many after a slow answer, one more for each round of turns without any (additive increase, multiplicative
+ * decrease: Chiu and Jain, 1989), and a single one while its memory is nearly full. What waits here keeps its handler, and so the
+ * log from reading on.
  */
 import type { Clock } from '#core/ids.ts'
-import { RedisAwayError } from '#core/redis.ts'
+import type { RedisPort } from '#core/redis.ts'
 
-const SHARED = ['page', 'hot', 'purge'] as const
-export type SharedLane = (typeof SHARED)[number]
-export type Lane = 'small' | SharedLane
+const LANES = ['page', 'hot', 'purge'] as const
+export type Lane = (typeof LANES)[number]
 
 export interface Lanes {
   /** Does the work when its lane's turn has come. It should be a page's writes and no more: nobody is interrupted. */
   run<T>(lane: Lane, work: () => Promise<T>): Promise<T>
+  /** The same Redis, by whose answers the number of turns is found: also those to work that needs no turn. */
+  timed(redis: RedisPort): RedisPort
   /** While Redis is nearly full, one turn is all. */
   squeeze(isFull: boolean): void
-  state(): { turns: number; waiting: Record<SharedLane, number> }
+  state(): { turns: number; waiting: Record<Lane, number> }
 }
 
 export const LANE_LIMITS = Object.freeze({
   /** Pages at Redis at once: enough to keep one busy while the others are read, and no more than some milliseconds of its time. */
   turns: 8,
-  /** A page that takes so long says that Redis, or this process, is behind: a quarter of what a pipeline may take at all. */
+  /** A pipeline that takes so long says that Redis, or this process, is behind: a quarter of what one may take at all. */
   slowMs: 500,
-  /** One that takes no longer says that there is room. */
-  quickMs: 200,
-  /** Whoever has waited for so long goes next, whatever the lane: low is not never. */
+  /** Whoever has waited for so long goes before those who came later, whatever the lane: low is not never. */
   patienceMs: 5_000,
 })
 
@@ -42,12 +42,12 @@ export function createLanes(clock: Clock, limits: typeof LANE_LIMITS = LANE_LIMI
 class SharedTurns implements Lanes {
   readonly #clock: Clock
   readonly #limits: typeof LANE_LIMITS
-  readonly #queues: Record<SharedLane, Waiting[]> = { page: [], hot: [], purge: [] }
+  readonly #queues: Record<Lane, Waiting[]> = { page: [], hot: [], purge: [] }
   #turns: number
   #isFull = false
   #running = 0
   #purging = 0
-  #loweredAt = Number.NEGATIVE_INFINITY
+  #slowAt = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, limits: typeof LANE_LIMITS) {
     this.#clock = clock
@@ -56,20 +56,29 @@ class SharedTurns implements Lanes {
   }
 
   async run<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
-    if (lane === 'small') this.#running++
-    else await this.#turn(lane)
+    await this.#turn(lane)
     const startedMs = this.#clock()
     try {
       const done = await work()
-      this.#learn(this.#clock() - startedMs)
+      if (this.#slowAt < startedMs) this.#turns = Math.min(this.#limits.turns, this.#turns + 1 / this.#turns)
       return done
-    } catch (error) {
-      if (error instanceof RedisAwayError) this.#learn(Number.POSITIVE_INFINITY)
-      throw error
     } finally {
       this.#running--
       if (lane === 'purge') this.#purging--
       this.#next()
+    }
+  }
+
+  timed(redis: RedisPort): RedisPort {
+    return {
+      pipeline: async (commands) => {
+        const startedMs = this.#clock()
+        try {
+          return await redis.pipeline(commands)
+        } finally {
+          this.#took(startedMs)
+        }
+      },
     }
   }
 
@@ -78,12 +87,12 @@ class SharedTurns implements Lanes {
     this.#next()
   }
 
-  state(): { turns: number; waiting: Record<SharedLane, number> } {
+  state(): { turns: number; waiting: Record<Lane, number> } {
     const { page, hot, purge } = this.#queues
     return { turns: this.#allowed(), waiting: { page: page.length, hot: hot.length, purge: purge.length } }
   }
 
-  #turn(lane: SharedLane): Promise<void> {
+  #turn(lane: Lane): Promise<void> {
     return new Promise((resolve) => {
       this.#queues[lane].push({ sinceMs: this.#clock(), go: resolve })
       this.#next()
@@ -105,22 +114,25 @@ class SharedTurns implements Lanes {
     }
   }
 
-  #chosen(): SharedLane | undefined {
+  /** The first lane in which somebody waits; but of those who have waited for too long, whoever has for longest. */
+  #chosen(): Lane | undefined {
     const overdue = this.#clock() - this.#limits.patienceMs
     // A page that comes in the middle of many purges finds turns left.
     const purges = this.#purging < Math.max(1, this.#limits.turns / 4)
-    const waiting = SHARED.filter((lane) => this.#queues[lane].length > 0 && (lane !== 'purge' || purges))
-    return waiting.find((lane) => this.#queues[lane][0]!.sinceMs <= overdue) ?? waiting[0]
+    const waiting = LANES.filter((lane) => this.#queues[lane].length > 0 && (lane !== 'purge' || purges))
+    const since = (lane: Lane) => this.#queues[lane][0]!.sinceMs
+    const late = waiting.filter((lane) => since(lane) <= overdue).sort((a, b) => since(a) - since(b))
+    return late[0] ?? waiting[0]
   }
 
-  /** From the time that a page took. Once for all that were under way together: they waited for the same. */
-  #learn(ms: number): void {
-    const { slowMs, quickMs, turns } = this.#limits
-    if (ms > slowMs) {
-      const nowMs = this.#clock()
-      if (nowMs - this.#loweredAt < slowMs) return
-      this.#loweredAt = nowMs
-      this.#turns = Math.max(1, this.#turns / 2)
-    } else if (ms <= quickMs) this.#turns = Math.min(turns, this.#turns + 1 / this.#turns)
+  /**
+   * An answer has come, or an error. Slow ones count once for all that were under way together: they waited for the same. A node
+   * that refuses at once says nothing of the others.
+   */
+  #took(startedMs: number): void {
+    const nowMs = this.#clock()
+    if (nowMs - startedMs <= this.#limits.slowMs || startedMs < this.#slowAt) return
+    this.#slowAt = nowMs
+    this.#turns = Math.max(1, this.#turns / 2)
   }
 }

@@ -4,9 +4,9 @@ import { keys, TTL } from '#core/keys.ts'
 import { type Command, type RedisPort, strings } from '#core/redis.ts'
 import { startRedis, type TestRedis } from '../../test/contract/engines.ts'
 import { SMALL_POLICY } from '../../test/interleavings/cast.ts'
-import { createLanes } from './lanes.ts'
+import { createLanes, LANE_LIMITS } from './lanes.ts'
 import { type Load, loadOf } from './load.ts'
-import { pushToPage } from './push.ts'
+import { pushToPage, removeFromPage } from './push.ts'
 import { memoryShare, NEARLY_FULL } from './redis-memory.ts'
 
 const ids = createIdFactory(Date.now, Math.random)
@@ -35,10 +35,10 @@ const redis: RedisPort = {
     return server.redis.pipeline(commands)
   },
 }
-const push = (post: Id, load: Load) => {
+const push = (post: Id, load: Load, size: 'small' | 'page' = 'page', lanes = createLanes(Date.now), port = redis) => {
   const store = { hotReaders: async (readers: readonly Id[]) => new Set(readers.filter((id) => id === hot)) }
-  const needs = { redis, store, policy: SMALL_POLICY, random: () => 1, lanes: createLanes(Date.now), load: () => load }
-  return pushToPage(needs, [hot, away, ordinary], post, 'page')
+  const needs = { redis: port, store, policy: SMALL_POLICY, random: () => 1, lanes, load: () => load }
+  return pushToPage(needs, [hot, away, ordinary], post, size)
 }
 const timeline = async (user: Id) => strings((await server.redis.pipeline([['ZRANGE', keys.timeline(user), 0, -1]]))[0])
 /** By the pipelines of a page, after the one that asks who is there: whose timelines each writes. */
@@ -64,6 +64,25 @@ test('and pull for themselves while it is overloaded', async () => {
   expect(await timeline(ordinary)).toEqual(['~', post])
   expect(await timeline(hot)).toEqual([])
   expect(await server.redis.pipeline([['GET', keys.graph(hot)]])).toEqual(['1'])
+})
+
+test('a small author waits for nobody: not for pages, and not for turns of readers who follow very many', async () => {
+  const lanes = createLanes(Date.now)
+  for (let i = 0; i < 2 * LANE_LIMITS.turns; i++) void lanes.run('page', () => new Promise(() => {}))
+  const post = newId()
+  expect(await push(post, 'busy', 'small', lanes)).toEqual({ pushed: 2, inactive: 1, shed: 0 })
+  for (const reader of [hot, ordinary]) expect(await timeline(reader)).toEqual(['~', post])
+})
+
+test('and no number of small authors keeps a page or a purge from its turn', async () => {
+  const lanes = createLanes(Date.now)
+  lanes.squeeze(true)
+  const silent: RedisPort = { pipeline: () => new Promise(() => {}) }
+  for (let i = 0; i < 2 * LANE_LIMITS.turns; i++) void push(newId(), 'overloaded', 'small', lanes, silent)
+  const post = newId()
+  expect(await push(post, 'calm', 'page', lanes)).toMatchObject({ pushed: 2 })
+  await removeFromPage({ redis, lanes }, [hot, ordinary], post)
+  expect(await timeline(hot)).toEqual(['~'])
 })
 
 test('what waits in the log makes it busy, then overloaded; a Redis that is nearly full overloaded at once', () => {

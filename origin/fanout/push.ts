@@ -35,16 +35,21 @@ export interface PushResult {
 /** One push in this many looks at how long the timeline has grown, so trimming costs each push next to nothing. */
 const LENGTH_SAMPLE = 64
 
-/** @param lane `small` for all followers of a small author, `page` for a page of a large one's */
+/**
+ * @param size `small` for all followers of a small author, who take no turn; `page` for some of a large one's. Hot readers come
+ *   last in pages only: whoever waited for that in a small author's handler would hold up all that lies behind it in the log.
+ */
 export async function pushToPage(
   needs: PushNeeds,
   followers: readonly Id[],
   post: Id,
-  lane: 'small' | 'page',
+  size: 'small' | 'page',
 ): Promise<PushResult> {
   if (followers.length === 0) return { pushed: 0, inactive: 0, shed: 0 }
-  const load = needs.load()
-  const { living, hot } = await needs.lanes.run(lane, () => pushToMost(needs, followers, post, load))
+  const found = needs.load()
+  const load = size === 'small' && found === 'busy' ? 'calm' : found
+  const most = () => pushToMost(needs, followers, post, load)
+  const { living, hot } = await (size === 'small' ? most() : needs.lanes.run('page', most))
   if (load === 'busy' && hot.length > 0) await needs.lanes.run('hot', () => write(needs, hot, post, []))
   const shed = load === 'overloaded' ? hot.length : 0
   return { pushed: living - shed, inactive: followers.length - living, shed }

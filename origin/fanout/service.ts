@@ -101,9 +101,9 @@ async function pushPage(
   needs: FanoutNeeds,
   followers: readonly Id[],
   { postId, acceptedMs }: Pick<EventData<'fanout.page'>, 'postId' | 'acceptedMs'>,
-  lane: 'small' | 'page',
+  size: 'small' | 'page',
 ): Promise<void> {
-  const result = await pushToPage(needs, followers, postId, lane)
+  const result = await pushToPage(needs, followers, postId, size)
   needs.observe({ acceptedMs, doneMs: needs.clock(), ...result })
 }
 
