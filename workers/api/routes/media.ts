@@ -70,7 +70,7 @@ const create = createRoute({
   method: 'post',
   path: '/v1/media',
   request: { headers: idempotencyHeader, body: body(NewMedia) },
-  responses: { 201: json(Upload, 'Where to send the bytes.'), ...refusals(401, 422) },
+  responses: { 201: json(Upload, 'Where to send the bytes.'), ...refusals(401, 415, 422) },
 })
 const complete = createRoute({
   ...common,

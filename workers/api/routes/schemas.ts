@@ -113,6 +113,7 @@ const PROBLEMS = {
   403: problem('It is somebody else’s.'),
   404: problem('There is no such thing, or it is not for this viewer.'),
   409: problem('It conflicts with what is there.'),
+  415: problem('Files of this type are not taken.'),
   422: problem('It cannot be done as asked.'),
   429: problem('Too many requests; see Retry-After.'),
   503: problem(
