@@ -20,6 +20,22 @@ it('runs a round after every pause, also after one that failed, and none after i
   expect(rounds).toBe(3)
 })
 
+it('tells of an outage when it begins, ever less often while it lasts, and when it is over', async () => {
+  const lines: string[] = []
+  const told = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+  let rounds = 0
+  const stop = repeatedly('test', 1_000, told, async () => {
+    if (++rounds <= 25) throw new Error('away')
+  })
+  await vi.advanceTimersByTimeAsync(30_500)
+  await stop()
+  expect(lines.map((line) => JSON.parse(line)).map(({ msg, failures }) => [msg, failures])).toEqual([
+    ['a repeated task failed', 1],
+    ['a repeated task failed', 10],
+    ['a repeated task works again', 25],
+  ])
+})
+
 it('steps on while there is something to do, then waits, unless it is woken', async () => {
   let left = 3
   let steps = 0

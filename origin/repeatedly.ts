@@ -9,7 +9,8 @@ export interface Loop {
 }
 
 /**
- * Makes a loop that begins when it is woken first. A step that fails is logged and counts as one that found nothing.
+ * Makes a loop that begins when it is woken first. A step that fails counts as one that found nothing; of an outage the log has
+ * the first failure, the tenth, the hundredth and so on, and its end.
  * @param pauseMs after a step that found nothing
  * @param step answers whether there may be more to do
  */
@@ -18,15 +19,34 @@ export function wakeable(name: string, pauseMs: number, logger: Logger, step: ()
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
   let isWoken = false
+  /** In a row. */
+  let failures = 0
+
+  const succeeded = () => {
+    if (failures > 0) logger.info({ work: name, failures }, 'a repeated task works again')
+    failures = 0
+  }
+  const failed = (error: unknown) => {
+    failures++
+    if (Number.isInteger(Math.log10(failures))) {
+      logger.warn({ err: error, work: name, failures }, 'a repeated task failed')
+    }
+  }
 
   const run = async () => {
     let found = true
     while ((found || isWoken) && !isStopped) {
       isWoken = false
-      found = await step().catch((error: unknown) => {
-        logger.warn({ err: error, work: name }, 'a repeated task failed')
-        return false
-      })
+      found = await step().then(
+        (more) => {
+          succeeded()
+          return more
+        },
+        (error: unknown) => {
+          failed(error)
+          return false
+        },
+      )
     }
   }
   const wake = () => {
