@@ -28,7 +28,7 @@ export interface Answered {
   atMs: number
   /** Milliseconds by which it was sent later than planned. */
   lagMs: number
-  /** Milliseconds from sending to the end of the answer. */
+  /** Milliseconds from the moment for which it was planned to the end of the answer: who is made to wait for his turn waits. */
   ms: number
   /** 0: no answer. */
   status: number
@@ -53,7 +53,7 @@ function ask(what: Answered['what'], plannedMs: number, startMs: number): Promis
       const now = performance.now()
       const isWhole = status === 200 && (what === 'other' || bytes >= fewestBytes) && !('tideline-degraded' in told)
       const hasRetryAfter = 'retry-after' in told
-      const times = { atMs: plannedMs - startMs, lagMs: sentMs - plannedMs, ms: now - sentMs }
+      const times = { atMs: plannedMs - startMs, lagMs: sentMs - plannedMs, ms: now - plannedMs }
       resolve({ what, ...times, status, isWhole, hasRetryAfter })
     }
     const asked = request({ host: '127.0.0.1', port, path, headers, agent }, (answer) => {

@@ -32,44 +32,55 @@ export function percentile(values: readonly number[], part: number): number {
   return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0) * 10) / 10
 }
 
-/** Of pages that something was away or too late for. */
-export const DEGRADED = '200 degraded'
-
 /** What became of requests of one kind. */
 export interface Outcome {
+  /** That had been sent, not only planned, before the load was over. */
   sentPerSecond: number
   /** Whole answers that came in time, a second. */
   goodPerSecond: number
+  /** Of all that were not refused, degraded ones as well. */
   acceptedP50Ms: number
   acceptedP99Ms: number
+  /** Degraded ones among the accepted. */
+  degradedShare: number
   refusedShare: number
   refusedP50Ms: number
   refusedP99Ms: number
-  /** Neither a whole answer nor a refusal that says when to come again: by status, `200 degraded` among them. */
+  /** Neither an answer nor a refusal that says when to come again: by status. */
   strange: Record<string, number>
   lagP99Ms: number
 }
 
+const share = (part: number, all: number) => (all === 0 ? 0 : Math.round((part / all) * 1_000) / 1_000)
+
 const isRefusal = ({ status, hasRetryAfter }: Answered) => (status === 503 || status === 429) && hasRetryAfter
 
-/** @param seconds for which it was sent @param inTimeMs longest time of a good answer */
-export function outcome(answers: readonly Answered[], seconds: number, inTimeMs: number): Outcome {
+/**
+ * @param answers to what was planned for `fromMs` to `toMs` after the beginning
+ * @param inTimeMs longest time of a good answer
+ */
+export function outcome(
+  answers: readonly Answered[],
+  { fromMs, toMs, inTimeMs }: { fromMs: number; toMs: number; inTimeMs: number },
+): Outcome {
+  const seconds = (toMs - fromMs) / 1_000
   const whole = answers.filter(({ isWhole }) => isWhole)
+  const accepted = answers.filter(({ status }) => status === 200)
   const refused = answers.filter(isRefusal)
   const strange: Record<string, number> = {}
   for (const answer of answers) {
-    if (answer.isWhole || isRefusal(answer)) continue
-    const name = answer.status === 200 ? DEGRADED : String(answer.status)
-    strange[name] = (strange[name] ?? 0) + 1
+    if (answer.status === 200 || isRefusal(answer)) continue
+    strange[answer.status] = (strange[answer.status] ?? 0) + 1
   }
   const waits = refused.map(({ ms }) => ms)
-  const times = whole.map(({ ms }) => ms)
+  const times = accepted.map(({ ms }) => ms)
   return {
-    sentPerSecond: Math.round(answers.length / seconds),
+    sentPerSecond: Math.round(answers.filter(({ atMs, lagMs }) => atMs + lagMs < toMs).length / seconds),
     goodPerSecond: Math.round(whole.filter(({ ms }) => ms <= inTimeMs).length / seconds),
     acceptedP50Ms: percentile(times, 0.5),
     acceptedP99Ms: percentile(times, 0.99),
-    refusedShare: answers.length === 0 ? 0 : Math.round((refused.length / answers.length) * 1_000) / 1_000,
+    degradedShare: share(accepted.length - whole.length, accepted.length),
+    refusedShare: share(refused.length, answers.length),
     refusedP50Ms: percentile(waits, 0.5),
     refusedP99Ms: percentile(waits, 0.99),
     strange,

@@ -15,7 +15,7 @@ import { buildBundle } from '../../../bench/feed/workerd.ts'
 import type { Running } from '../../../bench/processes.ts'
 import { findRedisServer } from '../../../origin/embedded/redis-server.ts'
 import { ensureSecrets } from '../../../origin/secrets.ts'
-import { DEGRADED, type Generator, type Outcome, outcome, startGenerator } from './load.ts'
+import { type Generator, type Outcome, outcome, startGenerator } from './load.ts'
 
 /** What a reader may wait (issue: accepted p99 below 200 ms); the Worker's own budget. */
 const IN_TIME_MS = 200
@@ -27,7 +27,14 @@ const OVERLOAD_MS = 10_000
 /** The limit finds itself: what was let in before that is slow. Not counted. */
 const SETTLING_MS = 1_000
 const RECOVERY_MS = 5_000
+/** And it stays so. */
+const AFTERWARDS_MS = 2_000
 const WINDOW_MS = 500
+/** 5 alone on two cores. A generator that gets its core later than so, once in a hundred times, has measured the machine: void. */
+const LAG_MS = 20
+const ATTEMPTS = 3
+/** What test/fault/overload shows, and what it does not: with all posts in the isolate the deployed settings are slower (ARCHITECTURE.md). */
+const SETUP = 'a tenth of the posts in the isolate, a second for Redis'
 
 const isThere = findRedisServer(process.env.PATH ?? '') !== null
 const ABSENT = isThere ? '' : ' (skipped: no redis-server on the PATH)'
@@ -81,7 +88,7 @@ interface Figures {
   others: Outcome
   /** Milliseconds of CPU that each process used under overload. */
   cpu: Record<string, number>
-  /** Milliseconds after the load until a window of requests was served whole and in time; null: it was not. */
+  /** Milliseconds after the load until every window of requests was served whole and in time; null: they were not. */
   normalAfterMs: number | null
 }
 
@@ -91,38 +98,54 @@ async function saturation(): Promise<number> {
   return Math.round(answers.filter(({ isWhole }) => isWhole).length / (SATURATION_MS / 1_000))
 }
 
-/** A third of what can be made, and whether it is: the beginning of the first window from which on all are. */
+/** A third of what can be made, and whether it is: the beginning of the window from which on all are; null if that is too late. */
 async function untilNormal(perSecond: number): Promise<number | null> {
   const others = Math.max(2, Math.round(perSecond / 10))
-  const answers = await generator.run({ kind: 'open', feeds: perSecond, others, ms: RECOVERY_MS + WINDOW_MS })
-  for (let fromMs = 0; fromMs < RECOVERY_MS; fromMs += WINDOW_MS) {
+  const answers = await generator.run({ kind: 'open', feeds: perSecond, others, ms: RECOVERY_MS + AFTERWARDS_MS })
+  let normalAfterMs = 0
+  for (let fromMs = 0; fromMs < RECOVERY_MS + AFTERWARDS_MS; fromMs += WINDOW_MS) {
     const window = answers.filter(({ atMs }) => atMs >= fromMs && atMs < fromMs + WINDOW_MS)
     const good = window.filter(({ isWhole, ms }) => isWhole && ms <= IN_TIME_MS)
-    if (window.length > 0 && good.length >= 0.99 * window.length) return fromMs + WINDOW_MS
+    if (good.length < 0.99 * window.length) normalAfterMs = fromMs + WINDOW_MS
   }
-  return null
+  return normalAfterMs <= RECOVERY_MS ? normalAfterMs : null
+}
+
+/** One measurement. */
+async function overload(): Promise<Figures> {
+  const saturationPerSecond = await saturation()
+  const others = Math.round(saturationPerSecond / 20)
+  const job = { kind: 'open' as const, feeds: 2 * saturationPerSecond, others, ms: OVERLOAD_MS }
+  const { result: all, cpu } = await cpuDuring(pids, () => generator.run(job))
+  const answers = all.filter(({ atMs }) => atMs >= SETTLING_MS)
+  const normalAfterMs = await untilNormal(Math.round(saturationPerSecond / 3))
+  const told = (what: 'feed' | 'other') =>
+    outcome(
+      answers.filter((answer) => answer.what === what),
+      { fromMs: SETTLING_MS, toMs: OVERLOAD_MS, inTimeMs: IN_TIME_MS },
+    )
+  return { saturationPerSecond, feeds: told('feed'), others: told('other'), cpu, normalAfterMs }
+}
+
+/** One whose generator kept its pace. @throws Error when it never did */
+async function validOverload(): Promise<Figures> {
+  for (let attempt = 1; ; attempt++) {
+    const figures = await overload()
+    const said = JSON.stringify(figures, null, 2)
+    console.log(`With ${SETUP}: ${said}`)
+    if (figures.feeds.lagP99Ms < LAG_MS) return figures
+    if (attempt === ATTEMPTS) throw new Error(`void: this machine is too busy to send as planned: ${said}`)
+  }
 }
 
 it.skipIf(!isThere)(
-  `makes at twice the load at least 70 % of the feeds that it can make, in time, and refuses the rest at once${ABSENT}`,
+  `makes at twice the load at least 70 % of the feeds that it can make, in time, and refuses the rest at once (${SETUP})${ABSENT}`,
   // Others on the machine can make it look worse, never better: what they took a core from is measured anew.
-  { retry: 1 },
+  { retry: 1, timeout: 200_000 },
   async () => {
-    const saturationPerSecond = await saturation()
-    const others = Math.round(saturationPerSecond / 20)
-    const job = { kind: 'open' as const, feeds: 2 * saturationPerSecond, others, ms: OVERLOAD_MS }
-    const { result: all, cpu } = await cpuDuring(pids, () => generator.run(job))
-    const answers = all.filter(({ atMs }) => atMs >= SETTLING_MS)
-    const normalAfterMs = await untilNormal(Math.round(saturationPerSecond / 3))
-    const told = (what: 'feed' | 'other') =>
-      outcome(
-        answers.filter((answer) => answer.what === what),
-        (OVERLOAD_MS - SETTLING_MS) / 1_000,
-        IN_TIME_MS,
-      )
-    const figures: Figures = { saturationPerSecond, feeds: told('feed'), others: told('other'), cpu, normalAfterMs }
+    const figures = await validOverload()
+    const { saturationPerSecond } = figures
     const said = JSON.stringify(figures, null, 2)
-    console.log(said)
 
     // It was twice the load, and too much: else nothing was shown.
     expect(figures.feeds.sentPerSecond, said).toBeGreaterThan(1.9 * saturationPerSecond)
@@ -130,9 +153,8 @@ it.skipIf(!isThere)(
     expect(figures.feeds.goodPerSecond, said).toBeGreaterThanOrEqual(0.7 * saturationPerSecond)
     expect(figures.feeds.acceptedP99Ms, said).toBeLessThan(IN_TIME_MS)
     // Pages that are shown again, or made of what was there in time, are few; nothing else is answered.
-    const { [DEGRADED]: degraded = 0, ...stranger } = figures.feeds.strange
-    expect(degraded, said).toBeLessThanOrEqual(0.05 * answers.length)
-    expect(stranger, said).toEqual({})
+    expect(figures.feeds.degradedShare, said).toBeLessThanOrEqual(0.05)
+    expect(figures.feeds.strange, said).toEqual({})
     expect(figures.others.strange, said).toEqual({})
     expect(figures.feeds.refusedP99Ms, said).toBeLessThan(IN_TIME_MS)
     // The feed before everything else.
