@@ -114,10 +114,16 @@ export function workerVars(address: OriginAddress): Record<keyof typeof WORKERS,
 /**
  * Writes a configuration for each Worker into `directory`, readable by its owner only, and answers their paths, the api
  * Worker's first.
+ * @param apiVars settings of the api Worker in place of those for this machine
  */
-export function writeWorkerConfigs(directory: string, address: OriginAddress): string[] {
+export function writeWorkerConfigs(
+  directory: string,
+  address: OriginAddress,
+  apiVars: Readonly<Record<string, string>> = {},
+): string[] {
   mkdirSync(directory, { recursive: true })
   const vars = workerVars(address)
+  vars.api = { ...vars.api, ...apiVars }
   return (Object.keys(WORKERS) as (keyof typeof WORKERS)[]).map((name) => {
     const source = join(ROOT, WORKERS[name])
     const { rawConfig } = experimental_readRawConfig({ config: source })

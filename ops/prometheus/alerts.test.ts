@@ -28,6 +28,7 @@ it('each alert has a runbook and a condition that is tested', () => {
   const alerts = groups.flatMap(({ rules }) => rules)
   expect(alerts.map(({ alert }) => alert)).toEqual([
     'FeedSlow',
+    'FeedDegraded',
     'TimelineHitRateLow',
     'FanoutSlow',
     'MediaQueueLong',

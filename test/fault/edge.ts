@@ -13,8 +13,18 @@ export interface Edge {
   close(): Promise<void>
 }
 
+/** A second edge beside others before the same origin. */
+export interface Location {
+  name: string
+  /** Settings of the api Worker in place of those for a busy machine. */
+  apiVars: Readonly<Record<string, string>>
+}
+
 /** @param env the origin's settings; gateway and object store may have an address of their own */
-export async function startEdge(env: Ports & Record<string, string>): Promise<Edge> {
+export async function startEdge(
+  env: Ports & Record<string, string>,
+  { name, apiVars }: Location = { name: 'workers', apiVars: {} },
+): Promise<Edge> {
   const config = readConfig(env)
   const objectsEndpoint = config.objects.endpoint ?? `http://127.0.0.1:${env.S3_PORT}`
   const address = localOrigin(config, {
@@ -22,7 +32,7 @@ export async function startEdge(env: Ports & Record<string, string>): Promise<Ed
     gatewayPort: Number(env.GATEWAY_PORT),
     objectsEndpoint,
   })
-  const paths = writeWorkerConfigs(join(config.stateDir, 'workers'), address)
+  const paths = writeWorkerConfigs(join(config.stateDir, name), address, apiVars)
   const harness = createTestHarness({ workers: paths.map((configPath) => ({ configPath })) })
   const { url } = await harness.listen()
   return {
