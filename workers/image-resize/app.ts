@@ -107,7 +107,11 @@ async function serveImage(c: ImageContext, settings: ImageAppSettings): Promise<
     if ('refusal' in cached) throw cached.refusal
     return answer(cached.variant, headers)
   }
-  const made = await makeOrNote(c, services, image, accepted, name)
+  const making = makeOrNote(c, services, image, accepted, name)
+  // A request whose client has gone, as of a picture that was scrolled past, is ended by the runtime where it stands: the
+  // memory that it has reserved would never be given back.
+  c.executionCtx.waitUntil(making.catch(() => {}))
+  const made = await making
   if (!image.source.private) {
     c.executionCtx.waitUntil(services.cache.putVariant(name, made.bytes, made.contentType))
   }

@@ -7,10 +7,14 @@ import { loadClass } from './admit.ts'
 
 let isolates = 0
 
-/** An isolate of its own that has room for twenty, with all but some of it in use. */
-function isolateWith(inUse: number) {
+/** An isolate of its own, with some of its room in use. */
+function isolateWith(inUse: number, room = 20) {
   // The name only makes it another environment than that of the test before.
-  const changes = { MAX_IN_FLIGHT: '20', FEED_BUDGET_MS: '30000', TEST_ISOLATE: String(isolates++) } as Partial<ApiEnv>
+  const changes = {
+    MAX_IN_FLIGHT: String(room),
+    FEED_BUDGET_MS: '30000',
+    TEST_ISOLATE: String(isolates++),
+  } as Partial<ApiEnv>
   const services = servicesFor(environmentOf(changes))
   for (let i = 0; i < inUse; i++) services.load.enter('feed')
   return { env: changes, services }
@@ -20,14 +24,22 @@ describe('an isolate with much under way', () => {
   it('reads feeds on and lets other reads go, at once and with a time to come again', async () => {
     const ann = await person()
     const { env, services } = isolateWith(15)
-    const read = await call(`GET /v1/users/${ann.username}`, { env, headers: { origin: 'https://page.test' } })
+    const read = await call(`GET /v1/users/${ann.username}`, {
+      env,
+      headers: { origin: 'https://page.test', 'x-request-id': 'asked-by-a-person' },
+    })
     expect(read).toMatchObject({ status: 503, body: { code: 'overloaded', title: 'Too much at once' } })
     expect(Object.fromEntries(read.headers)).toMatchObject({
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       'retry-after': '1',
       'access-control-allow-origin': '*',
+      'x-content-type-options': 'nosniff',
+      'strict-transport-security': expect.stringContaining('max-age='),
+      'x-request-id': 'asked-by-a-person',
     })
+    const asksFirst = await call('OPTIONS /v1/feed', { env, headers: { origin: 'https://page.test' } })
+    expect(asksFirst.status).toBe(204)
     expect((await call('GET /v1/feed', { token: ann.token, env })).status).toBe(200)
     expect((await call('GET /health', { env })).status).toBe(200)
     expect(services.load.inFlight).toBe(15)
@@ -50,6 +62,35 @@ describe('an isolate with much under way', () => {
       { kind: 'deferrable', outcome: 'queued', requests: 2 },
     ])
     expect(services.load.inFlight).toBe(13)
+  })
+
+  it('leaves the last quarter of its room to feeds: no storm of writes takes it', async () => {
+    const ann = await person()
+    const { env, services } = isolateWith(15)
+    const post = await call('POST /v1/posts', { token: ann.token, body: { caption: 'now' }, env })
+    expect(post).toMatchObject({ status: 503, body: { code: 'overloaded' } })
+    expect((await call('GET /v1/feed', { env })).status).toBe(503)
+    expect((await call('GET /v1/feed', { token: ann.token, env })).status).toBe(200)
+    expect(services.observations.takeDue(Number.MAX_SAFE_INTEGER)?.shed).toEqual([
+      { kind: 'deferrable', outcome: 'refused', requests: 1 },
+      { kind: 'interactive', outcome: 'refused', requests: 1 },
+    ])
+  })
+
+  it('learns from feeds only how long a feed takes, not from what is refused before anything is read', async () => {
+    const ann = await person()
+    const { env, services } = isolateWith(99, 100)
+    const { load } = services
+    load.took(60_000)
+    expect(load.limit).toBe(50)
+    while (load.inFlight > 40) load.leave()
+    const enoughToGrow = 60
+    for (let i = 0; i < enoughToGrow; i++) {
+      expect((await call('GET /v1/feed', { token: 'no.token.at-all', env })).status).toBe(401)
+    }
+    expect(load.limit).toBe(50)
+    for (let i = 0; i < enoughToGrow; i++) await call('GET /v1/feed', { token: ann.token, env })
+    expect(load.limit).toBeGreaterThan(50)
   })
 
   it('lets everything go, feeds too, once there is no room at all; and is as before when there is again', async () => {
@@ -78,6 +119,10 @@ describe('an isolate with much under way', () => {
   })
 })
 
+it('a feed without a token is as urgent as any read', () => {
+  expect(loadClass('GET', '/v1/feed', false)).toBe('interactive')
+})
+
 it.each([
   ['GET /v1/feed', 'feed'],
   ['GET /v1/trending/posts', 'interactive'],
@@ -94,5 +139,5 @@ it.each([
   ['POST /v1/signals', 'background'],
 ] satisfies [string, LoadClass][])('%s is %s', (verb, expected) => {
   const [method = '', path = ''] = verb.split(' ')
-  expect(loadClass(method, path)).toBe(expected)
+  expect(loadClass(method, path, true)).toBe(expected)
 })

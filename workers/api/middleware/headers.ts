@@ -10,6 +10,13 @@ const EXPOSED_HEADERS =
 /** Browsers keep a preflight's answer for two hours at most. */
 const PREFLIGHT_SECONDS = '7200'
 
+/** Of every answer. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze({
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+})
+
 /** The value of Access-Control-Allow-Origin, or null for an origin that is not on the list. */
 export function allowedOrigin(origin: string, allowed: readonly string[]): string | null {
   if (allowed.length === 0) return '*'
@@ -24,9 +31,7 @@ export function securityAndCors(): MiddlewareHandler<AppEnv> {
     await next()
     // Answers of the image Worker and of fetch have immutable headers; hono copies them when they are set through c.
     const { headers } = c.res
-    headers.set('x-content-type-options', 'nosniff')
-    headers.set('referrer-policy', 'no-referrer')
-    headers.set('strict-transport-security', 'max-age=31536000; includeSubDomains')
+    for (const name in SECURITY_HEADERS) headers.set(name, SECURITY_HEADERS[name] ?? '')
     if (!headers.has('content-security-policy')) {
       headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
     }
