@@ -34,11 +34,11 @@ afterAll(async () => {
 beforeEach(async () => {
   before = async () => {}
   await postgres.pool.query('truncate log_messages, log_partitions, log_offsets, log_members')
-  const common = { clock: Date.now, random: Math.random, metrics: createMetrics() }
+  const logger = createLogger({ level: 'silent' })
+  const common = { clock: Date.now, random: Math.random, logger, metrics: createMetrics() }
   log = postgresLog({
     ...common,
     database: postgres.database,
-    logger: createLogger({ level: 'silent' }),
     backoff: { firstMs: 5, maxMs: 20 },
   })
   const redis = {

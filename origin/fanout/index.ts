@@ -1,6 +1,7 @@
 /** The fan-out tier: posts into timelines, authors across the celebrity line. Needs a database, Redis and the log. */
 import type { Database } from '#drizzle/database.ts'
 import type { EventLog } from '../event-log.ts'
+import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { OriginRedis } from '../redis/index.ts'
 import { consumeFanout, type FanoutConsumers } from './consumer.ts'
@@ -9,7 +10,7 @@ import { createLanes, type Lanes } from './lanes.ts'
 import { type Load, loadOf } from './load.ts'
 import { fanoutMetrics } from './metrics.ts'
 import { postgresFanout } from './postgres.ts'
-import { memoryShare, NEARLY_FULL } from './redis-memory.ts'
+import { NEARLY_FULL, redisMemory } from './redis-memory.ts'
 import { type FanoutNeeds, type FanoutService, fanoutService } from './service.ts'
 
 export type { FanoutConsumers } from './consumer.ts'
@@ -21,6 +22,7 @@ type FanoutTierNeeds = Omit<
   database: Database
   log: EventLog
   redis: OriginRedis
+  logger: Logger
   metrics: Metrics
 }
 
@@ -42,6 +44,7 @@ export function createFanout(needs: FanoutTierNeeds): Fanout {
   const metrics = fanoutMetrics(needs.metrics, lanes)
   let waiting = 0
   let memory = 0
+  let saidThatItEvicts = false
   const load = (): Load => loadOf(waiting, memory)
   const store = postgresFanout(needs.database)
   const inner = {
@@ -61,7 +64,12 @@ export function createFanout(needs: FanoutTierNeeds): Fanout {
     lanes,
     consume: () => consumeFanout(log, service, crossings),
     async look() {
-      memory = await memoryShare(redis)
+      const { share, evicting } = await redisMemory(redis)
+      memory = share
+      if (evicting.length > 0 && !saidThatItEvicts) {
+        needs.logger.warn({ evicting }, 'redis evicts keys, some of which nobody can derive again: set noeviction')
+        saidThatItEvicts = true
+      }
       lanes.squeeze(memory >= NEARLY_FULL)
       metrics.looked(memory)
     },

@@ -18,7 +18,7 @@ export function fanoutMetrics(metrics: Metrics, lanes: Lanes): FanoutMetrics {
   const waiting = metrics.gauge('fanout_waiting_pages', 'Pages that wait for their turn at Redis', ['lane'])
   const memoryShare = metrics.gauge(
     'fanout_redis_memory_ratio',
-    'Memory used of what is allowed, on the fullest master',
+    'Memory used of what is allowed, on the fullest master that does not evict',
   )
   return {
     page({ acceptedMs, doneMs, pushed, inactive, shed }) {

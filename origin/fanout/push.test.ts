@@ -7,7 +7,7 @@ import { SMALL_POLICY } from '../../test/interleavings/cast.ts'
 import { createLanes, LANE_LIMITS } from './lanes.ts'
 import { type Load, loadOf } from './load.ts'
 import { pushToPage, removeFromPage } from './push.ts'
-import { memoryShare, NEARLY_FULL } from './redis-memory.ts'
+import { NEARLY_FULL, redisMemory } from './redis-memory.ts'
 
 const ids = createIdFactory(Date.now, Math.random)
 const newId = () => ids.next(3)
@@ -97,9 +97,15 @@ test('what waits in the log makes it busy, then overloaded; a Redis that is near
 })
 
 test('the fullest master counts; one without a limit is never full, one that is away says nothing', async () => {
-  expect(await memoryShare(server.redis)).toBe(0)
+  expect(await redisMemory(server.redis)).toEqual({ share: 0, evicting: [] })
   const master = (info: string) => ({ name: 'a', slot: null, pipeline: async () => [info] })
   const gone = { name: 'b', slot: null, pipeline: () => Promise.reject(new Error('gone')) }
   const masters = [master('used_memory:40\r\nmaxmemory:100\r\n'), master('used_memory:95\r\nmaxmemory:100\r\n'), gone]
-  expect(await memoryShare({ masters: () => masters })).toBe(0.95)
+  expect(await redisMemory({ masters: () => masters })).toEqual({ share: 0.95, evicting: [] })
+})
+
+test('a master that evicts is always full and refuses nothing: it slows down nobody, and is named', async () => {
+  const info = 'used_memory:99\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\n'
+  const masters = [{ name: 'a', slot: null, pipeline: async () => [info] }]
+  expect(await redisMemory({ masters: () => masters })).toEqual({ share: 0, evicting: ['a'] })
 })
