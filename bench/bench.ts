@@ -21,3 +21,18 @@ export interface BenchOptions {
 export type Figures = Record<string, unknown>
 
 export type Bench = (options: BenchOptions) => Promise<Figures>
+
+/**
+ * Figures of a run that counts; null each where it does not, which is said on stderr: errors, cut pages and requests that were
+ * never sent are cheap, and would make every figure better.
+ * @param why the run is void; null: it is not
+ */
+export function unlessVoid<T extends Figures>(why: string | null, figures: T): { [Name in keyof T]: T[Name] | null } {
+  if (why === null) return figures
+  console.error(`The figures are void: ${why}.`)
+  return Object.fromEntries(Object.keys(figures).map((name) => [name, null])) as { [Name in keyof T]: null }
+}
+
+/** Why a run of which so many answers were wrong is void. */
+export const failuresIn = (failures: number): string | null =>
+  failures === 0 ? null : `${failures} answers were not what was asked for`

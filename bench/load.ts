@@ -8,6 +8,8 @@ export interface LoadResult {
   p99Ms: number
   /** Answers that were not 2xx or 304, or not right. */
   failures: number
+  /** Answers of 304, which have no body to be right. */
+  notModified: number
   /** Mean size of an answer, head and body. */
   bytes: number
 }
@@ -20,8 +22,8 @@ export interface LoadRequest {
 export interface LoadOptions {
   /** Requests under way at once. */
   connections?: number
-  /** Looks at every body; absent: bodies are not looked at. It runs beside the load: cheap for the rate asked of it. */
-  isRight?(body: string): boolean
+  /** Looks at every answer of 2xx; absent: none is looked at. It runs beside the load: cheap for the rate asked of it. */
+  isRight?(body: string, headers: Record<string, string>): boolean
 }
 
 const CONNECTIONS = 16
@@ -33,12 +35,24 @@ export async function load(
   seconds: number,
   { connections = CONNECTIONS, isRight }: LoadOptions = {},
 ): Promise<LoadResult> {
+  let wrong = 0
+  const look = (status: number, body: string, headers: unknown) => {
+    if (status < 200 || status > 299) return
+    if (isRight?.(body, lowerCased(headers as Record<string, string>)) === false) wrong++
+  }
   const result = await autocannon({
     url,
     connections,
     duration: seconds,
-    requests: [{ method: 'GET', setupRequest: (request) => ({ ...request, ...pick() }) }],
-    ...(isRight === undefined ? {} : { verifyBody: (body) => isRight(String(body)) }),
+    requests: [
+      {
+        method: 'GET',
+        setupRequest: (request) => ({ ...request, ...pick() }),
+        ...(isRight === undefined
+          ? {}
+          : { onResponse: (status, body, _context, headers) => look(status, body, headers) }),
+      },
+    ],
   })
   const bad = Object.entries(result.statusCodeStats ?? {})
     .filter(([code]) => !code.startsWith('2') && code !== '304')
@@ -48,7 +62,11 @@ export async function load(
     rps: result.requests.total / seconds,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
-    failures: bad + result.errors + result.timeouts + result.mismatches,
+    failures: bad + result.errors + result.timeouts + wrong,
+    notModified: result.statusCodeStats?.['304']?.count ?? 0,
     bytes: Math.round(result.throughput.total / Math.max(1, result.requests.total)),
   }
 }
+
+const lowerCased = (headers: Record<string, string>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))

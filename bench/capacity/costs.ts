@@ -45,7 +45,8 @@ interface Stage {
 /** Measures all of them; a minute. The page's cost is the feed bench's own figure, post cache warm. */
 export async function measureCosts(options: BenchOptions): Promise<Costs> {
   const feed = await feedBench(options)
-  const loadUs = Number(feed.cpuMsPerRequest) * 1_000
+  if (typeof feed.cpuMsPerRequest !== 'number') throw new Error('what a page costs could not be measured')
+  const loadUs = feed.cpuMsPerRequest * 1_000
   const directory = mkdtempSync(join(tmpdir(), 'tideline-bench-'))
   const running: Running[] = []
   try {

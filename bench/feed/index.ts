@@ -12,7 +12,7 @@ import { feedPost } from '#core/feed/index.ts'
 import { firstIdAt } from '#core/ids.ts'
 import { ensureSecrets } from '../../origin/secrets.ts'
 import { PostCache } from '../../workers/api/feed/post-cache.ts'
-import type { Bench, BenchOptions } from '../bench.ts'
+import { type Bench, type BenchOptions, failuresIn, unlessVoid } from '../bench.ts'
 import { type LoadRequest, load } from '../load.ts'
 import { comparePeer, peerNamed } from '../peers/index.ts'
 import type { SamePeople } from '../peers/peer.ts'
@@ -91,42 +91,46 @@ async function measure(stage: Stage, { seconds, say }: BenchOptions) {
   const warm = await feedOf(stage, 'warm')
   const items = await itemsOf(warm.url, stage.readers)
   await load(warm.url, oneOf(stage.readers), WARM_UP_SECONDS)
-  const warmRun = await measured(warm.url, oneOf(stage.readers), seconds, warm.pids)
+  const warmRun = await measured(warm, oneOf(stage.readers), seconds, items)
   say(`warm: ${describe(warmRun)}`)
   const conditional = oneOf(await withTags(warm.url, stage.readers))
-  const notModified = await measured(warm.url, conditional, Math.min(5, seconds), warm.pids)
+  const notModified = await measured(warm, conditional, Math.min(5, seconds), items)
   say(`not modified: ${describe(notModified)}`)
   await warm.stop()
 
   const cold = await feedOf(stage, 'cold', { POST_CACHE_BYTES: '0' })
   await load(cold.url, oneOf(stage.readers), WARM_UP_SECONDS)
-  const coldRun = await measured(cold.url, oneOf(stage.readers), seconds, cold.pids)
+  const coldRun = await measured(cold, oneOf(stage.readers), seconds, items)
   say(`post cache off: ${describe(coldRun)}`)
   await cold.stop()
 
   const posts = stage.seeded.postedAtMs.flat().length
   const tenth = await feedOf(stage, 'tenth', { POST_CACHE_BYTES: String(cacheBytesOf(posts / 10)) })
   await load(tenth.url, oneOf(stage.readers), WARM_UP_SECONDS)
-  const tenthRun = await measured(tenth.url, oneOf(stage.readers), seconds, tenth.pids)
+  const tenthRun = await measured(tenth, oneOf(stage.readers), seconds, items)
   say(`a tenth of the posts fits: ${describe(tenthRun)}`)
 
+  const failures = [warmRun, coldRun, tenthRun, notModified].reduce((sum, run) => sum + run.failures, 0)
   return {
     people: stage.seeded.graph.people,
     posts,
     itemsPerPage: items,
-    pageBytes: warmRun.bytes,
-    rps: round(warmRun.rps),
-    p50Ms: warmRun.p50Ms,
-    p99Ms: warmRun.p99Ms,
-    cpuMsPerRequest: warmRun.cpuMsPerRequest,
-    cpuByProcess: warmRun.cpuByProcess,
-    coldCpuMsPerRequest: coldRun.cpuMsPerRequest,
-    coldCpuByProcess: coldRun.cpuByProcess,
-    tenthCpuMsPerRequest: tenthRun.cpuMsPerRequest,
-    tenthCpuByProcess: tenthRun.cpuByProcess,
-    notModifiedCpuMs: notModified.cpuMsPerRequest,
+    ...unlessVoid(failuresIn(failures), {
+      pageBytes: warmRun.bytes,
+      rps: round(warmRun.rps),
+      p50Ms: warmRun.p50Ms,
+      p99Ms: warmRun.p99Ms,
+      cpuMsPerRequest: warmRun.cpuMsPerRequest,
+      cpuByProcess: warmRun.cpuByProcess,
+      coldCpuMsPerRequest: coldRun.cpuMsPerRequest,
+      coldCpuByProcess: coldRun.cpuByProcess,
+      tenthCpuMsPerRequest: tenthRun.cpuMsPerRequest,
+      tenthCpuByProcess: tenthRun.cpuByProcess,
+      notModifiedCpuMs: notModified.cpuMsPerRequest,
+      notModifiedShare: round(notModified.notModified / notModified.requests, 4),
+    }),
     helloRps: round(helloRps),
-    failures: warmRun.failures + coldRun.failures + tenthRun.failures + notModified.failures,
+    failures,
   }
 }
 

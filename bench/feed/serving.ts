@@ -116,23 +116,38 @@ export async function helloWorld(directory: string, seconds: number): Promise<nu
   }
 }
 
-/** Load on an address, with the CPU that it costs the processes. */
+/**
+ * Load on a feed, with the CPU that it costs the processes. A page that is degraded, late or short is a failure.
+ * @param items of a whole page
+ */
 export async function measured(
-  url: string,
+  { url, pids }: { url: string; pids: Record<string, number> },
   pick: () => LoadRequest,
   seconds: number,
-  pids: Record<string, number>,
+  items: number,
 ): Promise<Measured> {
   await delay(200)
-  const { result, cpu } = await cpuDuring(pids, () => load(url, pick, seconds))
+  const asked = { isRight: (body: string, headers: Record<string, string>) => isWhole(body, headers, items) }
+  const { result, cpu } = await cpuDuring(pids, () => load(url, pick, seconds, asked))
   const perRequest = Object.fromEntries(Object.entries(cpu).map(([name, ms]) => [name, round(ms / result.requests, 3)]))
   const total = Object.values(cpu).reduce((sum, ms) => sum + ms, 0)
   return { ...result, cpuByProcess: perRequest, cpuMsPerRequest: round(total / result.requests, 3) }
 }
 
+/** Whether a page has so many items and nothing was left out of it. Parsing each would take the cores from what is measured. */
+export function isWhole(body: string, headers: Record<string, string>, items: number): boolean {
+  if (headers['tideline-degraded'] !== undefined) return false
+  let found = 0
+  for (let at = body.indexOf(ITEM); at !== -1; at = body.indexOf(ITEM, at + ITEM.length)) found++
+  return found === items
+}
+
+/** Once an item; in a text the quotes would be escaped. */
+const ITEM = '"reason":"'
+
 export const round = (value: number, digits = 1) => Number(value.toFixed(digits))
 export const describe = (run: Measured) =>
-  `${Math.round(run.rps)} a second, ${run.cpuMsPerRequest} ms of CPU each ${JSON.stringify(run.cpuByProcess)}, p99 ${run.p99Ms} ms, ${run.failures} failures`
+  `${Math.round(run.rps)} a second, ${run.cpuMsPerRequest} ms of CPU each ${JSON.stringify(run.cpuByProcess)}, p99 ${run.p99Ms} ms, ${run.notModified} not modified, ${run.failures} failures`
 
 /** A request for each reader, with an access token as the origin signs them. */
 export async function signReaders(people: readonly Id[]): Promise<{ readers: LoadRequest[]; jwks: string }> {

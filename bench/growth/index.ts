@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureSecrets, type Secrets } from '../../origin/secrets.ts'
-import type { Bench, BenchOptions, Figures } from '../bench.ts'
+import { type Bench, type BenchOptions, type Figures, failuresIn, unlessVoid } from '../bench.ts'
 import {
   type Backing,
   describe,
@@ -102,7 +102,7 @@ async function measure({ readers }: Stage, sizes: readonly Size[], { seconds, sa
   for (let i = 0; i < ROUNDS; i++) {
     for (const [place, size] of sizes.entries()) {
       for (const cache of ['off', 'on'] as const) {
-        const run = await measured(size[cache].url, pick, seconds / ROUNDS, size[cache].pids)
+        const run = await measured(size[cache], pick, seconds / ROUNDS, size.itemsPerPage)
         runs[place]?.[cache].push(run)
         say(`${size.posts} posts, post cache ${cache}: ${describe(run)}`)
       }
@@ -112,15 +112,18 @@ async function measure({ readers }: Stage, sizes: readonly Size[], { seconds, sa
     runs.map((run) => round(median(run[cache].map(({ cpuMsPerRequest }) => cpuMsPerRequest)), 3))
   const cold = each('off')
   const all = runs.flatMap(({ off, on }) => [...off, ...on])
+  const failures = all.reduce((sum, run) => sum + run.failures, 0)
   return {
     posts: sizes.map(({ posts }) => posts),
-    cpuMsPerRequest: cold,
-    warmCpuMsPerRequest: each('on'),
-    // Largest over smallest: 1.2 is twenty per cent.
-    spread: round(Math.max(...cold) / Math.min(...cold), 3),
-    cpuByProcess: runs.map(({ off }) => off.at(-1)?.cpuByProcess ?? null),
-    warmCpuByProcess: runs.map(({ on }) => on.at(-1)?.cpuByProcess ?? null),
+    ...unlessVoid(failuresIn(failures), {
+      cpuMsPerRequest: cold,
+      warmCpuMsPerRequest: each('on'),
+      // Largest over smallest: 1.2 is twenty per cent.
+      spread: round(Math.max(...cold) / Math.min(...cold), 3),
+      cpuByProcess: runs.map(({ off }) => off.at(-1)?.cpuByProcess ?? null),
+      warmCpuByProcess: runs.map(({ on }) => on.at(-1)?.cpuByProcess ?? null),
+    }),
     itemsPerPage: sizes.map(({ itemsPerPage }) => itemsPerPage),
-    failures: all.reduce((sum, { failures }) => sum + failures, 0),
+    failures,
   }
 }

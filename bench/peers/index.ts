@@ -40,11 +40,12 @@ interface PeerFigures extends Figures {
 export async function comparePeer(
   kind: PeerKind,
   options: Omit<PeerOptions, 'directory'>,
-  ours: { cpuMsPerRequest: number; coldCpuMsPerRequest: number },
+  ours: { cpuMsPerRequest: number | null; coldCpuMsPerRequest: number | null },
 ): Promise<Figures> {
   const peer = await measurePeer(kind, options)
   const { peerCpuMsPerRequest: theirs } = peer
-  const times = (cpuMs: number) => (theirs === null ? null : Number((theirs / cpuMs).toFixed(1)))
+  const times = (cpuMs: number | null) =>
+    theirs === null || cpuMs === null ? null : Number((theirs / cpuMs).toFixed(1))
   return { ...peer, ratio: times(ours.cpuMsPerRequest), coldRatio: times(ours.coldCpuMsPerRequest) }
 }
 
