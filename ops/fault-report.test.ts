@@ -13,6 +13,7 @@ const row = (more: Partial<RowOfReads> = {}): RowOfReads => ({
   slowestMs: 700,
   pictures: 100,
   picturesFailed: 0,
+  picturesExcused: 0,
   writes: 300,
   writesExcused: 0,
   ...more,
@@ -39,6 +40,7 @@ it('judges what is left without the excused, and does not pass where they are mo
   const excused = (count: number, failed = 0) => [row({ full: 1_000 - count - failed, excused: count, failed })]
   expect(faultsOfRun(excused(100))).toEqual([])
   expect(faultsOfRun(excused(101))).toEqual(['not judged: 101 of 1000 feeds excused by a machine that was too busy'])
+  expect(faultsOfRun([row({ picturesExcused: 11 })])).toHaveLength(1)
   // Two failures are one in a thousand of two thousand, but not of what is judged of them.
   const both = [...excused(0, 2), row({ excused: 10 })]
   expect(faultsOfRun(both)).toEqual(['all: 2 of 1990 feeds were no whole page'])
@@ -51,8 +53,8 @@ it('prints a line an outage, their sum, and what was read beside them', () => {
   const [header, , , all, calm, said] = tableOfReads(rows, [row({ row: 'afterwards' })]).split('\n')
   expect(header).toMatch(/reads +full +degraded +stale/)
   const cells = (line = '') => line.trim().split(/ +/).join(' ')
-  expect(cells(all)).toBe('all outages 2000 1990 0 10 0 0 20 200 0 600 0 900')
-  expect(cells(calm)).toBe('afterwards 1000 1000 0 0 0 0 0 100 0 300 0 700')
+  expect(cells(all)).toBe('all outages 2000 1990 0 10 0 0 20 200 0 0 600 0 900')
+  expect(cells(calm)).toBe('afterwards 1000 1000 0 0 0 0 0 100 0 0 300 0 700')
   expect(said).toBe(
     'Outages: whole pages 100.00 % of all reads, 100.00 % of those judged; stale 0.50 %; ' +
       'excused by a machine that was too busy 1.00 % of the reads; 0.00 % of the tries to write.',

@@ -22,6 +22,8 @@ export const rowOfReads = z.object({
   /** Pictures opened that the image Worker's cache holds. */
   pictures: z.number(),
   picturesFailed: z.number(),
+  /** Not answered in time while the machine was too busy to judge by. */
+  picturesExcused: z.number(),
   /** Writes acknowledged. */
   writes: z.number(),
   /** Tries that were refused or not answered while the machine was too busy, and which the outage gives no reason for. */
@@ -50,10 +52,15 @@ const COUNTS: readonly Count[] = [
   'excused',
   'pictures',
   'picturesFailed',
+  'picturesExcused',
   'writes',
   'writesExcused',
 ]
-const HEADINGS: Partial<Record<Count, string>> = { picturesFailed: 'not opened', writesExcused: 'writes excused' }
+const HEADINGS: Partial<Record<Count, string>> = {
+  picturesFailed: 'not opened',
+  picturesExcused: 'pictures excused',
+  writesExcused: 'writes excused',
+}
 
 /** At least so many of a row's reads, and of all reads, must be whole pages. */
 const SUCCESS = 0.999
@@ -94,10 +101,14 @@ export function faultsOfReads(counts: RowOfReads): string[] {
 /** What is wrong with a run's outages together: also that too much was excused to say whether anything was. */
 export function faultsOfRun(rows: readonly RowOfReads[]): string[] {
   const all = sumOfReads(rows)
-  const isJudged = all.excused <= all.reads * NOT_JUDGED
+  const unjudged = (what: string, excused: number, whole: number) =>
+    excused > whole * NOT_JUDGED
+      ? [`not judged: ${excused} of ${whole} ${what} excused by a machine that was too busy`]
+      : []
   return [
     ...faultsOfReads(all),
-    ...(isJudged ? [] : [`not judged: ${all.excused} of ${all.reads} feeds excused by a machine that was too busy`]),
+    ...unjudged('feeds', all.excused, all.reads),
+    ...unjudged('pictures', all.picturesExcused, all.pictures),
   ]
 }
 
@@ -121,7 +132,11 @@ function verdict(all: RowOfReads): string {
   const percent = (part: number, whole = all.reads) => `${((100 * part) / Math.max(1, whole)).toFixed(2)} %`
   const judged = judgedOf(all)
   const whole = all.full + all.degraded + all.stale
-  const isHardly = all.excused > all.reads * HARDLY_JUDGED || all.writesExcused > all.writes * HARDLY_JUDGED
+  const isMuch = (excused: number, of: number) => excused > of * HARDLY_JUDGED
+  const isHardly =
+    isMuch(all.excused, all.reads) ||
+    isMuch(all.picturesExcused, all.pictures) ||
+    isMuch(all.writesExcused, all.writes + all.writesExcused)
   return [
     `Outages: whole pages ${percent(whole)} of all reads, ${percent(judged - all.failed, judged)} of those judged`,
     `stale ${percent(all.stale)}; excused by a machine that was too busy ${percent(all.excused)} of the reads`,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { RowOfReads } from '../../../ops/fault-report.ts'
-import { countFeed, emptyRow, PAGE, wordOfPage } from './reads.ts'
+import { countFeed, countPicture, emptyRow, PAGE, wordOfPage } from './reads.ts'
 
 const page = (posts: number) => ({ items: Array.from({ length: posts }, (_, n) => ({ id: String(n) })), cursor: null })
 
@@ -32,4 +32,13 @@ it('excuses a busy machine for what is late or from elsewhere, never for an erro
   expect(counted('200 stale', /^200$/, true)).toEqual({ reads: 1, stale: 1, excused: 1 })
   for (const answer of ['503', '500', '200 19 posts only', '200 stale a post twice'])
     expect(counted(answer, /^200$/, true), answer).toEqual({ reads: 1, failed: 1 })
+})
+
+it('excuses a picture that is not answered while the machine is too busy, and counts it', () => {
+  const tally = emptyRow('any')
+  countPicture(tally, 'a picture', true)
+  countPicture(tally, 'no picture: 0', true)
+  countPicture(tally, 'no picture: 0', false)
+  countPicture(tally, 'no picture: 404', true)
+  expect(tally).toMatchObject({ pictures: 4, picturesExcused: 1, picturesFailed: 2 })
 })

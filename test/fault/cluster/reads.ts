@@ -19,6 +19,7 @@ export const emptyRow = (row: string): RowOfReads => ({
   slowestMs: 0,
   pictures: 0,
   picturesFailed: 0,
+  picturesExcused: 0,
   writes: 0,
   writesExcused: 0,
 })
@@ -81,6 +82,7 @@ export function countFeed(tally: RowOfReads, answer: string, served: RegExp, isE
 
 export function countPicture(tally: RowOfReads, answer: string, isExcusable: boolean): void {
   tally.pictures++
-  if (answer === 'a picture' || (answer.endsWith(' 0') && isExcusable)) return
-  tally.picturesFailed++
+  if (answer === 'a picture') return
+  if (answer.endsWith(' 0') && isExcusable) tally.picturesExcused++
+  else tally.picturesFailed++
 }
