@@ -57,6 +57,23 @@ describe('admission', () => {
     }
   })
 
+  it('gives the place of what nobody waits for any more to somebody else', async () => {
+    const { admission, leave } = await busy()
+    const [gone, here] = [new AbortController(), new AbortController()]
+    const left = expect(admission.enter(FEED, gone.signal)).rejects.toThrow(NoRoomError)
+    const next = admission.enter(OTHER, here.signal)
+    gone.abort()
+    await left
+    expect(admission.waiting).toBe(1)
+    leave[0]()
+    const end = await next
+    here.abort()
+    expect(admission.waiting).toBe(0)
+    end()
+    await vi.advanceTimersByTimeAsync(LIMITS.waitMs)
+    expect(admission.waiting).toBe(0)
+  })
+
   it('refuses what has waited too long, and forgets it', async () => {
     const { admission, leave } = await busy()
     const late = expect(admission.enter(OTHER)).rejects.toThrow('waited for 1000 ms')

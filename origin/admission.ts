@@ -21,9 +21,10 @@ export class NoRoomError extends Error {
 export interface Admission {
   /**
    * Resolves when work may begin, with what ends it.
+   * @param signal aborts when nobody waits for it any more: then it gives its place in the queue to somebody else
    * @throws NoRoomError
    */
-  enter(urgency: number): Promise<() => void>
+  enter(urgency: number, signal?: AbortSignal): Promise<() => void>
   readonly waiting: number
 }
 
@@ -62,23 +63,30 @@ export function createAdmission({ atOnce, waiting: most, waitMs }: AdmissionLimi
     get waiting() {
       return waiting
     },
-    async enter(urgency) {
+    async enter(urgency, signal) {
       if (running < atOnce) return begun()
       if (waiting >= most * shareOf(urgency)) throw new NoRoomError('too much is waiting already')
       return new Promise((resolve, reject) => {
         const queue = queues[urgency] as Set<Waiting>
+        const over = () => {
+          clearTimeout(timer)
+          signal?.removeEventListener('abort', left)
+          waiting--
+        }
         const entry: Waiting = {
           begin() {
-            clearTimeout(timer)
-            waiting--
+            over()
             resolve(begun())
           },
         }
-        const timer = setTimeout(() => {
+        const giveUp = (why: string) => {
           queue.delete(entry)
-          waiting--
-          reject(new NoRoomError(`it waited for ${waitMs} ms`))
-        }, waitMs)
+          over()
+          reject(new NoRoomError(why))
+        }
+        const left = () => giveUp('nobody waits for it any more')
+        const timer = setTimeout(() => giveUp(`it waited for ${waitMs} ms`), waitMs)
+        signal?.addEventListener('abort', left)
         queue.add(entry)
         waiting++
       })

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import { EDGE_PATIENCE_MS } from '#core/patience.ts'
 import type { Config } from './config.ts'
 import { createNeonGateway } from './gateway/neon/index.ts'
 import { createUpstashGateway } from './gateway/upstash/index.ts'
@@ -17,8 +18,19 @@ export const edgeDatabaseName = (index: number): string =>
 /** How they name its replica. */
 export const edgeReplicaName = (index: number): string => `${edgeDatabaseName(index)}_replica`
 
-/** A short queue: the edge gives a statement three seconds, and a reader has less. What finds it full is refused at once. */
-const WAITING = Object.freeze({ queuedRequests: 256, queueTimeoutMs: 3_000 })
+/**
+ * A short queue: what finds it full is refused at once, and what waits in it a quarter of the time that the edge gives a
+ * statement; less than it gives a replica.
+ */
+export const POSTGRES_LIMITS = Object.freeze({
+  queuedRequests: 256,
+  queueTimeoutMs: EDGE_PATIENCE_MS.database / 4,
+  connectTimeoutMs: EDGE_PATIENCE_MS.database,
+})
+
+/** A pipeline of a feed costs the gateway about a tenth of a millisecond: what is done in half the time that the edge waits. */
+const PIPELINE_MS = 0.1
+export const REDIS_LIMITS = Object.freeze({ requests: EDGE_PATIENCE_MS.redis / 2 / PIPELINE_MS })
 
 export interface Gateways {
   port: number
@@ -38,12 +50,13 @@ export async function serveGateways(
       config.replicaUrls.flatMap((url, i) => (url === null ? [] : [[edgeReplicaName(i), { url }]])),
     ),
     credentials: { ...EDGE_DATABASE, password: config.secrets.DATABASE_PASSWORD },
-    limits: WAITING,
+    limits: POSTGRES_LIMITS,
     logger: logger.child({ part: 'neon-gateway' }),
   })
   const upstash = createUpstashGateway({
     redis: { url: targets.redisUrl, ...(config.redisCa !== null && { tls: { ca: config.redisCa } }) },
     tokens: { readWrite: [config.secrets.REDIS_REST_TOKEN], readOnly: [] },
+    limits: REDIS_LIMITS,
     logger: logger.child({ part: 'upstash-gateway' }),
   })
   // The Upstash path form owns every path, so Neon's come first.

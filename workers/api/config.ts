@@ -1,6 +1,7 @@
 /** The Worker's settings, checked once at the door: a wrong one stops the first request with its name, not the hundredth. */
 import { z } from 'zod'
 import { type SigningKeys, signingKeysSetting } from '#core/image/sign.ts'
+import { EDGE_PATIENCE_MS } from '#core/patience.ts'
 import { parseShardDatabases, type ShardDatabase } from '#core/shard-map.ts'
 
 const address = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, ''))
@@ -111,18 +112,6 @@ export interface Config {
   readonly postCacheBytes: number | null
 }
 
-/** Milliseconds that a request waits for each dependency before it does without. */
-const BUDGETS = Object.freeze({
-  /** A pipeline is one hop in the same region: 10 ms is slow, 50 ms is away (correctness 26). */
-  redis: 50,
-  /** The embedded engine answers one statement at a time: a queue of writes is not an outage. */
-  database: 3_000,
-  /** After this the primary is asked, for which the client still has patience. */
-  replica: 1_000,
-  /** Argon2 and a quorum write fit in; a client still has patience. */
-  origin: 2_000,
-})
-
 /**
  * Reads the bindings that are text.
  * @throws Error naming each setting that is missing or malformed, never its value
@@ -135,9 +124,13 @@ export function readConfig(env: Record<string, unknown>): Config {
   }
   const s = parsed.data
   return Object.freeze({
-    redis: { url: s.REDIS_REST_URL, token: s.REDIS_REST_TOKEN, timeoutMs: s.REDIS_TIMEOUT_MS ?? BUDGETS.redis },
+    redis: {
+      url: s.REDIS_REST_URL,
+      token: s.REDIS_REST_TOKEN,
+      timeoutMs: s.REDIS_TIMEOUT_MS ?? EDGE_PATIENCE_MS.redis,
+    },
     databases: s.DATABASE_URL.map((database, i) => edgeDatabase(s, database, i)),
-    origin: { url: s.ORIGIN_URL, token: s.SERVICE_TOKEN, timeoutMs: BUDGETS.origin },
+    origin: { url: s.ORIGIN_URL, token: s.SERVICE_TOKEN, timeoutMs: EDGE_PATIENCE_MS.origin },
     jwks: s.JWT_PUBLIC_JWKS,
     corsOrigins: s.CORS_ORIGINS,
     imageBase: s.IMAGE_BASE_URL,
@@ -154,6 +147,7 @@ function edgeDatabase(s: z.output<typeof settings>, database: ShardDatabase, ind
   const httpUrl = s.DATABASE_HTTP_URL[index] ?? s.DATABASE_HTTP_URL[0] ?? ''
   const { [index]: replicaUrl = '' } = s.DATABASE_REPLICA_URL
   const replicaHttpUrl = s.DATABASE_REPLICA_HTTP_URL[index] || s.DATABASE_REPLICA_HTTP_URL[0] || httpUrl
-  const replica = replicaUrl === '' ? null : { url: replicaUrl, httpUrl: replicaHttpUrl, timeoutMs: BUDGETS.replica }
-  return { ...database, httpUrl, timeoutMs: BUDGETS.database, replica }
+  const replica =
+    replicaUrl === '' ? null : { url: replicaUrl, httpUrl: replicaHttpUrl, timeoutMs: EDGE_PATIENCE_MS.replica }
+  return { ...database, httpUrl, timeoutMs: EDGE_PATIENCE_MS.database, replica }
 }

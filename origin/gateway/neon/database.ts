@@ -40,6 +40,8 @@ export function connectDatabase(target: TargetSettings, limits: NeonGatewayLimit
 
 class PooledDatabase implements Database {
   readonly #pool: pg.Pool
+  /** A connection of its own for health, which is asked for when there is much to do, too: a full queue is no outage. */
+  readonly #probe: pg.Pool
   readonly #limits: NeonGatewayLimits
   readonly #logger: GatewayLogger
   readonly #admission: Admission
@@ -52,14 +54,16 @@ class PooledDatabase implements Database {
       waiting: limits.queuedRequests,
       waitMs: limits.queueTimeoutMs,
     })
-    this.#pool = new pg.Pool({
+    const connection = {
       connectionString: target.url,
-      max: limits.poolConnections,
-      connectionTimeoutMillis: limits.queueTimeoutMs,
+      connectionTimeoutMillis: limits.connectTimeoutMs,
       statement_timeout: limits.statementTimeoutMs,
       application_name: 'neon-gateway',
       keepAlive: true,
-    })
+    }
+    this.#pool = new pg.Pool({ ...connection, max: limits.poolConnections })
+    this.#probe = new pg.Pool({ ...connection, max: 1, query_timeout: limits.connectTimeoutMs })
+    this.#probe.on('error', () => {})
     // Without a listener, an idle connection that breaks would end the process. The pool replaces it by itself.
     this.#pool.on('error', (error) => logger.warn({ err: error }, 'idle connection to Postgres lost'))
     // The same for one that breaks while it is lent out: there the running flight is told as well.
@@ -76,7 +80,7 @@ class PooledDatabase implements Database {
 
   async run(request: SqlRequest, urgency: number, signal: AbortSignal): Promise<StatementResult[]> {
     const { requestTimeoutMs, resultBytes } = this.#limits
-    const lease = await this.#acquire(urgency)
+    const lease = await this.#acquire(urgency, signal)
     const { client } = lease
     if (signal.aborted) {
       lease.end()
@@ -100,23 +104,16 @@ class PooledDatabase implements Database {
   }
 
   async ping(): Promise<void> {
-    const lease = await this.#acquire(URGENT)
-    const silent = () => lease.interrupt(busy('the database does not answer'))
-    const deadline = setTimeout(silent, this.#limits.queueTimeoutMs)
-    try {
-      await Promise.race([lease.interrupted, lease.client.query('SELECT 1')])
-    } finally {
-      clearTimeout(deadline)
-      lease.end()
-    }
+    await this.#probe.query('SELECT 1')
   }
 
   close(): Promise<void> {
-    return this.#pool.end()
+    return Promise.all([this.#pool.end(), this.#probe.end()]).then(() => {})
   }
 
-  async #acquire(urgency: number): Promise<Lease> {
-    const leave = await this.#admission.enter(urgency).catch((error: unknown) => {
+  async #acquire(urgency: number, signal: AbortSignal): Promise<Lease> {
+    const leave = await this.#admission.enter(urgency, signal).catch((error: unknown) => {
+      if (signal.aborted) throw abandoned()
       throw error instanceof NoRoomError ? crowded() : error
     })
     try {
@@ -219,9 +216,6 @@ function translate(error: unknown): unknown {
   if (error instanceof pg.DatabaseError || error instanceof GatewayError) return error
   return new GatewayError(502, TERMINATED, { code: '08007' })
 }
-
-/** Health is asked for when there is much to do, too. */
-const URGENT = 0
 
 /** Unlike a database that is away: whoever waits a little is served. SQLSTATE: configuration_limit_exceeded. */
 function crowded(): GatewayError {

@@ -31,8 +31,10 @@ export interface NeonGatewayLimits {
    * the least urgent are refused before the queue is full.
    */
   queuedRequests: number
-  /** Longest wait for a connection, in ms; above: 503 with Retry-After. */
+  /** Longest wait for one of those, in ms; above: 503 with Retry-After. */
   queueTimeoutMs: number
+  /** Longest wait for Postgres to take a new connection, or to say that it is there, in ms; above: 503 with Retry-After. */
+  connectTimeoutMs: number
   /** Postgres' statement_timeout, in ms; above: 400 with 57014. */
   statementTimeoutMs: number
   /** Longest a request may take once it has a connection, in ms; above it is cancelled: 504. */
@@ -59,6 +61,7 @@ export const DEFAULT_LIMITS: Readonly<NeonGatewayLimits> = Object.freeze({
   poolConnections: 8,
   queuedRequests: 1_000,
   queueTimeoutMs: 5_000,
+  connectTimeoutMs: 5_000,
   statementTimeoutMs: 15_000,
   requestTimeoutMs: 30_000,
   tunnels: 50,

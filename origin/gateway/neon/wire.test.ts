@@ -107,6 +107,40 @@ describe('the wire', () => {
     expect(responses.find(({ status }) => status === 503)!.headers.get('retry-after')).toBe('1')
   })
 
+  it('is healthy with a full queue: whoever takes it out of service then makes the other queues fuller', async () => {
+    const tight = await strict({ poolConnections: 1, queuedRequests: 1, connectTimeoutMs: 30_000 })
+    const slow = { query: 'SELECT pg_sleep(1)' }
+    const asked = [1, 2, 3].map(() => post(tight, slow, { priority: 'u=1' }))
+    const refused = await Promise.race(asked)
+    expect(refused.status).toBe(503)
+    expect((await fetch(`http://${tight.origin}/sql/health`)).status).toBe(200)
+    expect((await Promise.all(asked)).map(({ status }) => status).sort()).toEqual([200, 200, 503])
+  })
+
+  it('gives the place of a client that has left the queue to another', async () => {
+    const tight = await strict({ poolConnections: 1, queuedRequests: 1 })
+    const queued = async () =>
+      Number(/^neon_gateway_queued_requests (\d+)/m.exec(await tight.registry.metrics())?.[1] ?? -1)
+    let isOver = false
+    const first = post(tight, { query: 'SELECT pg_sleep(2)' }).finally(() => {
+      isOver = true
+    })
+    await expect.poll(async () => /^neon_gateway_connections 1/m.test(await tight.registry.metrics())).toBe(true)
+    const leaving = new AbortController()
+    const left = fetch(`http://${tight.origin}/sql`, {
+      method: 'POST',
+      body: JSON.stringify({ query: 'SELECT 1' }),
+      headers: { 'neon-connection-string': DSN },
+      signal: leaving.signal,
+    }).catch(() => 'left')
+    await expect.poll(queued).toBe(1)
+    leaving.abort()
+    expect(await left).toBe('left')
+    await expect.poll(queued).toBe(0)
+    expect(isOver).toBe(false)
+    expect((await first).status).toBe(200)
+  })
+
   it('takes the most urgent of those that wait first', async () => {
     const PATIENT = { timeout: 20_000 }
     const tight = await strict({ poolConnections: 1, queuedRequests: 10 })

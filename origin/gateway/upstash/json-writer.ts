@@ -43,12 +43,15 @@ export class JsonWriter {
   /** Forgets what was written. */
   reset(): void {
     this.#length = this.#start
+    this.take()
   }
 
   /** What was written, which nobody writes to any more; the writer starts anew behind it. */
   take(): Buffer {
     const taken = this.#bytes.subarray(this.#start, this.#length)
     this.#start = this.#length
+    // One that grew for a large answer: what little comes next would hold all of it.
+    if (this.#bytes.length > SLAB_BYTES) this.#use(Buffer.allocUnsafeSlow(SLAB_BYTES), 0)
     return taken
   }
 
@@ -142,6 +145,10 @@ export class JsonWriter {
     const written = this.length
     const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * (written + more)))
     this.#bytes.copy(slab, 0, this.#start, this.#length)
+    this.#use(slab, written)
+  }
+
+  #use(slab: Buffer<ArrayBuffer>, written: number): void {
     this.#bytes = slab
     this.#start = 0
     this.#length = written
