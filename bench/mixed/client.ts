@@ -1,8 +1,8 @@
 /** Requests over connections that stay open, as many as are under way. */
-import { Agent, request } from 'node:http'
+import { Agent, type ClientRequest, request } from 'node:http'
 
 /** Whoever waits longer has gone. */
-const PATIENCE_MS = 10_000
+export const PATIENCE_MS = 10_000
 
 export interface Asked {
   method?: 'GET' | 'POST'
@@ -21,12 +21,14 @@ export interface Answered {
 
 export interface Client {
   ask(asked: Asked): Promise<Answered>
+  /** Whoever is still waiting hears at once that no answer came. */
   close(): void
 }
 
 export function openClient(url: string): Client {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true, maxSockets: 2_000, maxFreeSockets: 2_000, scheduling: 'lifo' })
+  const underWay = new Set<ClientRequest>()
   const ask = ({ method = 'GET', path, headers = {}, body, keep = 0 }: Asked) =>
     new Promise<Answered>((resolve, reject) => {
       const sent = request({ agent, hostname, port, method, path, headers }, (answer) => {
@@ -50,8 +52,16 @@ export function openClient(url: string): Client {
         answer.once('error', reject)
       })
       sent.setTimeout(PATIENCE_MS, () => sent.destroy(new Error('no answer in ten seconds')))
+      underWay.add(sent)
+      sent.once('close', () => underWay.delete(sent))
       sent.once('error', reject)
       sent.end(body)
     })
-  return { ask, close: () => agent.destroy() }
+  return {
+    ask,
+    close() {
+      for (const sent of underWay) sent.destroy(new Error('no answer before the end'))
+      agent.destroy()
+    },
+  }
 }

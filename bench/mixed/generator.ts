@@ -1,7 +1,8 @@
 /**
  * The load generator, a process of its own: sends what the schedule says when it says so, whether earlier requests were
  * answered or not, and measures from the moment that was intended. So a server that stalls is charged for everybody who
- * waits (no coordinated omission), and so is a generator that is late, which says how late it was.
+ * waits (no coordinated omission), and so is a generator that is late, which says how late it was. Who gets no answer, or an
+ * error, counts as having waited for ten seconds.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -9,7 +10,15 @@ import { readConfig } from '../../origin/config.ts'
 import { accessTokens } from '../tokens.ts'
 import { type Client, openClient } from './client.ts'
 import { peopleIds } from './population.ts'
-import { percentiles, type StepOrder, type StepResult } from './step.ts'
+import {
+  createLatencies,
+  HISTOGRAM,
+  type Latencies,
+  micros,
+  percentiles,
+  type StepOrder,
+  type StepResult,
+} from './step.ts'
 import { type Arrival, IMAGES_ACCEPTED, type Kind, picturesOf, schedule } from './workload.ts'
 
 /** As many as the page's own views ask for: web/src/feed-view.ts, web/src/grid.ts. */
@@ -19,16 +28,12 @@ const BEGINNING = 16_384
 /** After the step: what is still under way gets as long as a person would wait. */
 const DRAIN_MS = 10_000
 
-const HISTOGRAM = { lowest: 1, highest: 60_000_000, figures: 3 } as const
-const KINDS = ['home', 'user', 'compose', 'image', 'all'] as const
-
-type Histograms = Record<(typeof KINDS)[number] | 'lag', RecordableHistogram>
-
 interface Run {
   client: Client
   images: Client
   result: StepResult
-  histograms: Histograms
+  latencies: Latencies
+  lag: RecordableHistogram
   startedAt: number
   endsAt: number
   underWay: number
@@ -54,15 +59,13 @@ async function runStep({ number, perSecond, seconds, url, imageUrl }: StepOrder)
   const arrivals = schedule(number, perSecond, seconds)
   const tokens = new Map<number, string>()
   for (const { person } of arrivals) if (!tokens.has(person)) tokens.set(person, await tokenOf(person))
-  const histograms = Object.fromEntries(
-    [...KINDS, 'lag'].map((name) => [name, createHistogram(HISTOGRAM)]),
-  ) as Histograms
   const startedAt = performance.now() + 50
   const run: Run = {
     client: openClient(url),
     images: openClient(imageUrl),
     result: emptyResult(seconds, arrivals.length),
-    histograms,
+    latencies: createLatencies(),
+    lag: createHistogram(HISTOGRAM),
     startedAt,
     endsAt: startedAt + seconds * 1_000,
     underWay: 0,
@@ -75,11 +78,12 @@ async function runStep({ number, perSecond, seconds, url, imageUrl }: StepOrder)
   while (run.underWay > 0 && performance.now() < drainUntil) await delay(20)
   run.client.close()
   run.images.close()
-  const latency = Object.fromEntries(KINDS.map((kind) => [kind, percentiles(histograms[kind])]))
+  // Those who were still waiting count as well.
+  while (run.underWay > 0) await delay(1)
   return {
     ...run.result,
-    latency: latency as StepResult['latency'],
-    lag: percentiles(histograms.lag),
+    latency: run.latencies.percentiles(),
+    lag: percentiles(run.lag),
     cpuMs: (user + system) / 1_000,
   }
 }
@@ -131,35 +135,36 @@ function requestOf({ kind, target, person, atMs }: Arrival, token: string) {
 const CAPTION = `${'An evening at the sea. '.repeat(4)}#sea #sun`
 
 async function timed(run: Run, kind: Kind | 'image', intendedAt: number, asked: Parameters<Client['ask']>[0]) {
-  const { histograms, result } = run
-  histograms.lag.record(micros(performance.now() - intendedAt))
+  const { latencies, result } = run
+  const waitedMs = () => performance.now() - intendedAt
+  run.lag.record(micros(waitedMs()))
   run.underWay++
   try {
     const answer = await (kind === 'image' ? run.images : run.client).ask(asked)
-    const now = performance.now()
-    histograms[kind].record(micros(now - intendedAt))
-    histograms.all.record(micros(now - intendedAt))
     const isGood = answer.status === (kind === 'compose' ? 201 : 200)
-    if (!isGood) fault(result, `${kind} ${answer.status}`)
+    if (isGood) latencies.answered(kind, waitedMs())
+    else {
+      latencies.failed(kind, waitedMs())
+      fault(result, `${kind} ${answer.status}`)
+    }
     const isDegraded = answer.headers['tideline-degraded'] !== undefined
     if (isDegraded) result.degraded++
     if (kind === 'image') countCache(result, String(answer.headers['server-timing'] ?? ''))
     if (!isGood) return null
     // A page that was cut short is an answer, but not what was asked for.
-    if (now <= run.endsAt && !isDegraded) {
+    if (performance.now() <= run.endsAt && !isDegraded) {
       if (kind === 'image') result.imagesServed++
       else result.pagesServed++
     }
     return answer
   } catch (error) {
+    latencies.failed(kind, waitedMs())
     fault(result, `${kind} ${error instanceof Error ? error.message : error}`)
     return null
   } finally {
     run.underWay--
   }
 }
-
-const micros = (ms: number) => Math.max(1, Math.round(ms * 1_000))
 
 function fault(result: StepResult, text: string): void {
   result.errors++

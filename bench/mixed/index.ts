@@ -12,11 +12,12 @@ import { keys } from '#core/keys.ts'
 import type { Bench, BenchOptions, Figures } from '../bench.ts'
 import { cpuDuring } from '../cpu.ts'
 import { helloWorld } from '../feed/serving.ts'
-import { type HitRates, ratesBetween, readHits } from './hits.ts'
+import { figures, type Step } from './figures.ts'
+import { ratesBetween, readHits } from './hits.ts'
 import { pictureKey } from './population.ts'
-import { findSaturation, SERVED } from './saturation.ts'
+import { findSaturation } from './saturation.ts'
 import { type Stage, setStage } from './stage.ts'
-import type { StepOrder, StepResult } from './step.ts'
+import { isServed, type StepOrder, type StepResult } from './step.ts'
 import { newPictures, returning } from './workload.ts'
 
 /** Pages a second of the first step. */
@@ -24,8 +25,6 @@ const FROM = 100
 const MOST_STEPS = 6
 /** Before the search: what is read often comes into the caches, and the isolate is compiled. */
 const WARM_UP = { perSecond: 80, steps: 2 }
-/** A generator that sends one request in a hundred so late has not offered what it says it has. */
-const LATE_MS = 100
 /** An isolate tells the origin what it has seen every five seconds, when it is asked something. */
 const HAND_OVER_MS = 5_200
 
@@ -70,11 +69,6 @@ async function startGenerator(stage: Stage, nowMs: number, closers: (() => Promi
   }
 }
 
-interface Step extends StepResult {
-  /** CPU milliseconds by process. */
-  cpu: Record<string, number>
-}
-
 async function measure(stage: Stage, generate: Generator, { seconds, say }: BenchOptions): Promise<Figures> {
   const helloRps = await helloWorld(stage.directory, Math.min(5, seconds))
   say(`hello world: ${Math.round(helloRps)} requests a second`)
@@ -106,68 +100,12 @@ async function leave({ redis, ids, cacheUrl }: Stage): Promise<void> {
   }
 }
 
-/** Both kinds of requests, and by a generator that was not late itself. */
-function isServed({ pages, pagesServed, images, imagesServed, lag }: StepResult): boolean {
-  return pagesServed >= SERVED * pages && imagesServed >= SERVED * images && lag.p99Ms < LATE_MS
-}
-
 async function hitsNow({ url, imageUrl, originUrl, serviceToken }: Stage) {
   await delay(HAND_OVER_MS)
   const asked = [`${url}/v1/users/nobody`, `${imageUrl}/img/thumb/${pictureKey(0)}`]
   for (const address of asked) await (await fetch(address)).arrayBuffer()
   await delay(500)
   return readHits(originUrl, serviceToken)
-}
-
-interface Measured {
-  helloRps: number
-  best: Step
-  bestRate: number
-  half: Step
-  rates: HitRates
-  steps: Step[]
-}
-
-const round = (value: number, digits = 1) => Number(value.toFixed(digits))
-const requests = (step: StepResult) => step.pages + step.images
-const perSecond = (step: StepResult) => round(requests(step) / step.seconds)
-
-function figures({ helloRps, best, bestRate, half, rates, steps }: Measured): Figures {
-  const { latency } = half
-  const cpuMsPerRequest = Object.entries(half.cpu).map(([name, ms]) => [name, round(ms / requests(half), 3)] as const)
-  return {
-    saturationRps: perSecond(best),
-    saturationPagesPerSecond: bestRate,
-    helloRps: round(helloRps),
-    ratioToHello: round(perSecond(best) / helloRps, 4),
-    pagesRatioToHello: round(bestRate / helloRps, 4),
-    rateRps: perSecond(half),
-    p50Ms: latency.all.p50Ms,
-    p99Ms: latency.all.p99Ms,
-    homeP99Ms: latency.home.p99Ms,
-    userP99Ms: latency.user.p99Ms,
-    imageP99Ms: latency.image.p99Ms,
-    composeP99Ms: latency.compose.p99Ms,
-    errors: half.errors,
-    degraded: half.degraded,
-    faults: half.faults,
-    timelineHitRate: rates.timeline,
-    postHitRate: rates.post,
-    isolateHitRate: rates.isolate,
-    imageHitRate: rates.picture,
-    latency,
-    generatorLag: half.lag,
-    cpuMsPerRequest: Object.fromEntries(cpuMsPerRequest),
-    steps: steps.map((step) => ({
-      rps: perSecond(step),
-      pagesPerSecond: round(step.pages / step.seconds),
-      served: round((step.pagesServed + step.imagesServed) / requests(step), 4),
-      p99Ms: step.latency.all.p99Ms,
-      lagP99Ms: step.lag.p99Ms,
-      errors: step.errors,
-      degraded: step.degraded,
-    })),
-  }
 }
 
 function describe(step: Step): string {
