@@ -20,8 +20,8 @@ export type DegradedBy = (typeof DEGRADED_BY)[number]
 /** What a picture takes that no cache has. */
 export const PICTURE_STAGES = ['fetch', 'resize'] as const
 export type PictureStage = (typeof PICTURE_STAGES)[number]
-/** Stores and services that an isolate has a circuit breaker for. */
-export const EDGE_DEPENDENCIES = ['redis', 'postgres', 'origin', 'queue'] as const
+/** Stores and services that an isolate has a circuit breaker for; `replica` is one of Postgres' that is near. */
+export const EDGE_DEPENDENCIES = ['redis', 'postgres', 'replica', 'origin', 'queue'] as const
 export type EdgeDependency = (typeof EDGE_DEPENDENCIES)[number]
 
 /** What becomes of a request that an isolate has no room for. */

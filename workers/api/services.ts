@@ -72,7 +72,7 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
   }
   const redis = upstashRedis(config.redis, breaker('redis'))
   const verdict = replicaVerdict(clock)
-  const dbOf = openDatabases(config, clock, verdict, () => breaker('postgres'))
+  const dbOf = openDatabases(config, clock, verdict, breaker)
   const db = dbOf.auto
   const origin = originClient(config.origin, breaker('origin'))
   const keyring = createKeyring({ configured: config.jwks, redis, origin, clock })
@@ -114,17 +114,21 @@ function openDatabases(
   { databases }: Config,
   clock: Clock,
   { isUsable }: ReplicaVerdict,
-  breaker: () => Breaker,
+  breaker: (dependency: EdgeDependency) => Breaker,
 ): Record<Priority, Database> {
-  const guarded = databases.map((database) => ({ database, primary: breaker(), near: breaker() }))
+  const guarded = databases.map((database) => ({
+    database,
+    primary: breaker('postgres'),
+    near: database.replica === null ? null : { replica: database.replica, breaker: breaker('replica') },
+  }))
   const open = (priority: Priority): Database => {
-    const shards = guarded.map(({ database, ...breakers }, index): Shard => {
-      const { ranges, replica } = database
+    const shards = guarded.map(({ database, near, ...breakers }, index): Shard => {
+      const { ranges } = database
       const connect = (address: NeonConfig, kept: Breaker) => neonPostgres(address, kept, priority)
       const primary = connect(database, breakers.primary)
-      if (replica === null) return { database: primary, ranges }
-      const near = { database: connect(replica, breakers.near), isUsable: () => isUsable(index) }
-      return { database: withReplica(primary, near), ranges }
+      if (near === null) return { database: primary, ranges }
+      const replica = { database: connect(near.replica, near.breaker), isUsable: () => isUsable(index) }
+      return { database: withReplica(primary, replica), ranges }
     })
     const [first, ...others] = shards
     if (first === undefined) throw new Error('there is no database')

@@ -78,6 +78,14 @@ describe('a list, where there is a replica', () => {
     }
   })
 
+  it('leaves a replica alone that does not answer, by its own name: Postgres is there', async () => {
+    const author = await person()
+    await vouched()
+    for (let i = 0; i < 5; i++) await call(`GET /v1/users/${author.id}/posts`, { env: GONE })
+    const health = await call<{ leftAlone: string[] }>('GET /health', { env: GONE })
+    expect(health.body.leftAlone).toEqual(['replica'])
+  })
+
   it('stays closed to whom the account is private', async () => {
     const author = await person({ isPrivate: true })
     const reader = await person()
