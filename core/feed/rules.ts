@@ -2,6 +2,13 @@
 import type { Id } from '../ids.ts'
 import type { Candidate, FeedPost, HydratedItem, Viewer } from './types.ts'
 
+/** As much of an item, and of who looks, as says whether its author is hidden: a kept page has no more. */
+export interface Authored {
+  candidate: Pick<Candidate, 'reason'>
+  post: Pick<FeedPost, 'authorId'>
+}
+type Hiding = Pick<Viewer, 'id' | 'hidden'>
+
 export interface Rule {
   name: string
   /** True when this viewer may see the item. */
@@ -9,19 +16,20 @@ export interface Rule {
 }
 
 const followedReasons = new Set(['own', 'follow', 'celebrity'])
-const isFollowed = (item: HydratedItem) => followedReasons.has(item.candidate.reason)
+const isFollowed = (item: Pick<Authored, 'candidate'>) => followedReasons.has(item.candidate.reason)
 
 /** Blocked either way, or muted: shown from no source. One's own posts are always one's own. */
-export const notHidden: Rule = {
+export const notHidden = {
   name: 'hidden',
-  allows: ({ post }, viewer) => !viewer.hidden.everywhere.has(post.authorId) || post.authorId === viewer.id,
-}
+  allows: ({ post }: Authored, viewer: Hiding) =>
+    !viewer.hidden.everywhere.has(post.authorId) || post.authorId === viewer.id,
+} satisfies Rule
 
 /** Unfollowed, and the purge may not be through: a post from a timeline is then not shown. */
-export const notUnfollowed: Rule = {
+export const notUnfollowed = {
   name: 'unfollowed',
-  allows: (item, viewer) => !(isFollowed(item) && viewer.hidden.unfollowed.has(item.post.authorId)),
-}
+  allows: (item: Authored, viewer: Hiding) => !(isFollowed(item) && viewer.hidden.unfollowed.has(item.post.authorId)),
+} satisfies Rule
 
 /** A private account's posts are its followers' alone. */
 export const notPrivate: Rule = {

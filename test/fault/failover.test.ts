@@ -133,7 +133,8 @@ it.skipIf(command === null)(
     front.delayMs = 2_500
     const slow = await read([])
     front.delayMs = 0
-    expect(slow).toMatchObject({ status: 200, degraded: 'stale' })
+    // Redis took too long, Postgres says whom to hide: what this isolate holds is shown as soon as it has.
+    expect(slow).toMatchObject({ status: 200, degraded: 'redis, late' })
     expect(slow.ms).toBeLessThan(LOCAL_FEED_BUDGET_MS + SLACK_MS)
     await until('the next page is whole', async () => (await read([late.id])).lacks === 0)
   },

@@ -71,6 +71,7 @@ export class Edge {
       },
       isAway: () => false,
       soFar: () => {},
+      hides: () => {},
       mayLag: async () => false,
       count: () => {},
     }

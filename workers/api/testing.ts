@@ -22,6 +22,8 @@ export interface Call {
   headers?: Record<string, string>
   /** Bindings of this call: an unreachable address takes a store away. */
   env?: Partial<ApiEnv>
+  /** Runs when the answer is there, before what the Worker does after it is waited for. */
+  onAnswer?: () => void
 }
 
 export interface Answered<T> {
@@ -45,7 +47,7 @@ export function environmentOf(changes: Partial<ApiEnv> | undefined): ApiEnv {
 /** Sends one request and waits for what the Worker does after its answer. `verb` is "GET /v1/…". */
 export async function call<T = ProblemBody>(
   verb: string,
-  { token, body, headers, env: changes }: Call = {},
+  { token, body, headers, env: changes, onAnswer }: Call = {},
 ): Promise<Answered<T>> {
   const [method = 'GET', path = '/'] = verb.split(' ')
   const ctx = createExecutionContext()
@@ -61,6 +63,7 @@ export async function call<T = ProblemBody>(
   })
   const response = await app.fetch(request, environmentOf(changes), ctx)
   const text = await response.text()
+  onAnswer?.()
   await waitOnExecutionContext(ctx)
   const isJson = response.headers.get('content-type')?.includes('json') ?? false
   return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : text) as T }

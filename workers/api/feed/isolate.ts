@@ -17,6 +17,7 @@ export const CELEBRITY_LISTS = 400
 const CACHED_USERS = 20_000
 const DELTA_EVERY_MS = 1_000
 const DISTRUSTED_READERS = 1_000
+const CHANGED = 10_000
 /** What nobody has is asked for once in so long, not at every read of a list that still names it. */
 const ABSENT = Object.freeze({ most: 5_000, ms: 5_000 })
 /** By then the event of the change has put Redis right, or Redis is away and Postgres is asked anyway. */
@@ -39,6 +40,8 @@ export class FeedIsolate {
   private readonly distrusted = new BoundedMap<Id, number>(DISTRUSTED_READERS)
   /** Ids of posts and people that Postgres did not know, and until when that is believed. */
   private readonly absent = new BoundedMap<Id, number>(ABSENT.most)
+  /** Posts that were deleted and people who changed, and when this was asked for: a page from before may not show them. */
+  private readonly changed = new BoundedMap<Id, number>(CHANGED)
   slate: SlateEntry[] = []
   trending: { id: Id; score: number }[] = []
   private readonly onSessionRevoked: (sessionId: string) => void
@@ -78,7 +81,7 @@ export class FeedIsolate {
   /** @param askedMs when the delta was asked for: what was announced later comes with the next one */
   applyDelta(reply: Reply | undefined, sinceMs: number, askedMs: number): void {
     const delta = parseDelta(reply, sinceMs)
-    for (const change of delta.changes) this.apply(change)
+    for (const change of delta.changes) this.apply(change, askedMs)
     this.deltaSinceMs = Math.max(this.deltaSinceMs, delta.newestMs)
     this.deltaReadMs = Math.max(this.deltaReadMs, askedMs)
   }
@@ -98,6 +101,11 @@ export class FeedIsolate {
     return (this.distrusted.get(reader) ?? 0) < nowMs
   }
 
+  /** Whether this isolate has heard since then that a post was deleted, or that a person (hence perhaps who sees them) changed. */
+  hasChangedSince(id: Id, ms: number): boolean {
+    return (this.changed.get(id) ?? Number.NEGATIVE_INFINITY) >= ms
+  }
+
   /** Postgres was asked and has none of these. */
   noteAbsent(ids: Iterable<Id>, nowMs: number): void {
     for (const id of ids) this.absent.set(id, nowMs + ABSENT.ms)
@@ -114,18 +122,20 @@ export class FeedIsolate {
     return true
   }
 
-  private apply(change: Change): void {
+  private apply(change: Change, askedMs: number): void {
     switch (change.kind) {
       case 'counts':
         this.posts.setCounts(change.post, { likes: change.likes, comments: change.comments })
         break
       case 'deleted':
+        this.changed.set(change.post, askedMs)
         this.posts.delete(change.post)
         break
       case 'celebrity-post':
         this.addCelebrityPost(change.author, change.post)
         break
       case 'user':
+        this.changed.set(change.user, askedMs)
         this.users.delete(change.user)
         this.posts.deleteWhere((post: FeedPost) => post.authorId === change.user)
         break

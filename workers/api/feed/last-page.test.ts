@@ -21,7 +21,7 @@ function setUp() {
       () => now,
       () => caches.default,
     ),
-    keep: (user: string, body: string) => pages.keep(user, () => body, later),
+    keep: (user: string, body: string) => pages.keep({ user, mode: 'ranked' }, () => body, later),
     written: () => Promise.all(waiting),
     writes: () => writes,
     pass(ms: number) {
@@ -29,40 +29,72 @@ function setUp() {
     },
   }
 }
+const of = (user: string, mode: 'ranked' | 'following' = 'ranked') => ({ user, mode, limit: 50, cursor: null })
+const all = () => true
+const page = (...ids: number[]) =>
+  JSON.stringify({ items: ids.map((id) => ({ id: String(id), reason: 'follow', author: { id: '9' } })), cursor: null })
 const user = () => String(Math.floor(Math.random() * 1e15))
 
 describe('the last page', () => {
   it('is the newest one, for the reader it was made for', async () => {
     const [{ pages, keep }, ann, bob] = [setUp(), user(), user()]
-    keep(ann, '{"items":[1]}')
-    keep(ann, '{"items":[2]}')
-    expect(await pages.find(ann)).toBe('{"items":[2]}')
-    expect(await pages.find(bob)).toBeNull()
+    keep(ann, page(1))
+    keep(ann, page(2))
+    expect(await pages.find(of(ann), all)).toBe(page(2))
+    expect(await pages.find(of(bob), all)).toBeNull()
   })
 
   it('is found by another isolate of the same location', async () => {
     const [{ keep, written, another }, ann] = [setUp(), user()]
-    keep(ann, '{"items":[1]}')
+    keep(ann, page(1))
     await written()
-    expect(await another.find(ann)).toBe('{"items":[1]}')
+    expect(await another.find(of(ann), all)).toBe(page(1))
   })
 
   it('is written to the location once a minute and reader', () => {
     const [{ keep, writes, pass }, ann, bob] = [setUp(), user(), user()]
-    keep(ann, '1')
-    keep(ann, '2')
-    keep(bob, '1')
+    keep(ann, page(1))
+    keep(ann, page(2))
+    keep(bob, page(1))
     expect(writes()).toBe(2)
     pass(MINUTE_MS)
-    keep(ann, '3')
+    keep(ann, page(3))
     expect(writes()).toBe(3)
   })
 
   it('is kept by the isolate for some readers only', async () => {
     const { pages, keep, written } = setUp()
     const readers = Array.from({ length: 201 }, user)
-    for (const reader of readers) keep(reader, reader)
+    for (const [i, reader] of readers.entries()) keep(reader, page(i))
     await written()
-    expect(await pages.find(readers[0] ?? '')).toBe(readers[0])
+    expect(await pages.find(of(readers[0] ?? ''), all)).toBe(page(0))
+  })
+
+  it('is of the mode that is asked for, and as old as it says', async () => {
+    const [{ keep, pages, written, another }, ann] = [setUp(), user()]
+    keep(ann, page(1, 2))
+    await written()
+    expect(await pages.find(of(ann, 'following'), all)).toBeNull()
+    for (const held of [pages, another]) {
+      const since: number[] = []
+      const found = await held.find(of(ann), ({ id }, madeMs) => since.push(madeMs) > 0 && id === '2')
+      expect([found, since]).toEqual([page(2), [Date.UTC(2026, 5, 1), Date.UTC(2026, 5, 1)]])
+    }
+  })
+
+  it('is forgotten by the isolate and by the location', async () => {
+    const [{ keep, pages, written, another }, ann] = [setUp(), user()]
+    keep(ann, page(1))
+    await written()
+    await pages.forget(ann)
+    for (const held of [pages, another]) expect(await held.find(of(ann), all)).toBeNull()
+  })
+
+  it('is none where the cache fails or does not answer', async () => {
+    const broken = { match: () => Promise.reject(new Error('the cache is away')) } as unknown as Cache
+    const silent = { match: () => new Promise(() => {}) } as unknown as Cache
+    for (const cache of [broken, silent]) {
+      expect(await lastPages(Date.now, () => cache).find(of(user()), all)).toBeNull()
+    }
   })
 })

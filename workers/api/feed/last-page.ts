@@ -1,42 +1,112 @@
 /**
  * The last page that this location served to a reader: what is left when Redis and Postgres are both away. Kept in the
- * isolate and, once a minute and reader, in the location's Cache API, where other isolates find it.
+ * isolate and, once a minute and reader, in the location's Cache API, where other isolates find it. Whoever is known by now
+ * to be hidden from the reader, and what is known to be deleted, is left out of it.
  */
+import { decodeFeedCursor, encodeFeedCursor, type FeedMode, type Reason } from '#core/feed/index.ts'
 import type { Clock, Id } from '#core/ids.ts'
+import { inTime } from '../data/in-time.ts'
 import { BoundedMap } from './bounded-map.ts'
+import type { FeedQuery } from './page.ts'
 
 const KEEP_SECONDS = 86_400
 const WRITE_EVERY_MS = 60_000
-const READERS = 200
+const PAGES = 200
+/** For a look into a cache of the same building. */
+const LOOK_MS = 200
+const MODES: readonly FeedMode[] = ['ranked', 'following']
+/** When the page was made, in ms since 1970. */
+const MADE = 'tideline-made'
+
+/** An item of a kept page, as far as it is looked at. */
+export interface KeptItem {
+  id: Id
+  reason: Reason
+  author: { id: Id }
+}
 
 export interface LastPages {
   /**
    * @param render joins the page's text from what the isolate holds of its posts anyway: two hundred texts, each new a
    * moment later, would be what the garbage collector is busy with
    */
-  keep(user: Id, render: () => string, later: (work: () => Promise<unknown>) => void): void
-  find(user: Id): Promise<string | null>
+  keep(of: Pick<FeedQuery, 'user' | 'mode'>, render: () => string, later: (work: () => Promise<unknown>) => void): void
+  /**
+   * The last page of this mode, with at most `limit` items; its cursor goes on behind them. Null where there is none, or no
+   * cache answers.
+   * @param mayShow whether an item of a page that was made then may be shown now
+   */
+  find(of: FeedQuery, mayShow: (item: KeptItem, madeMs: number) => boolean): Promise<string | null>
+  /** Keeps nothing of this reader any longer: whom they see has changed. Other isolates may still hold a page. */
+  forget(user: Id): Promise<void>
+}
+
+interface Kept {
+  render: () => string
+  madeMs: number
 }
 
 export function lastPages(clock: Clock, cache: () => Cache): LastPages {
-  const pages = new BoundedMap<Id, () => string>(READERS)
-  const written = new BoundedMap<Id, number>(READERS * 10)
+  const pages = new BoundedMap<string, Kept>(PAGES)
+  const written = new BoundedMap<string, number>(PAGES * 10)
+  const keyOf = ({ user, mode }: Pick<FeedQuery, 'user' | 'mode'>) => `${mode}/${user}`
   /** Never fetched: only a name in the cache. */
-  const request = (user: Id) => new Request(`https://feed.invalid/last-page/${user}`)
+  const request = (key: string) => new Request(`https://feed.invalid/last-page/${key}`)
+
+  async function inLocation(key: string): Promise<Kept | null> {
+    const found = await cache().match(request(key))
+    if (found === undefined) return null
+    const text = await found.text()
+    return { render: () => text, madeMs: Number(found.headers.get(MADE)) }
+  }
+
   return {
-    keep(user, render, later) {
-      pages.delete(user)
-      pages.set(user, render)
-      if (clock() - (written.get(user) ?? 0) < WRITE_EVERY_MS) return
-      written.set(user, clock())
-      const headers = { 'content-type': 'application/json', 'cache-control': `max-age=${KEEP_SECONDS}` }
-      later(() => cache().put(request(user), new Response(render(), { headers })))
+    keep(of, render, later) {
+      const [key, madeMs] = [keyOf(of), clock()]
+      pages.delete(key)
+      pages.set(key, { render, madeMs })
+      if (madeMs - (written.get(key) ?? 0) < WRITE_EVERY_MS) return
+      written.set(key, madeMs)
+      const headers = {
+        'content-type': 'application/json',
+        'cache-control': `max-age=${KEEP_SECONDS}`,
+        [MADE]: String(madeMs),
+      }
+      later(() => cache().put(request(key), new Response(render(), { headers })))
     },
-    async find(user) {
-      const kept = pages.get(user)
-      if (kept !== undefined) return kept()
-      const found = await cache().match(request(user))
-      return found === undefined ? null : found.text()
+    async find(of, mayShow) {
+      const key = keyOf(of)
+      const kept =
+        pages.get(key) ??
+        (await inTime(
+          inLocation(key).catch(() => null),
+          LOOK_MS,
+        ))
+      return kept === null ? null : cutTo(of, kept.render(), (item) => mayShow(item, kept.madeMs))
+    },
+    async forget(user) {
+      const keys = MODES.map((mode) => keyOf({ user, mode }))
+      for (const key of keys) {
+        pages.delete(key)
+        written.delete(key)
+      }
+      await Promise.all(keys.map((key) => cache().delete(request(key))))
     },
   }
+}
+
+/** What is beyond the limit stands in front of what the page's cursor had left. */
+function cutTo({ mode, limit }: FeedQuery, text: string, mayShow: (item: KeptItem) => boolean): string {
+  const page = JSON.parse(text) as { items: KeptItem[]; cursor: string | null }
+  const shown = page.items.filter(mayShow)
+  const items = shown.slice(0, limit)
+  const beyond = shown.slice(limit).filter(({ reason }) => reason !== 'sponsored')
+  if (beyond.length === 0) return JSON.stringify({ items, cursor: page.cursor })
+  const walk =
+    page.cursor === null
+      ? { mode, rest: [], bottom: '0', shown: [], served: page.items.length }
+      : decodeFeedCursor(page.cursor, mode)
+  const rest = [...beyond.map(({ id, reason }) => ({ id, reason, relevance: 0 })), ...walk.rest]
+  const served = Math.max(0, walk.served - beyond.length)
+  return JSON.stringify({ items, cursor: encodeFeedCursor({ ...walk, rest, served }) })
 }

@@ -4,6 +4,7 @@ import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import type { FeedPolicy, RankModel } from '#core/feed/index.ts'
 import type { Clock, Id } from '#core/ids.ts'
 import type { RedisPort } from '#core/redis.ts'
+import type { Hidden } from '#core/timeline/index.ts'
 import type { Database } from '#drizzle/database.ts'
 import type { FeedIsolate } from './isolate.ts'
 import type { PageSoFar } from './page.ts'
@@ -34,6 +35,8 @@ export interface FeedPorts {
    * rest comes too late.
    */
   soFar(page: () => PageSoFar): void
+  /** Is told whom the reader must not see as soon as that is known, though the page may come to nothing. */
+  hides(hidden: Hidden): void
   /** Cache hits and misses by layer, for metrics. */
   count(layer: ReadLayer, hits: number, misses: number): void
 }

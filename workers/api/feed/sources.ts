@@ -32,6 +32,7 @@ export async function gather(user: Id, ports: FeedPorts): Promise<Gathered> {
   const warm = read.timeline.floor !== null
   ports.count('timeline', warm ? 1 : 0, warm ? 0 : 1)
   const trusted = ports.isolate.trustsHidden(user, ports.clock()) ? read.hidden : null
+  if (trusted !== null) ports.hides(trusted)
   const pulled = await pullUnknown(user, { ...read, hidden: trusted, timeline: warm ? read.timeline : null }, ports)
   const { hidden, celebrities } = pulled
   // A cold reader's own pull reads celebrities like everyone else.

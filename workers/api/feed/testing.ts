@@ -82,6 +82,7 @@ export function portsFor(choices: Choices = {}): Counted {
     degraded: (what) => void counted.degradedBy.push(what),
     isAway: (error) => error instanceof RedisAwayError || error instanceof DatabaseAwayError,
     soFar: () => {},
+    hides: () => {},
     mayLag: async () => false,
     count: () => {},
     async settle() {

@@ -47,7 +47,10 @@ const route = createRoute({
   request: { headers: idempotencyHeader, body: body(NewPost) },
   responses: {
     201: json(Post, 'The post, visible to you at once.'),
-    202: json(Accepted, 'Kept in the queue under its final id; it shows once the database is back.'),
+    202: json(
+      Accepted,
+      'Kept in the queue under its final id; it shows once the database is back, or there is less to do.',
+    ),
     ...refusals(401, 422),
   },
 })

@@ -2,11 +2,12 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { DegradedBy } from '#core/edge-observations.ts'
 import { FANOUT_POLICY } from '#core/fanout-policy.ts'
-import { DEFAULT_MODEL, FEED_POLICY, presentPost } from '#core/feed/index.ts'
+import { DEFAULT_MODEL, FEED_POLICY, notHidden, notUnfollowed, presentPost } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { problems } from '#core/problem.ts'
 import { RedisAwayError, scored } from '#core/redis.ts'
+import type { Hidden } from '#core/timeline/index.ts'
 import type { App, AppContext } from '../context.ts'
 import { requireViewer } from '../context.ts'
 import { logFault } from '../data/after-commit.ts'
@@ -30,7 +31,8 @@ const degradedHeaders = {
       'Present where something was away or too slow, and says how the page differs; several are separated by commas. ' +
       '`redis`: made from the database, perhaps without some likes and without recommendations. `postgres`: posts that only the ' +
       'database knows are left out. `late`: made of what had been read when the time was over; what is missing comes on later ' +
-      'pages. `stale`: the last page that you were served here; it is not to be kept.',
+      'pages, and after them in `mode=following`, too. `stale`: with all else away, the last page that you were served here, perhaps ' +
+      'with what was blocked or deleted elsewhere since; it is not to be kept.',
     schema: { type: 'string' as const, example: 'redis' },
   },
 }
@@ -143,57 +145,64 @@ async function readTrend(c: AppContext, kind: 'posts' | 'hashtags', limit: numbe
 
 const isAway = (error: unknown) => error instanceof RedisAwayError || error instanceof DatabaseAwayError
 
-/** The page; where the stores are away, or too slow for anybody to wait, the best there is instead. */
+/** The page; where the stores are too slow for anybody to wait, what there is of it; where they are away, the last one. */
 async function answerFeed(c: AppContext, query: FeedQuery): Promise<Response> {
-  if (query.cursor !== null) return freshFeed(c, query).catch((error: unknown) => throwAway(error))
-  const { config, clock, load } = c.get('services')
-  const made: FeedSoFar = { degraded: new Set(), page: null }
-  const fresh = freshFeed(c, query, made)
+  const { config, clock } = c.get('services')
+  const made: FeedSoFar = { degraded: new Set(), page: null, hidden: null }
+  const fresh = serveFeed(query, feedPorts(c, made))
   try {
-    const answer = await inTime(fresh, config.feedBudgetMs - (clock() - c.get('timings').startedMs))
-    if (answer !== null) return answer
+    if (query.cursor !== null) return await answerPage(c, query, await fresh, made.degraded)
+    let waitMs = config.feedBudgetMs - (clock() - c.get('timings').startedMs)
+    for (;;) {
+      const page = await inTime(fresh, waitMs)
+      if (page !== null) return await answerPage(c, query, page, made.degraded)
+      const soFar = made.page?.()
+      if (soFar !== undefined && (soFar.isFull || soFar.page.items.length > 0)) {
+        goOn(c, query, fresh, made)
+        return await answerPage(c, query, soFar.page, new Set<DegradedBy>([...made.degraded, 'late']))
+      }
+      // Before it is known whom not to show, nothing may be shown.
+      waitMs = LOOK_AGAIN_MS
+    }
   } catch (error) {
     if (!isAway(error)) throw error
-    return (await staleFeed(c, query.user)) ?? throwAway(error)
+    return (query.cursor === null ? await staleFeed(c, query, made.hidden) : null) ?? throwAway(error)
   }
-  const instead = await insteadOfLate(c, query, made)
-  // Whoever has nothing to be shown waits on.
-  if (instead === null) return fresh.catch((error: unknown) => throwAway(error))
-  // It goes on: what it reads, the next page finds. Until then it is under way like any other.
-  const isCounted = load.enter('feed')
-  later(c, async () => {
-    await fresh.catch(() => {})
-    if (isCounted) load.leave()
-  })
-  return instead
 }
 
-/** How far the making of a first page has come. */
+/** Who has waited in vain is shown the first posts that come. */
+const LOOK_AGAIN_MS = 20
+
+/** How far the making of a page has come. */
 interface FeedSoFar {
   readonly degraded: Set<DegradedBy>
+  /** Null until it is known whom to hide and what the candidates are. */
   page: (() => PageSoFar) | null
+  hidden: Hidden | null
 }
 
-/** A full page of what was read in time, else the last one that this location served, else what there is. */
-async function insteadOfLate(c: AppContext, query: FeedQuery, { degraded, page }: FeedSoFar): Promise<Response | null> {
-  const soFar = page?.()
-  const lateFeed = (shown: FeedPage) => answerPage(c, query, shown, new Set<DegradedBy>([...degraded, 'late']))
-  if (soFar?.isFull) return lateFeed(soFar.page)
-  const stale = await staleFeed(c, query.user)
-  return stale ?? (soFar !== undefined && soFar.page.items.length > 0 ? lateFeed(soFar.page) : null)
+/** What a late answer did without is read on: the next page finds it. Until then it is under way like any other. */
+function goOn(c: AppContext, query: FeedQuery, fresh: Promise<FeedPage>, { degraded }: FeedSoFar): void {
+  const { load, signatures } = c.get('services')
+  const isCounted = load.enter('feed')
+  later(c, async () => {
+    try {
+      const page = await fresh
+      await signPosts(postsOf(page), signatures)
+      keepLast(c, query, page, degraded)
+    } catch {
+      // Nobody waits for it.
+    } finally {
+      if (isCounted) load.leave()
+    }
+  })
 }
 
 function throwAway(error: unknown): never {
   throw isAway(error) ? problems.away('The feed', 2, error) : error
 }
 
-async function freshFeed(
-  c: AppContext,
-  query: FeedQuery,
-  made: FeedSoFar = { degraded: new Set(), page: null },
-): Promise<Response> {
-  return answerPage(c, query, await serveFeed(query, feedPorts(c, made)), made.degraded)
-}
+const postsOf = (page: FeedPage) => page.items.map((item) => item.post)
 
 async function answerPage(
   c: AppContext,
@@ -201,21 +210,34 @@ async function answerPage(
   page: FeedPage,
   degraded: ReadonlySet<DegradedBy>,
 ): Promise<Response> {
-  const { lastPages, signatures, observations } = c.get('services')
-  const posts = page.items.map((item) => item.post)
-  await signPosts(posts, signatures)
+  const { signatures, observations } = c.get('services')
+  await signPosts(postsOf(page), signatures)
   for (const by of degraded) observations.degraded(by)
   const tag = feedTag(page)
   const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
   if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
-  const render = feedRenderer(page)
-  if (query.cursor === null && degraded.size === 0) lastPages.keep(query.user, render, (work) => later(c, work))
+  const render = keepLast(c, query, page, degraded)
   return c.body(render(), 200, { 'content-type': 'application/json', ...headers })
 }
 
-async function staleFeed(c: AppContext, user: Id): Promise<Response | null> {
-  const { lastPages, observations } = c.get('services')
-  const stale = await lastPages.find(user)
+/** Answers what joins the page's text. */
+function keepLast(c: AppContext, query: FeedQuery, page: FeedPage, degraded: ReadonlySet<DegradedBy>): () => string {
+  const render = feedRenderer(page)
+  if (query.cursor === null && degraded.size === 0) {
+    c.get('services').lastPages.keep(query, render, (work) => later(c, work))
+  }
+  return render
+}
+
+/** @param hidden as this request has read it; null where nobody says */
+async function staleFeed(c: AppContext, query: FeedQuery, hidden: Hidden | null): Promise<Response | null> {
+  const { lastPages, feedIsolate, observations } = c.get('services')
+  const viewer = { id: query.user, hidden: hidden ?? NOBODY }
+  const stale = await lastPages.find(query, ({ id, reason, author }, madeMs) => {
+    const item = { candidate: { reason }, post: { authorId: author.id } }
+    const isGone = feedIsolate.hasChangedSince(id, madeMs) || feedIsolate.hasChangedSince(author.id, madeMs)
+    return !isGone && notHidden.allows(item, viewer) && notUnfollowed.allows(item, viewer)
+  })
   if (stale === null) return null
   observations.degraded('stale')
   return c.body(stale, 200, {
@@ -224,6 +246,8 @@ async function staleFeed(c: AppContext, user: Id): Promise<Response | null> {
     'tideline-degraded': 'stale',
   })
 }
+
+const NOBODY: Hidden = Object.freeze({ everywhere: new Set<Id>(), unfollowed: new Set<Id>() })
 
 const degradedHeader = (degraded: ReadonlySet<string>): Record<string, string> =>
   degraded.size === 0 ? {} : { 'tideline-degraded': [...degraded].join(', ') }
@@ -248,6 +272,9 @@ function feedPorts(c: AppContext, made?: FeedSoFar): FeedPorts {
     degraded: (what) => made?.degraded.add(what),
     soFar: (page) => {
       if (made !== undefined) made.page = page
+    },
+    hides: (hidden) => {
+      if (made !== undefined) made.hidden = hidden
     },
     isAway,
     mayLag: async (reader) => (await replicas.lagging(redis, reader)) !== null,

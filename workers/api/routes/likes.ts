@@ -31,7 +31,7 @@ export const Like = z.object({ person: Person, at: instant }).openapi('Like')
 
 const common = { tags: ['engagement'], security: signedIn }
 const keyed = { headers: idempotencyHeader, params: idParams }
-const accepted = json(Accepted, 'Kept in the queue; it counts once its store is back.')
+const accepted = json(Accepted, 'Kept in the queue; it counts once its store is back, or there is less to do.')
 const like = createRoute({
   ...common,
   operationId: 'likePost',

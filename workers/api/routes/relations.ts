@@ -9,7 +9,7 @@ import { hide, raiseGraph, unhide } from '#core/timeline/index.ts'
 import { type FollowRow, follow, unfollow } from '#drizzle/queries/graph.ts'
 import { block, lift, mute, type RelationRow } from '#drizzle/queries/relations.ts'
 import { type App, type AppContext, requireViewer } from '../context.ts'
-import { applyToRedis, enqueue } from '../data/after-commit.ts'
+import { applyToRedis, enqueue, logFault } from '../data/after-commit.ts'
 import { empty, idParams, json, refusals, signedIn } from './schemas.ts'
 
 export const FollowState = z.object({ state: z.enum(['active', 'requested']) }).openapi('FollowState')
@@ -77,6 +77,7 @@ export function registerRelations(app: App): void {
     const target = c.req.valid('param').id
     const [row] = await c.get('services').db.query<FollowRow>(unfollow(userId, target, c.get('trace').traceparent))
     if (row !== undefined) {
+      forgetPages(c, [userId])
       await applyOrDistrust(c, hide(userId, 'u', target), userId)
       enqueue(c, [row.event])
     }
@@ -145,6 +146,15 @@ async function applyOrDistrust(c: AppContext, commands: readonly Command[], ...r
   for (const reader of readers) feedIsolate.distrustHidden(reader, clock())
 }
 
+/** Their last pages may show whom they now must not see. */
+function forgetPages(c: AppContext, people: readonly Id[]): void {
+  const { lastPages } = c.get('services')
+  for (const person of people) {
+    const forgetting = lastPages.forget(person).catch((error: unknown) => logFault(c, 'last-page', error))
+    c.executionCtx.waitUntil(forgetting)
+  }
+}
+
 /** One batch, then Redis, then the events. The first statement answers the relation. */
 async function change(
   c: AppContext,
@@ -159,6 +169,7 @@ async function change(
     if (options.lifted) return
     throw problems.notFound('person')
   }
+  if (!options.lifted) forgetPages(c, people)
   const keepHidden = options.unlessReturned !== undefined && relation.returned
   await applyOrDistrust(c, keepHidden ? (options.unlessReturned ?? []) : commands, ...people)
   enqueue(
