@@ -50,6 +50,10 @@ export interface GraphService {
 const REFLECT_TRIES = 8
 /** A second purge takes milliseconds; one that was not finished by then is given again. */
 const PURGE_LEASE_MS = 60_000
+/** Second purges in one turn at Redis: some milliseconds, or some seconds of a slow one. */
+const PURGES_A_TURN = 4
+/** And until somebody looks again whether the process is to end. */
+const PURGES_A_ROUND = 100
 
 export function graphService(needs: GraphNeeds): GraphService {
   const { store, redis, clock } = needs
@@ -75,9 +79,11 @@ export function graphService(needs: GraphNeeds): GraphService {
     },
 
     async purgeDue() {
-      const due = await store.takeDuePurges(100, PURGE_LEASE_MS)
-      for (const purge of due) await needs.whenIdle(() => purgeAgain(needs, purge))
-      return due.length
+      for (let done = 0; ; ) {
+        const taken = await needs.whenIdle(() => purgeSome(needs))
+        done += taken
+        if (taken < PURGES_A_TURN || done >= PURGES_A_ROUND) return done
+      }
     },
   }
 }
@@ -156,6 +162,13 @@ async function purge({ store, redis }: GraphNeeds, reader: Id, author: Id): Prom
   const held = postsAmong(members)
   const posts = held.length === 0 ? [] : await store.postsBy(author, held)
   await redis.pipeline([removeCelebrity(reader, author), ...removePosts(reader, posts)])
+}
+
+/** Taken when the turn has come, so that what waits for one is nobody's and no lease runs out meanwhile. */
+async function purgeSome(needs: GraphNeeds): Promise<number> {
+  const due = await needs.store.takeDuePurges(PURGES_A_TURN, PURGE_LEASE_MS)
+  for (const purge of due) await purgeAgain(needs, purge)
+  return due.length
 }
 
 /**
