@@ -31,6 +31,16 @@ describe('what is let in', () => {
   })
 })
 
+it('what goes on behind its answer is under way until it ends, with no room left, too', () => {
+  const load = createLoad(POLICY, () => 0)
+  fill(load, 'feed')
+  load.stay()
+  load.leave()
+  expect(load.enter('feed')).toBe(false)
+  load.leave()
+  expect(load.enter('feed')).toBe(true)
+})
+
 describe('the limit', () => {
   it('becomes what gets done in the time that a feed may take', () => {
     const load = createLoad(POLICY, () => 0)

@@ -47,6 +47,11 @@ export interface Load {
   /** Takes a request on, if there is room for its class. Whoever was let in leaves. */
   enter(kind: LoadClass): boolean
   leave(): void
+  /**
+   * Counts work that goes on behind its answer, whether there is room or not: it is under way. Whoever stays leaves once more
+   * than it entered.
+   */
+  stay(): void
   /** Tells how long a feed took, in milliseconds. Before it leaves. */
   took(ms: number): void
   readonly inFlight: number
@@ -66,6 +71,9 @@ export function createLoad({ most, least, targetMs }: LoadPolicy, clock: Clock):
     },
     leave() {
       inFlight--
+    },
+    stay() {
+      inFlight++
     },
     took(ms) {
       // With little under way it is not the number that makes it slow.

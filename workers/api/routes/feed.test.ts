@@ -191,7 +191,7 @@ function heldBack(env: object) {
 
 describe('GET /v1/feed when a store is slow and none is away', () => {
   it('shows what has passed the rules when the time is over: nobody hidden, nothing deleted; the next page has the rest', async () => {
-    const hasty = { ...patient, FEED_BUDGET_MS: '1' }
+    const hasty = { ...patient, FEED_BUDGET_MS: '1', MAX_IN_FLIGHT: '1' }
     const [reader, hidden, fickle, author] = [await person(), await person(), await person(), await person()]
     await follows(reader.id, hidden.id, fickle.id, author.id)
     const deleted = await publish(fickle, 'to be deleted')
@@ -205,7 +205,15 @@ describe('GET /v1/feed when a store is slow and none is away', () => {
     await redis.pipeline([['ZADD', keys.timeline(reader.id), Date.now(), added]])
 
     const letGo = heldBack(hasty).hold()
-    const late = await feed(reader, '', { env: hasty, onAnswer: letGo })
+    const { load } = servicesFor(environmentOf(hasty))
+    let underWay = 0
+    const onAnswer = () => {
+      underWay = load.inFlight
+      letGo()
+    }
+    const late = await feed(reader, '', { env: hasty, onAnswer })
+    // The reading on has the place of the request, though there is no other.
+    expect([underWay, load.inFlight]).toEqual([1, 0])
     expect([late.status, late.headers.get('tideline-degraded')]).toEqual([200, 'late'])
     expect([late.headers.get('cache-control'), late.headers.has('etag')]).toEqual(['private, no-cache', true])
     expect(late.body.items.map((item) => item.id)).toEqual([kept])

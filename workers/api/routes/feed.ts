@@ -184,7 +184,7 @@ interface FeedSoFar {
 /** What a late answer did without is read on: the next page finds it. Until then it is under way like any other. */
 function goOn(c: AppContext, query: FeedQuery, fresh: Promise<FeedPage>, { degraded }: FeedSoFar): void {
   const { load, signatures } = c.get('services')
-  const isCounted = load.enter('feed')
+  load.stay()
   later(c, async () => {
     try {
       const page = await fresh
@@ -193,7 +193,7 @@ function goOn(c: AppContext, query: FeedQuery, fresh: Promise<FeedPage>, { degra
     } catch {
       // Nobody waits for it.
     } finally {
-      if (isCounted) load.leave()
+      load.leave()
     }
   })
 }
