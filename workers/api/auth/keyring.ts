@@ -39,7 +39,7 @@ export function createKeyring({ configured, redis, origin, clock }: KeyringPorts
   const jwks = new Map<string, PublicJwk>(configured.map((jwk) => [jwk.kid, jwk]))
   const imported = new Map<string, CryptoKey>()
   let refreshAfter = Number.NEGATIVE_INFINITY
-  let answered = true
+  let answered = false
 
   const adopt = (text: string | null): boolean => {
     const parsed = publicJwks.safeParse(text ?? '')
@@ -50,15 +50,14 @@ export function createKeyring({ configured, redis, origin, clock }: KeyringPorts
 
   async function refresh(kid: string | null, trace: CallTrace): Promise<void> {
     if (clock() < refreshAfter) return
-    refreshAfter = clock() + REFRESH_EVERY_MS
     const stored = await redis.pipeline([['GET', keys.jwks()]]).catch(() => [null])
     const inRedis = typeof stored[0] === 'string' && adopt(stored[0])
-    answered = inRedis
     if (kid !== null ? jwks.has(kid) : jwks.size > 0) return
     const answer = await origin.call('accounts.jwks', {}, trace).catch(() => null)
     const atOrigin = answer !== null && adopt(JSON.stringify(answer))
+    // Not before it is known: else who comes meanwhile would be told that a good token is not one of ours.
     answered = inRedis || atOrigin
-    if (!answered) refreshAfter = clock() + RETRY_AFTER_MS
+    refreshAfter = clock() + (answered ? REFRESH_EVERY_MS : RETRY_AFTER_MS)
     if (!atOrigin) return
     await redis.pipeline([['SET', keys.jwks(), JSON.stringify(answer), 'EX', JWKS_SECONDS]]).catch(() => [])
   }

@@ -31,9 +31,10 @@ export interface TokenVerifier {
   /**
    * Verifies signature, issuer, audience and time, and that its session was not ended, as far as Redis knows.
    * @param reads whether the request only reads: then an expired token may be let through while refresh is unreachable
+   * @param redis that of the request: as urgent as it
    * @throws Problem 401; 503 when its public key cannot be had
    */
-  verify(token: string, reads: boolean, trace: CallTrace): Promise<Viewer>
+  verify(token: string, reads: boolean, trace: CallTrace, redis?: RedisPort): Promise<Viewer>
   /** Forgets the tokens of a session that ended, here or elsewhere: their next use asks Redis. */
   revoke(sessionId: string): void
   /** Forgets all: sessions may have ended unheard. */
@@ -54,6 +55,8 @@ export interface TokenPorts {
 const REMEMBERED_TOKENS = 10_000
 /** An accepted expired token is looked at again after this, since refresh may be back. */
 const GRACE_CHECK_MS = 5_000
+/** A token of which Redis did not say whether its session has ended is looked up again after this. */
+const UNCHECKED_MS = 5_000
 /** Ours have about 300 characters; a header of 16 KB is somebody's attempt. */
 const LONGEST_TOKEN = 2_048
 
@@ -78,13 +81,15 @@ export function createTokenVerifier(ports: TokenPorts): TokenVerifier {
       known.forget(token)
       return null
     },
-    async verify(token, reads, trace) {
+    async verify(token, reads, trace, redis = ports.redis) {
       const { viewer, expiresMs } = await check(ports, token, trace)
       const untilMs = expiresMs + CLOCK_TOLERANCE_SECONDS * 1000
       if (untilMs > clock()) {
-        // Once an isolate and token; what ends later comes with the delta (`revoke`). Redis away: the token is good.
-        if (await isMarkedRevoked(ports, viewer)) throw ended()
-        return known.add(token, { ...viewer, untilMs, readsOnly: false })
+        // Once an isolate and token; what ends later comes with the delta (`revoke`). Redis away or busy: the token is good for now.
+        const isRevoked = await isMarkedRevoked(redis, viewer)
+        if (isRevoked) throw ended()
+        const nextLookMs = isRevoked === null ? clock() + UNCHECKED_MS : untilMs
+        return known.add(token, { ...viewer, untilMs: Math.min(untilMs, nextLookMs), readsOnly: false })
       }
       if (!reads || (await ports.origin.reachable(trace)) || (await isRevoked(ports, viewer))) throw expired()
       return known.add(token, { ...viewer, untilMs: clock() + GRACE_CHECK_MS, readsOnly: true })
@@ -162,11 +167,12 @@ async function isRevoked(ports: TokenPorts, viewer: Viewer): Promise<boolean> {
     const [row] = await ports.db.query<{ revoked: boolean }>(sessionRevoked(viewer.sessionId))
     return row?.revoked ?? false
   } catch {
-    return isMarkedRevoked(ports, viewer)
+    return (await isMarkedRevoked(ports.redis, viewer)) ?? false
   }
 }
 
-async function isMarkedRevoked({ redis }: TokenPorts, { sessionId }: Viewer): Promise<boolean> {
-  const [marker] = await redis.pipeline([['GET', keys.revoked(sessionId)]]).catch(() => [null])
-  return marker !== null && marker !== undefined
+/** Null where Redis does not say. */
+async function isMarkedRevoked(redis: RedisPort, { sessionId }: Viewer): Promise<boolean | null> {
+  const replies = await redis.pipeline([['GET', keys.revoked(sessionId)]]).catch(() => null)
+  return replies === null ? null : replies[0] !== null && replies[0] !== undefined
 }

@@ -45,12 +45,12 @@ export function authenticate(): MiddlewareHandler<AppEnv> {
  * @throws Problem 401, 429
  */
 async function verified(c: AppContext, token: string, reads: boolean): Promise<Viewer> {
-  const { tokens, limits } = c.get('services')
+  const { tokens, limits, redis } = c.get('services')
   const address = addressOf(c)
   const waitSeconds = limits.usedUp('refused', address)
   if (waitSeconds !== null) throw problems.tooMany(waitSeconds)
   try {
-    return await tokens.verify(token, reads, c.get('trace'))
+    return await tokens.verify(token, reads, c.get('trace'), redis)
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 401) throw error
     const { allowed, resetSeconds } = await limits.take('refused', address)
