@@ -152,13 +152,14 @@ async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<Author
   if (missing.length === 0) return [...lists.values()]
   const reads = [...missing.map((author) => readAuthorList(author, ports.fanout)), ...missing.map(authorListLife)]
   const replies = await ports.redis.pipeline(reads)
-  const unmarked: Id[] = []
+  const [unmarked, ending]: [Id[], Id[]] = [[], []]
   missing.forEach((author, i) => {
     const list = parseAuthorList(author, replies[i], ports.fanout)
     if (list === null) unmarked.push(author)
     else lists.set(author, list)
-    if (list !== null && endsSoon(replies[missing.length + i])) ports.later(() => renewAuthorList(author, ports))
+    if (list !== null && endsSoon(replies[missing.length + i])) ending.push(author)
   })
+  if (ending.length > 0) ports.later(() => renewAuthorLists(ending.slice(0, RENEWED), ports))
   ports.count('author', missing.length - unmarked.length, unmarked.length)
   for (const list of await pullAuthorLists(unmarked, ports)) lists.set(list.author, list)
   for (const author of missing) {
@@ -168,22 +169,32 @@ async function listsOf(authors: readonly Id[], ports: FeedPorts): Promise<Author
   return [...lists.values()]
 }
 
-/** Before a list ends that is read, one reader makes it anew, after the answer: else all of its readers would, at once. */
-async function renewAuthorList(author: Id, ports: FeedPorts): Promise<void> {
-  const [claimed] = await ports.redis.pipeline([claimAuthorList(author, ports.token())])
-  if (claimed !== 'OK') return
-  const limit = ports.fanout.authorLength
-  const posts = followedPostsOf(await ports.db.query<PostPlace>(authorPosts(author, limit)), limit)
-  await ports.redis.pipeline(pulledAuthorList(author, posts).keep)
+/** Lists that one answer makes anew: of two hundred at once each reader takes some. */
+const RENEWED = 20
+
+/** Before lists end that are read, one reader makes them anew, after the answer: else all of their readers would, at once. */
+async function renewAuthorLists(authors: readonly Id[], ports: FeedPorts): Promise<void> {
+  const token = ports.token()
+  const replies = await ports.redis.pipeline(authors.map((author) => claimAuthorList(author, token)))
+  const pulled = await authorListsOf(
+    authors.filter((_, i) => replies[i] === 'OK'),
+    ports,
+  )
+  await ports.redis.pipeline(pulled.flatMap(({ keep }) => keep))
 }
 
-async function pullAuthorLists(authors: readonly Id[], { db, redis, later, fanout }: FeedPorts): Promise<AuthorList[]> {
+async function pullAuthorLists(authors: readonly Id[], ports: FeedPorts): Promise<AuthorList[]> {
+  const pulled = await authorListsOf(authors, ports)
+  if (pulled.length > 0) ports.later(() => ports.redis.pipeline(pulled.flatMap(({ keep }) => keep)))
+  return pulled.map(({ list }) => list)
+}
+
+/** In one request to Postgres. */
+async function authorListsOf(authors: readonly Id[], { db, fanout }: FeedPorts) {
   if (authors.length === 0) return []
   const limit = fanout.authorLength
   const results = await db.batch(authors.map((author) => authorPosts(author, limit)))
-  const pulled = authors.map((author, i) =>
+  return authors.map((author, i) =>
     pulledAuthorList(author, followedPostsOf((results[i] ?? []) as unknown as PostPlace[], limit)),
   )
-  later(() => redis.pipeline(pulled.flatMap(({ keep }) => keep)))
-  return pulled.map(({ list }) => list)
 }
