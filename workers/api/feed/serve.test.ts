@@ -4,6 +4,7 @@ import { compareIds, idMs } from '#core/ids.ts'
 import { keys, MARK, SENTINEL } from '#core/keys.ts'
 import { announce, writeDeletedPost } from '#core/timeline/index.ts'
 import { person } from '../testing.ts'
+import { hydrate } from './hydrate.ts'
 import { FeedIsolate } from './isolate.ts'
 import {
   awayDb,
@@ -279,4 +280,21 @@ describe('celebrities', () => {
     for (let i = 0; i < 400; i++) isolate.celebrities.set(`other-${i}`, { author: `other-${i}`, floor: 0, ids: [] })
     expect((await serve(reader.id, portsFor({ isolate }))).items).toHaveLength(2)
   })
+})
+
+it('has one order and one tag, whatever else an isolate holds of what the reader liked', async () => {
+  const [reader, liked, ...others] = await Promise.all(Array.from({ length: 4 }, () => person()))
+  if (reader === undefined || liked === undefined) throw new Error('there are four')
+  await follows(reader.id, liked.id, ...others.map(({ id }) => id))
+  for (const author of [liked, ...others]) await posts(author.id, 6)
+  const older = await posts(liked.id, 10, { from: 5_000 })
+  await redis.pipeline([['ZADD', keys.liked(reader.id), 0, '~', ...older.flatMap((id) => [Date.now(), id])]])
+  const now = Date.now()
+  const order = async (isolate: FeedIsolate, holds: string[]) => {
+    await hydrate(holds, portsFor({ isolate }))
+    return shown(
+      await serve(reader.id, portsFor({ isolate, clock: () => now, policy: { windowSize: 20 } }), { limit: 20 }),
+    )
+  }
+  expect(await order(new FeedIsolate(), older)).toEqual(await order(new FeedIsolate(), []))
 })

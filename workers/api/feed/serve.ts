@@ -29,7 +29,7 @@ import { type Hydrated, hydrate } from './hydrate.ts'
 import type { FeedPage, FeedQuery, PageSoFar } from './page.ts'
 import type { FeedPorts } from './ports.ts'
 import { discoveries, gather, pullWithoutRedis } from './sources.ts'
-import { unreadViewer, viewerOf, viewerSoFar, withLikes } from './viewer.ts'
+import { affinityAmong, unreadViewer, viewerOf, viewerSoFar, withLikes } from './viewer.ts'
 
 export type { FeedPage, FeedQuery, PageSoFar } from './page.ts'
 
@@ -47,7 +47,7 @@ async function firstPage(query: FeedQuery, ports: FeedPorts): Promise<FeedPage> 
   const early = slate.slice(0, EARLY_ADS)
   const posts: Hydrated = []
   ports.soFar(() => {
-    const viewer = viewerSoFar(query.user, { read, hidden }, ports)
+    const viewer = viewerSoFar(query.user, { read, hidden })
     return pageSoFar(query, { candidates, bottom: skeleton.bottom }, viewer, posts, ports)
   })
   const [viewer] = await Promise.all([
@@ -76,7 +76,9 @@ function inOrder(
   { clock, model, policy }: FeedPorts,
 ): HydratedItem[] {
   const allowed = applyRules(attach(candidates, posts, viewer.id), viewer)
-  return mode === 'ranked' ? paceRecommended(rank(allowed, viewer, clock(), model), policy) : allowed
+  if (mode === 'following') return allowed
+  const looking = { ...viewer, affinity: affinityAmong(posts, viewer.liked) }
+  return paceRecommended(rank(allowed, looking, clock(), model), policy)
 }
 
 const walkOf = (mode: FeedMode, ordered: readonly HydratedItem[], bottom: Id): FeedPosition => ({

@@ -4,6 +4,7 @@ import { compareIds, firstIdAt, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import type { Hidden } from '#core/timeline/index.ts'
+import type { Hydrated } from './hydrate.ts'
 import type { FeedPorts } from './ports.ts'
 
 /** What is known of a viewer when Redis could not be read. */
@@ -28,29 +29,25 @@ export async function viewerOf(
   known: KnownViewer & { candidates: readonly Candidate[] },
   ports: FeedPorts,
 ): Promise<Viewer & { likes: LikedRead }> {
-  return withLikes(viewerSoFar(id, known, ports), known.candidates, ports)
+  return withLikes(viewerSoFar(id, known), known.candidates, ports)
 }
 
-/** Asks nobody: older likes than the newest are not known yet. */
-export function viewerSoFar(id: Id, { read, hidden }: KnownViewer, ports: FeedPorts): Viewer & { likes: LikedRead } {
+/** Asks nobody: older likes than the newest are not known yet, nor, before the posts are, whose they are (`affinityAmong`). */
+export function viewerSoFar(id: Id, { read, hidden }: KnownViewer): Viewer & { likes: LikedRead } {
   const { liked, hasSeen } = read
-  const engaged = engagements(liked, ports)
-  return { id, hidden, liked: liked.posts, likes: liked, hasSeen, affinity: (author: Id) => engaged.get(author) ?? 0 }
+  return { id, hidden, liked: liked.posts, likes: liked, hasSeen, affinity: () => 0 }
 }
 
-/** Likes that count for affinity: the newest say enough, and each costs a look into the isolate. */
-const AFFINITY_LIKES = 40
-
-/** How often the viewer liked each author lately, as far as the isolate knows the posts. */
-function engagements({ posts }: LikedRead, { isolate }: FeedPorts): ReadonlyMap<Id, number> {
+/**
+ * How often the viewer liked each author among a page's own candidates. Of those every isolate knows the authors: counted over
+ * whatever an isolate happens to hold, the order, and the tag with it, would change from one to the next.
+ */
+export function affinityAmong(posts: Hydrated, liked: ReadonlySet<Id>): (author: Id) => number {
   const engaged = new Map<Id, number>()
-  let looked = 0
   for (const post of posts) {
-    if (looked++ === AFFINITY_LIKES) break
-    const author = isolate.posts.get(post)?.authorId
-    if (author !== undefined) engaged.set(author, (engaged.get(author) ?? 0) + 1)
+    if (post !== undefined && liked.has(post.id)) engaged.set(post.authorId, (engaged.get(post.authorId) ?? 0) + 1)
   }
-  return engaged
+  return (author) => engaged.get(author) ?? 0
 }
 
 /**
