@@ -286,15 +286,17 @@ it('has one order and one tag, whatever else an isolate holds of what the reader
   const [reader, liked, ...others] = await Promise.all(Array.from({ length: 4 }, () => person()))
   if (reader === undefined || liked === undefined) throw new Error('there are four')
   await follows(reader.id, liked.id, ...others.map(({ id }) => id))
-  for (const author of [liked, ...others]) await posts(author.id, 6)
+  for (const author of others) await posts(author.id, 3)
+  await posts(liked.id, 3, { from: 3 })
   const older = await posts(liked.id, 10, { from: 5_000 })
-  await redis.pipeline([['ZADD', keys.liked(reader.id), 0, '~', ...older.flatMap((id) => [Date.now(), id])]])
+  await redis.pipeline([['ZADD', keys.liked(reader.id), ...older.flatMap((id) => [Date.now(), id])]])
   const now = Date.now()
   const order = async (isolate: FeedIsolate, holds: string[]) => {
+    const first = () =>
+      serve(reader.id, portsFor({ isolate, clock: () => now, policy: { windowSize: 9 } }), { limit: 9 })
+    await first() // An isolate's first read forgets what it holds.
     await hydrate(holds, portsFor({ isolate }))
-    return shown(
-      await serve(reader.id, portsFor({ isolate, clock: () => now, policy: { windowSize: 20 } }), { limit: 20 }),
-    )
+    return shown(await first())
   }
   expect(await order(new FeedIsolate(), older)).toEqual(await order(new FeedIsolate(), []))
 })
