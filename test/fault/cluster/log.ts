@@ -22,6 +22,7 @@ export interface WriteLog {
   /** Those that were not deleted. */
   posts: LoggedPost[]
   deleted: LoggedPost[]
+  deletionsBegun: number
   /** Post → who likes it, and has not taken it back. */
   likes: Map<string, Set<string>>
   /** How many were taken back. */
@@ -41,6 +42,7 @@ export interface WriteLog {
 export const emptyLog = (): WriteLog => ({
   posts: [],
   deleted: [],
+  deletionsBegun: 0,
   likes: new Map(),
   unlikes: 0,
   comments: [],

@@ -22,6 +22,8 @@ export interface ReadOptions {
   fetch: Fetch
   /** Answers that this outage promises: `200`, `200 redis`, `200 stale` … */
   served: RegExp
+  /** How many deletions of posts the load has begun. */
+  deletions(): number
   /** Whether the machine is too busy for a word about how fast, or where from, an answer comes. */
   isBusy(): boolean
 }
@@ -62,7 +64,7 @@ export function startReaders(options: ReadOptions): Readers {
     // Each reader in each mode, one round after the other.
     const mode = MODES[Math.floor(n / readers.length) % MODES.length] ?? 'following'
     const took = await timed(
-      () => openFeed(options.fetch, reader, mode),
+      () => openFeed(options.fetch, reader, mode, options.deletions()),
       (answer, isExcusable) => countFeed(tally, answer, options.served, isExcusable),
     )
     tally.slowestMs = Math.max(tally.slowestMs, took)

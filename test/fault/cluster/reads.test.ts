@@ -11,10 +11,17 @@ const counted = (answer: string, served: RegExp, isBusy = false) => {
 }
 
 it('calls a page whole that has all its posts once, wherever it comes from', () => {
-  expect(wordOfPage(page(PAGE), null)).toBe('200')
-  expect(wordOfPage(page(PAGE), 'stale')).toBe('200 stale')
-  expect(wordOfPage(page(PAGE - 1), 'stale')).toBe('200 stale 19 posts only')
-  expect(wordOfPage({ items: [...page(PAGE - 1).items, { id: '0' }], cursor: null }, null)).toBe('200 a post twice')
+  expect(wordOfPage(page(PAGE), null, 0)).toBe('200')
+  expect(wordOfPage(page(PAGE), 'stale', 0)).toBe('200 stale')
+  expect(wordOfPage(page(PAGE - 1), 'stale', 0)).toBe('200 stale 19 posts only')
+  expect(wordOfPage({ items: [...page(PAGE - 1).items, { id: '0' }], cursor: null }, null, 0)).toBe('200 a post twice')
+})
+
+it('lets a page that is shown again lack what was deleted since, and no other', () => {
+  expect(wordOfPage(page(PAGE - 1), 'stale', 1)).toBe('200 stale')
+  expect(wordOfPage(page(PAGE - 2), 'stale', 1)).toBe('200 stale 18 posts only')
+  expect(wordOfPage(page(PAGE - 1), 'redis', 1)).toBe('200 redis 19 posts only')
+  expect(wordOfPage(page(PAGE - 1), null, 1)).toBe('200 19 posts only')
 })
 
 it('counts each read as what it was, and apart what the outage does not promise', () => {

@@ -24,8 +24,11 @@ export const emptyRow = (row: string): RowOfReads => ({
   writesExcused: 0,
 })
 
-/** What comes of a read, in a word or some; `0` where nothing comes in time. */
-export async function openFeed(fetch: Fetch, reader: Person, mode: string): Promise<string> {
+/**
+ * What comes of a read, in a word or some; `0` where nothing comes in time.
+ * @param deletions posts whose deletion has begun since this load began
+ */
+export async function openFeed(fetch: Fetch, reader: Person, mode: string, deletions: number): Promise<string> {
   try {
     const answer = await fetch(`/v1/feed?mode=${mode}&limit=${PAGE}`, {
       headers: { authorization: `Bearer ${reader.token}` },
@@ -33,16 +36,20 @@ export async function openFeed(fetch: Fetch, reader: Person, mode: string): Prom
     })
     const text = await answer.text()
     if (answer.status !== 200) return String(answer.status)
-    return wordOfPage(JSON.parse(text) as Page<FeedItem>, answer.headers.get('tideline-degraded'))
+    return wordOfPage(JSON.parse(text) as Page<FeedItem>, answer.headers.get('tideline-degraded'), deletions)
   } catch {
     return '0'
   }
 }
 
-/** A page that is shown again, or comes from fewer stores, is whole all the same. */
-export function wordOfPage({ items }: Page<Pick<FeedItem, 'id'>>, degraded: string | null): string {
+/**
+ * A page that is shown again, or comes from fewer stores, is whole all the same. One that is shown again lacks what was deleted
+ * since it was made, and nothing is there to take its place.
+ */
+export function wordOfPage({ items }: Page<Pick<FeedItem, 'id'>>, degraded: string | null, deletions: number): string {
+  const whole = degraded === 'stale' ? PAGE - deletions : PAGE
   const faults = [
-    items.length < PAGE ? `${items.length} posts only` : null,
+    items.length < whole ? `${items.length} posts only` : null,
     new Set(items.map(({ id }) => id)).size < items.length ? 'a post twice' : null,
   ]
   return ['200', degraded, ...faults].filter((word) => word !== null).join(' ')

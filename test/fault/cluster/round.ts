@@ -55,7 +55,7 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
   await cast.renew()
   const word = `${name}round`
   const strain = await watchStrain()
-  const readers = readersOf(fault.name, fault.served, cast, strain)
+  const readers = readersOf(fault.name, fault.served, cast, strain, () => load.log.deletionsBegun)
   const load = startLoad({ ...cast, word, random: Math.random, isBusy: strain.isOn })
   try {
     await pause(BEFORE_MS)
@@ -90,9 +90,15 @@ export async function runRound(fault: Fault, cast: Cast): Promise<void> {
 }
 
 /** Those who read while something else happens. */
-export function readersOf(row: string, served: RegExp, cast: Cast, strain: Strain): Readers {
-  const { audience, pictures, platform } = cast
-  return startReaders({ row, readers: audience, pictures, fetch: platform.edge.fetch, served, isBusy: strain.isOn })
+export function readersOf(
+  row: string,
+  served: RegExp,
+  { audience, pictures, platform }: Cast,
+  strain: Strain,
+  deletions = () => 0,
+): Readers {
+  const { fetch } = platform.edge
+  return startReaders({ row, readers: audience, pictures, fetch, served, deletions, isBusy: strain.isOn })
 }
 
 interface Away {

@@ -76,6 +76,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       const post = written()
       if (post === undefined || post.mediaId !== undefined || busy.isAny(post.id)) return
       take(log.posts, post)
+      log.deletionsBegun++
       await insist(post.author, `deletion ${post.id}`, () => post.author.call('DELETE', `/v1/posts/${post.id}`), isGone)
       forgetEngagement(log, post)
       log.deleted.push(post)
