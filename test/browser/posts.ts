@@ -142,7 +142,7 @@ export function posts(on: () => Site): void {
       await reader.cards.first().waitFor()
       return !(await reader.postIds()).includes(id ?? '')
     }
-    await until('the post has left the feed', isGone, { everyMs: 500 })
+    await until('the post has left the feed', isGone, { everyMs: 1_000 })
     await reader.open(`/p/${id}`)
     await reader.page.getByRole('alert').filter({ hasText: 'There is no such post.' }).waitFor()
     // The console names every such answer; this one was asked for.

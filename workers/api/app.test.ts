@@ -130,6 +130,10 @@ describe('limits', () => {
     expect(last.headers.get('x-ratelimit-remaining')).toBe('0')
     const other = await call('POST /v1/sessions', { body: {}, headers: { 'cf-connecting-ip': '198.51.100.8' } })
     expect(other.status).toBe(400)
+    // Whoever opens a page asks for one, and a whole office does so by one address.
+    const renewal = await call('POST /v1/sessions/refresh', { body: {}, headers })
+    expect(renewal.status).toBe(400)
+    expect(renewal.headers.get('x-ratelimit-limit')).toBe('300')
   })
 
   it('count people, not addresses', async () => {

@@ -4,9 +4,12 @@ import { problems } from '#core/problem.ts'
 import type { AppContext, AppEnv } from '../context.ts'
 import type { RateLimitVerdict, RouteClass } from '../rate-limits.ts'
 
+/** Where passwords are tried. Not the renewal of tokens: theirs are not to be guessed, and each page that is opened asks for one. */
+const SIGN_IN = new Set(['/v1/accounts', '/v1/sessions'])
+
 function routeClass(method: string, path: string): RouteClass {
   if (method === 'GET' || method === 'HEAD') return 'read'
-  return path === '/v1/accounts' || path.startsWith('/v1/sessions') ? 'sign-in' : 'write'
+  return method === 'POST' && SIGN_IN.has(path) ? 'sign-in' : 'write'
 }
 
 /** Cloudflare names it; nothing that a client says of itself counts. */
