@@ -41,6 +41,11 @@ it('judges what is left without the excused, and does not pass where they are mo
   expect(faultsOfRun(excused(100))).toEqual([])
   expect(faultsOfRun(excused(101))).toEqual(['not judged: 101 of 1000 feeds excused by a machine that was too busy'])
   expect(faultsOfRun([row({ picturesExcused: 11 })])).toHaveLength(1)
+  // Of ten tries to write, one may be excused.
+  expect(faultsOfRun([row({ writes: 90, writesExcused: 10 })])).toEqual([])
+  expect(faultsOfRun([row({ writes: 90, writesExcused: 11 })])).toEqual([
+    'not judged: 11 of 101 tries to write excused by a machine that was too busy',
+  ])
   // Two failures are one in a thousand of two thousand, but not of what is judged of them.
   const both = [...excused(0, 2), row({ excused: 10 })]
   expect(faultsOfRun(both)).toEqual(['all: 2 of 1990 feeds were no whole page'])

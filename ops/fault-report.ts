@@ -80,6 +80,9 @@ export function sumOfReads(rows: readonly RowOfReads[], row = 'all'): RowOfReads
 /** Reads that are judged: what was excused is neither a success nor a failure. */
 const judgedOf = ({ reads, excused }: RowOfReads) => reads - excused
 
+/** A refused try is repeated until a write is acknowledged: those that were are as many as the writes. */
+const triesToWrite = ({ writes, writesExcused }: RowOfReads) => writes + writesExcused
+
 /**
  * What is wrong with a row, or with the sum of all; empty when nothing is. A row of a few hundred reads bears one failure, as a row
  * of a thousand does; the sum bears one in a thousand, so that not every row may have its one.
@@ -109,6 +112,7 @@ export function faultsOfRun(rows: readonly RowOfReads[]): string[] {
     ...faultsOfReads(all),
     ...unjudged('feeds', all.excused, all.reads),
     ...unjudged('pictures', all.picturesExcused, all.pictures),
+    ...unjudged('tries to write', all.writesExcused, triesToWrite(all)),
   ]
 }
 
@@ -136,10 +140,10 @@ function verdict(all: RowOfReads): string {
   const isHardly =
     isMuch(all.excused, all.reads) ||
     isMuch(all.picturesExcused, all.pictures) ||
-    isMuch(all.writesExcused, all.writes + all.writesExcused)
+    isMuch(all.writesExcused, triesToWrite(all))
   return [
     `Outages: whole pages ${percent(whole)} of all reads, ${percent(judged - all.failed, judged)} of those judged`,
     `stale ${percent(all.stale)}; excused by a machine that was too busy ${percent(all.excused)} of the reads`,
-    `${percent(all.writesExcused, all.writes + all.writesExcused)} of the tries to write${isHardly ? ': HARDLY JUDGED. Run it where nothing else does' : ''}.`,
+    `${percent(all.writesExcused, triesToWrite(all))} of the tries to write${isHardly ? ': HARDLY JUDGED. Run it where nothing else does' : ''}.`,
   ].join('; ')
 }
