@@ -56,23 +56,27 @@ const MOVE_RETRY_S = 2
 /** Milliseconds between looks for a database that was away at the start. */
 const LOOK_AGAIN_MS = 5_000
 
+export interface EnginesNeeds {
+  config: Config
+  logger: Logger
+  waits: Waits
+  breakers: Breakers
+  /** Told, in a sentence for whoever sits at the terminal, of an engine started here that ended by itself. */
+  onDeath?: ((sentence: string) => void) | undefined
+}
+
 /**
  * One that is away holds up the start only if it is the first, or if these databases are not settled yet: the others are served,
  * and it is brought to the schema when it is back.
  * @throws when one cannot be brought to the schema, or when they hold other shards than the settings say
  */
-export async function openDatabases(
-  config: Config,
-  logger: Logger,
-  waits: Waits,
-  breakers: Breakers,
-): Promise<Databases> {
+export async function openDatabases({ config, logger, waits, breakers, onDeath }: EnginesNeeds): Promise<Databases> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const one of closers.reverse()) await one()
   }
   try {
-    const { servers, description, end } = await findServers(config, logger)
+    const { servers, description, end } = await findServers(config, logger, onDeath)
     closers.push(end)
     const away = await migrateAll(servers, logger)
     const pooled = (url: string, limits: pg.PoolConfig) => {
@@ -160,7 +164,7 @@ interface Servers {
   end(): Promise<void>
 }
 
-async function findServers(config: Config, logger: Logger): Promise<Servers> {
+async function findServers(config: Config, logger: Logger, onDeath: EnginesNeeds['onDeath']): Promise<Servers> {
   const [first, ...others] = config.databases ?? []
   if (first !== undefined) {
     const servers: Servers['servers'] = [first, ...others]
@@ -172,7 +176,12 @@ async function findServers(config: Config, logger: Logger): Promise<Servers> {
     dataDir: join(config.stateDir, 'postgres'),
     host: '127.0.0.1',
     port: config.embeddedPorts.postgres,
-    onCrash: (cause) => logger.error({ err: cause }, 'the embedded Postgres died and was started again'),
+    onCrash(cause) {
+      logger.error({ err: cause }, 'the embedded Postgres died; it is started again')
+      onDeath?.(
+        'The embedded Postgres died and is started again, with all that was acknowledged. If /health stays 503, press Ctrl-C and start again.',
+      )
+    },
   })
   return {
     servers: [{ url: engine.url, ranges: [{ first: 0, last: LOGICAL_SHARDS - 1 }] }],

@@ -3,9 +3,9 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { problems } from '#core/problem.ts'
 import type { Database } from '#drizzle/database.ts'
-import { type Breakers, createBreakers, guarded } from './breakers.ts'
+import { type Breakers, guarded } from './breakers.ts'
 import type { Config } from './config.ts'
-import { type Databases, openDatabases } from './databases.ts'
+import { type Databases, type EnginesNeeds, openDatabases } from './databases.ts'
 import { startEmbeddedObjects } from './embedded/objects/index.ts'
 import { startEmbeddedRedis } from './embedded/redis/index.ts'
 import { findRedisServer, startRedisServer } from './embedded/redis-server.ts'
@@ -20,13 +20,11 @@ import {
   s3Objects,
 } from './objects/index.ts'
 import type { Logger } from './observe/logger.ts'
-import { createMetrics } from './observe/metrics.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
 import { createRedisPort, type OriginRedis, parseRedisUrl } from './redis/index.ts'
 import { repeatedly } from './repeatedly.ts'
 import type { Replicas } from './replicas/index.ts'
 import { postgresSearch, type SearchStore } from './search/index.ts'
-import { createWaits, type Waits } from './waits.ts'
 
 export interface Engines {
   /** Postgres, however many databases that is: statements of drizzle/queries find theirs. */
@@ -57,22 +55,17 @@ export interface Engines {
 }
 
 /** Starts what is embedded, connects to what is not, and brings the schema up to date. */
-export async function openEngines(
-  config: Config,
-  logger: Logger,
-  waits: Waits = createWaits(logger),
-  breakers: Breakers = createBreakers(createMetrics(), Date.now),
-): Promise<Engines> {
+export async function openEngines({ config, logger, waits, breakers, onDeath }: EnginesNeeds): Promise<Engines> {
   const closers: (() => Promise<void>)[] = []
   const closing = async () => {
     for (const close of closers.reverse()) await close()
   }
   try {
     mkdirSync(config.stateDir, { recursive: true })
-    const postgres = await waits.during('postgres', openDatabases(config, logger, waits, breakers))
+    const postgres = await waits.during('postgres', openDatabases({ config, logger, waits, breakers, onDeath }))
     closers.push(postgres.close)
 
-    const redisEngine = await openRedis(config, logger)
+    const redisEngine = await openRedis(config, logger, onDeath)
     closers.push(redisEngine.close)
     const redis = createRedisPort(redisEngine.url, {
       ...(config.redisCa !== null && { ca: config.redisCa }),
@@ -138,7 +131,11 @@ interface Opened {
   close(): Promise<void>
 }
 
-async function openRedis(config: Config, logger: Logger): Promise<Opened & { lostSince: number | null }> {
+async function openRedis(
+  config: Config,
+  logger: Logger,
+  onDeath: EnginesNeeds['onDeath'],
+): Promise<Opened & { lostSince: number | null }> {
   if (config.redisUrl !== null && config.redisUrl !== 'embedded') {
     const isCluster = parseRedisUrl(config.redisUrl).kind === 'cluster'
     const description = `${isCluster ? 'Redis Cluster' : 'Redis'} (REDIS_URL)`
@@ -148,8 +145,16 @@ async function openRedis(config: Config, logger: Logger): Promise<Opened & { los
   mkdirSync(directory, { recursive: true })
   const server = config.redisUrl === 'embedded' ? null : findRedisServer(process.env.PATH ?? '')
   if (server !== null) {
-    const running = await startRedisServer({ command: server, port: config.embeddedPorts.redis, directory, logger })
-    const { url, close } = running
+    const { url, close } = await startRedisServer({
+      command: server,
+      port: config.embeddedPorts.redis,
+      directory,
+      logger,
+      onDeath: (why) =>
+        onDeath?.(
+          `${server} ended ${why} and is not started again: press Ctrl-C and start anew. Until then feeds come from Postgres: slower, without recommendations.`,
+        ),
+    })
     return { url, description: `${server}, found on this machine`, lostSince: null, close }
   }
   const engine = await startEmbeddedRedis({

@@ -32,12 +32,15 @@ export interface OriginOptions {
   logger?: Logger
   /** Runs when engines and tiers stand and before anything is consumed or served: the demo seeds there. */
   prepare?(engines: Engines, tiers: Tiers): Promise<unknown>
+  /** Told in a sentence of an engine that this process started and that ended by itself. */
+  onEngineDeath?(sentence: string): void
 }
 
 export async function startOrigin({
   config,
   logger = createLogger({ level: config.logLevel }),
   prepare,
+  onEngineDeath: onDeath,
 }: OriginOptions): Promise<Origin> {
   const metrics = createMetrics({ processMetrics: true })
   const waits = createWaits(logger)
@@ -46,7 +49,7 @@ export async function startOrigin({
   let gateways: Gateways | null = null
   let served = startingApi(waits)
   const api = await serveApi({ fetch: (...request) => served.fetch(...request) }, config)
-  const engines = await openEngines(config, logger, waits, breakers).catch(async (error: unknown) => {
+  const engines = await openEngines({ config, logger, waits, breakers, onDeath }).catch(async (error: unknown) => {
     await api.close()
     throw error
   })

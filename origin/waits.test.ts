@@ -70,14 +70,14 @@ it('databases that were settled before are opened without one that is away, whic
   const config = env({ DATABASE_URLS: `${first.url}#0-4095,${before.url}#4096-8191` })
   const waits = createWaits(logger)
   await before.close()
-  await expect(openDatabases(config, logger, waits, createBreakers(createMetrics(), Date.now))).rejects.toThrow(
-    'db2 cannot be reached',
-  )
+  await expect(
+    openDatabases({ config, logger, waits, breakers: createBreakers(createMetrics(), Date.now) }),
+  ).rejects.toThrow('db2 cannot be reached')
   const again = await second()
-  await (await openDatabases(config, logger, waits, createBreakers(createMetrics(), Date.now))).close()
+  await (await openDatabases({ config, logger, waits, breakers: createBreakers(createMetrics(), Date.now) })).close()
   await again.close()
 
-  const opened = await openDatabases(config, logger, waits, createBreakers(createMetrics(), Date.now))
+  const opened = await openDatabases({ config, logger, waits, breakers: createBreakers(createMetrics(), Date.now) })
   expect(waits.now()).toEqual(['db2'])
   expect(await opened.directory.query(sql`SELECT 1 AS one`)).toEqual([{ one: 1 }])
   const back = await second()

@@ -30,6 +30,8 @@ export interface RedisServerOptions {
   /** Where its append-only file lies. */
   directory: string
   logger: Logger
+  /** It ended, and nobody had asked it to. It is not started again: what it was doing may be what ended it. */
+  onDeath?: ((why: string) => void) | undefined
 }
 
 export interface RunningRedisServer {
@@ -44,7 +46,7 @@ export interface RunningRedisServer {
  * @throws when it ends before, or does not answer within ten seconds
  */
 export async function startRedisServer(options: RedisServerOptions): Promise<RunningRedisServer> {
-  const { command, port, directory, logger } = options
+  const { command, port, directory, logger, onDeath } = options
   const url = `redis://127.0.0.1:${port}`
   const pidFile = join(directory, 'server.pid')
   const left = pidOf(pidFile)
@@ -55,8 +57,10 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Run
     detached: true,
   })
   let isClosing = false
-  server.on('exit', (code) => {
-    if (!isClosing) logger.error({ code }, `${command} ended`)
+  server.on('exit', (code, signal) => {
+    if (isClosing) return
+    logger.error({ code, signal }, `${command} ended`)
+    onDeath?.(signal === null ? `with exit code ${code}` : `by ${signal}`)
   })
   await untilAnswering(server, port)
   return {
