@@ -169,7 +169,7 @@ async function openRedis(
 /** Not the long walk, which has a pace of its own. */
 const ENGAGEMENT_CALLS = [
   ...(['setLike', 'likeOf', 'likers', 'likedAmong', 'likesBy', 'addComment', 'comment', 'topComments'] as const),
-  ...(['replies', 'editComment', 'removeComment', 'share', 'count'] as const),
+  ...(['replies', 'editComment', 'removeComment', 'forestallComment', 'share', 'count'] as const),
 ] as const
 
 /** Cassandra is not waited for: while it is away, likes and comments are queued at the edge and all else is served. */

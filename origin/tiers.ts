@@ -128,7 +128,7 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const methods = methodsOf(config.roles, { accounts, engagement, media, search })
   // A queue's message is applied wherever it arrives: the roles of a process say whose calls it answers.
   const deferred = deferredFromMethods(engagement.handlers)
-  const comment = deferred['engagement.comment']
+  const { 'engagement.comment': comment, 'engagement.deleteComment': remove } = deferred
   const ingest = createIngest({
     ...common,
     outbox,
@@ -136,7 +136,12 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
     reviveMediaJobs: media.reviveJobs,
     deferredHandlers: {
       ...deferred,
-      ...(comment && { 'engagement.comment': createDeferredComments({ database, apply: comment }) }),
+      ...(comment &&
+        remove && {
+          'engagement.comment': createDeferredComments({
+            ...{ database, apply: comment, remove, isTakenBack: engagement.isTakenBack },
+          }),
+        }),
       'post.create': createDeferredPosts({ database, publish: (event) => log.publish([event]) }),
     },
   })

@@ -106,19 +106,27 @@ const COMMENT = sql.raw(`post_id, comment_id, parent_id, user_id, body, version,
   (extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
   (extract(epoch FROM edited_at) * 1000)::bigint AS edited_ms, deleted_at IS NOT NULL AS deleted`)
 
-/** Answers the row, or nothing when the id is taken, by a repetition or by somebody else. */
-export function insertComment(comment: {
+interface NewCommentRow {
   postId: Id
   commentId: Id
   parentId: Id | null
   userId: Id
   body: string
   createdMs: number
-}): SQL {
+}
+
+/** Answers the row, or nothing when the id is taken, by a repetition or by somebody else. */
+export const insertComment = (comment: NewCommentRow): SQL => insertCommentRow(comment, sql`NULL`)
+
+/** The same for a tombstone: what comes later under this id finds it taken. */
+export const insertTombstone = (comment: Omit<NewCommentRow, 'parentId' | 'body'>): SQL =>
+  insertCommentRow({ ...comment, parentId: null, body: '' }, sql`now()`)
+
+function insertCommentRow(comment: NewCommentRow, deletedAt: SQL): SQL {
   const { postId, commentId, parentId, userId, body, createdMs } = comment
-  return sql`INSERT INTO comments (post_id, comment_id, parent_id, user_id, body, created_at)
+  return sql`INSERT INTO comments (post_id, comment_id, parent_id, user_id, body, created_at, deleted_at)
     VALUES (${postId}::bigint, ${commentId}::bigint, ${parentId}::bigint, ${userId}::bigint, ${body},
-            to_timestamp(${createdMs}::double precision / 1000))
+            to_timestamp(${createdMs}::double precision / 1000), ${deletedAt})
     ON CONFLICT (post_id, comment_id) DO NOTHING RETURNING ${COMMENT}`
 }
 

@@ -16,7 +16,15 @@ export function postOfAlias(alias: Id): SQL {
   return reads(alias, sql`SELECT post_id::text FROM post_aliases WHERE alias_id = ${alias}::bigint`)
 }
 
-/** Whose post this is. One row `{ user_id }`, or none. */
+export interface AuthorRow {
+  user_id: string
+  deleted: boolean
+}
+
+/** Whose post this is, be it deleted. One `AuthorRow`, or none. */
 export function authorOfPost(postId: Id): SQL {
-  return reads(postId, sql`SELECT user_id::text FROM posts WHERE post_id = ${postId}::bigint`)
+  return reads(
+    postId,
+    sql`SELECT user_id::text, deleted_at IS NOT NULL AS deleted FROM posts WHERE post_id = ${postId}::bigint`,
+  )
 }

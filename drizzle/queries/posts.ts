@@ -165,6 +165,19 @@ export function postStanding(postId: Id, viewer: Id): SQL {
   )
 }
 
+/**
+ * Leaves a deleted post where none has come yet: one that comes later under this id finds it taken. Changes nothing where a post
+ * stands, and waits for one that is being written. To be followed by `deletePost`.
+ */
+export function forestallPost(postId: Id, userId: Id): SQL {
+  return writes(
+    userId,
+    sql`INSERT INTO posts (post_id, user_id, media_urls, deleted_at)
+    SELECT ${postId}::bigint, user_id, '[]', now() FROM users WHERE user_id = ${userId}::bigint
+    ON CONFLICT (post_id) DO NOTHING`,
+  )
+}
+
 export interface DeletedPostRow {
   event: TidelineEvent<'post.deleted'>
   media_urls: PostMedia[]

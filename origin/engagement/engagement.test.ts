@@ -34,12 +34,30 @@ test('comments count while they stand', async () => {
   await expect(remove(top, '2')).rejects.toMatchObject({ status: 403 })
   await remove(reply, author)
   await remove(reply, author)
-  await expect(remove(newId(), author)).rejects.toMatchObject({ status: 404 })
+  await expect(remove('123', author)).rejects.toMatchObject({ status: 404 })
   expect(await stage.one(['GET', keys.commentShard(post, 0)])).toBe('2')
   const list = (parentId: Id | null) =>
     stage.engagement.handlers['engagement.comments']!({ postId: post, parentId, limit: 1, cursor: null }, context)
   expect(await list(top)).toMatchObject({ items: [{ commentId: deep }], cursor: null })
   expect(await list(null)).toMatchObject({ items: [{ commentId: top }], cursor: null })
+})
+
+test('a comment that was deleted before it came does not come, counts nothing and tells nobody', async () => {
+  const { post, author } = await stage.begin()
+  const { 'engagement.comment': say, 'engagement.deleteComment': remove } = stage.engagement.handlers
+  const [commentId, userId] = [newId(), newId()]
+  const comment = { postId: post, commentId, userId, authorId: author, parentId: null, body: 'no, wait' }
+  const deletion = { postId: post, commentId, userId, postAuthorId: author }
+  for (let i = 0; i < 2; i++) expect(await remove!(deletion, context)).toEqual({})
+  for (let i = 0; i < 2; i++) expect(await say!(comment, context)).toMatchObject({ deleted: true, body: '' })
+  expect(await stage.store().count(post)).toMatchObject({ comments: 0 })
+  expect(await stage.one(['GET', keys.commentShard(post, 0)])).toBeNull()
+  const told = "select 1 from log_messages where topic = 'post.commented' and key = $1"
+  expect((await stage.pool.query(told, [post])).rows).toEqual([])
+  const reply = { ...comment, commentId: newId(), parentId: commentId }
+  await expect(say!(reply, context)).rejects.toMatchObject({ code: 'deleted' })
+  // Of somebody else it says nothing: theirs is kept under another id.
+  await expect(say!({ ...comment, userId: newId() }, context)).rejects.toMatchObject({ code: 'id-taken' })
 })
 
 test('an edit is another version of the comment, whose event says so once', async () => {

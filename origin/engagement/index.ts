@@ -47,6 +47,8 @@ export interface Engagement {
   handlers: OriginHandlers
   /** Starts consuming and rolling counts up. A process that only answers calls need not. */
   start(): void
+  /** Whether a person has deleted a comment of theirs under this very id, be it before it came. */
+  isTakenBack: EngagementService['isTakenBack']
   /** Makes liked:{u} if it does not stand. */
   rebuildLiked(userId: Id): Promise<void>
   /** Has what Redis may have lost since an instant derived again, by the processes that were started. */
@@ -107,6 +109,7 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
         repeatedly('reconciliation of likes', RECONCILE.everyMs, logger, reconcile.tick),
       )
     },
+    isTakenBack: service.isTakenBack,
     rebuildLiked: rebuild,
     noteLoss: (sinceMs) => noteLoss(redis, clock, sinceMs),
     async close() {

@@ -1,4 +1,5 @@
 /** Likes, comments and shares in Postgres. */
+import type { SQL } from 'drizzle-orm'
 import type { Id } from '#core/ids.ts'
 import type { Database } from '#drizzle/database.ts'
 import * as queries from '#drizzle/queries/engagement.ts'
@@ -86,20 +87,30 @@ function likeReads(database: Database): LikeReads {
   }
 }
 
-type Comments = 'addComment' | 'comment' | 'topComments' | 'replies' | 'editComment' | 'removeComment'
+type Comments =
+  | 'addComment'
+  | 'comment'
+  | 'topComments'
+  | 'replies'
+  | 'editComment'
+  | 'removeComment'
+  | 'forestallComment'
 
 function comments(database: Database): Pick<EngagementStore, Comments> {
-  const read = async (statement: ReturnType<typeof queries.replies>) =>
-    (await database.query<queries.CommentRow>(statement)).map(readComment)
+  const read = async (statement: SQL) => (await database.query<queries.CommentRow>(statement)).map(readComment)
+
+  /** @param statement answers nothing where the id is taken */
+  async function insert(statement: SQL, { postId, commentId }: Pick<StoredComment, 'postId' | 'commentId'>) {
+    const [added] = await read(statement)
+    if (added !== undefined) return { added: true, comment: added }
+    const [standing] = await read(queries.commentById(postId, commentId))
+    if (standing === undefined) throw new Error('a comment whose id was taken is gone')
+    return { added: false, comment: standing }
+  }
 
   return {
-    async addComment(comment) {
-      const [added] = await read(queries.insertComment(comment))
-      if (added !== undefined) return { added: true, comment: added }
-      const [standing] = await read(queries.commentById(comment.postId, comment.commentId))
-      if (standing === undefined) throw new Error('a comment whose id was taken is gone')
-      return { added: false, comment: standing }
-    },
+    addComment: (comment) => insert(queries.insertComment(comment), comment),
+    forestallComment: async (comment) => (await insert(queries.insertTombstone(comment), comment)).comment,
     async comment(postId, commentId) {
       const [comment] = await read(queries.commentById(postId, commentId))
       return comment ?? null

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '#core/cursor.ts'
 import type { TidelineEvent } from '#core/events.ts'
 import { type Clock, type Id, idMs } from '#core/ids.ts'
+import { mayBeOnItsWay } from '#core/late-writes.ts'
 import { problems } from '#core/problem.ts'
 import { RedisAwayError, RedisCommandError, type RedisPort } from '#core/redis.ts'
 import type { HandlerInput } from '../internal-api.ts'
@@ -74,6 +75,12 @@ export function engagementService(parts: EngagementParts) {
     deleteComment: (input: HandlerInput<'engagement.deleteComment'>, traceparent: string | null) =>
       deleteComment(parts, input, traceparent),
 
+    /** Whether a person has deleted what stands, or was to stand, under this very id. */
+    async isTakenBack({ postId, commentId, userId }: Pick<StoredComment, 'postId' | 'commentId' | 'userId'>) {
+      const named = await store.comment(postId, commentId)
+      return named?.userId === userId && named.deleted
+    },
+
     async share(share: HandlerInput<'engagement.share'>, traceparent: string | null) {
       const { added, at } = await store.share(share)
       await parts.publish([shareEvent(share, at, originOf(parts, traceparent))])
@@ -121,6 +128,8 @@ async function addComment(
   const [{ added, comment }] = await Promise.all([parts.store.addComment(write), mark(parts, postId)])
   // By the same author it is there already, whatever happened to the answer: a repetition counts nothing.
   if (comment.userId !== userId) throw problems.conflict('id-taken', 'This comment id is taken; use another one.')
+  // Nobody is told of what was deleted before it came.
+  if (comment.deleted) return comment
   await count(parts, { postId, likes: 0, comments: added ? 1 : 0 })
   await parts.publish([commentEvent(comment, authorId, originOf(parts, traceparent))])
   return comment
@@ -133,7 +142,9 @@ async function editComment(
 ): Promise<StoredComment> {
   const { postId, userId, authorId, body, at } = input
   notAhead(at, parts.clock)
-  const { commentId, userId: writer } = await commentOf(parts, postId, input.commentId, userId)
+  const named = await commentOf(parts, postId, input.commentId, userId)
+  if (named === null) throw problems.notFound('comment')
+  const { commentId, userId: writer } = named
   if (userId !== writer) throw problems.forbidden('Only its author may edit a comment.')
   const edited = await parts.store.editComment({ postId, commentId, body, at })
   if (edited === null) throw problems.notFound('comment')
@@ -148,7 +159,9 @@ async function deleteComment(
   traceparent: string | null,
 ): Promise<void> {
   const { postId, userId, postAuthorId } = input
-  const comment = await commentOf(parts, postId, input.commentId, userId)
+  const comment =
+    (await commentOf(parts, postId, input.commentId, userId)) ??
+    (await forestall(parts, postId, input.commentId, userId))
   const { commentId } = comment
   if (userId !== comment.userId && userId !== postAuthorId) {
     throw problems.forbidden('Only its author or the author of the post may delete a comment.')
@@ -156,6 +169,19 @@ async function deleteComment(
   const [{ changed }] = await Promise.all([parts.store.removeComment(postId, commentId), mark(parts, postId)])
   await count(parts, { postId, likes: 0, comments: changed ? -1 : 0 })
   await parts.publish([commentDeletedEvent(comment, userId, originOf(parts, traceparent))])
+}
+
+/**
+ * Leaves a tombstone for a comment that may be on its way: whoever was promised it with a 202 has changed their mind.
+ * @returns what is to be deleted under this id; tombstones may be deleted again
+ * @throws Problem 404 where nothing of theirs can come any more
+ */
+async function forestall(parts: EngagementParts, postId: Id, commentId: Id, userId: Id): Promise<StoredComment> {
+  if (!mayBeOnItsWay(commentId, userId, parts.clock())) throw problems.notFound('comment')
+  const tombstone = await parts.store.forestallComment({ postId, commentId, userId, createdMs: idMs(commentId) })
+  // It may have come under another id meanwhile. Whoever keeps it so says where first, and looks for a tombstone then.
+  const promised = await parts.aliases.find({ postId, userId, aliasId: commentId })
+  return (promised !== null && (await parts.store.comment(postId, promised))) || tombstone
 }
 
 const originOf = ({ clock }: EngagementParts, traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })
@@ -181,13 +207,16 @@ function notAhead(ms: number, clock: Clock): void {
 
 type Lookup = Pick<EngagementParts, 'store' | 'aliases'>
 
-/** The comment that a person means by an id: it may be one that was promised and is kept under another. */
-async function commentOf({ store, aliases }: Lookup, postId: Id, commentId: Id, userId: Id): Promise<StoredComment> {
+/** The comment that a person means by an id, if it has come: it may be one that was promised and is kept under another. */
+async function commentOf(
+  { store, aliases }: Lookup,
+  postId: Id,
+  commentId: Id,
+  userId: Id,
+): Promise<StoredComment | null> {
   const named = await store.comment(postId, commentId)
   const promised = named?.userId === userId ? null : await aliases.find({ postId, userId, aliasId: commentId })
-  const comment = promised === null ? named : await store.comment(postId, promised)
-  if (comment === null) throw problems.notFound('comment')
-  return comment
+  return promised === null ? named : store.comment(postId, promised)
 }
 
 /** Replies have one level: an answer to a reply stands under the comment at the top. */

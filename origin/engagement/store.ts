@@ -107,6 +107,11 @@ export interface EngagementStore {
   editComment(edit: CommentEdit): Promise<{ changed: boolean; comment: StoredComment } | null>
   /** Leaves a tombstone without text. `changed` is false when it was deleted before. */
   removeComment(postId: Id, commentId: Id): Promise<{ changed: boolean }>
+  /**
+   * Leaves a tombstone where no comment has come yet: one that comes later under this id finds it, and is not added.
+   * @returns what stands under the id then: the tombstone, or the comment that was first
+   */
+  forestallComment(comment: Omit<NewComment, 'parentId' | 'body'>): Promise<StoredComment>
 
   /** The first share of a post by a person counts; `at` is that one's instant. */
   share(share: { postId: Id; userId: Id; at: number }): Promise<{ added: boolean; at: number }>

@@ -13,6 +13,8 @@ const at = (n: number): Id => String(BigInt(firstIdAt(Date.UTC(2026, 5, 1))) + B
 let postgres: TestDatabase
 /** The comments that stand: id → person, as the engagement store holds them. */
 let kept: Map<Id, string>
+/** Ids under which their author has deleted a comment. */
+let takenBack: Set<Id>
 
 beforeAll(async () => {
   postgres = await startDatabase()
@@ -20,6 +22,7 @@ beforeAll(async () => {
 afterAll(() => postgres.close())
 beforeEach(async () => {
   kept = new Map()
+  takenBack = new Set()
   await postgres.pool.query('TRUNCATE idempotency_keys, comment_aliases')
 })
 
@@ -32,8 +35,14 @@ const drain = (write: DeferredWrite) =>
     async apply(comment) {
       const { commentId, userId } = originApi['engagement.comment'].input.parse('input' in comment && comment.input)
       if ((kept.get(commentId) ?? userId) !== userId) throw problems.conflict('id-taken', 'taken')
-      kept.set(commentId, userId)
+      if (!takenBack.has(commentId)) kept.set(commentId, userId)
     },
+    async remove(deletion) {
+      const { commentId } = originApi['engagement.deleteComment'].input.parse('input' in deletion && deletion.input)
+      takenBack.add(commentId)
+      kept.delete(commentId)
+    },
+    isTakenBack: async ({ commentId }) => takenBack.has(commentId),
   })(write, context)
 
 const comment = (commentId: Id, key?: string, requestHash = 'hash'): DeferredWrite => ({
@@ -60,6 +69,15 @@ describe('a deferred comment', () => {
     for (let round = 0; round < 2; round++) await drain(comment(at(2), 'key'))
     expect([...kept.keys()]).toEqual([at(1)])
     expect(await aliases()).toEqual([{ alias: at(2), id: at(1) }])
+  })
+
+  it.each([
+    ['which is kept', at(1)],
+    ['which is not', at(2)],
+  ])('does not stay when it was deleted under one of two ids, %s', async (_, deleted) => {
+    takenBack.add(deleted)
+    for (const id of [at(1), at(2), at(1)]) await drain(comment(id, 'key'))
+    expect([...kept.keys()]).toEqual([])
   })
 
   it('is one with a try that the edge has answered', async () => {

@@ -1,7 +1,8 @@
 /**
  * Comments that were accepted while their store, or Postgres, was away. The idempotency key decides about the id, as it
  * does at the edge: what another try reserved or made under it is this comment too (correctness 19). An id that is
- * somebody else's by now is replaced by a new one (correctness 18). In both cases the promised id leads to the kept one.
+ * somebody else's by now is replaced by a new one (correctness 18). In both cases the promised id leads to the kept one. What
+ * was deleted under the promised id before it came does not stay.
  */
 import { createIdFactory, type Id, type IdFactory, idMs, idShard } from '#core/ids.ts'
 import { type DeferredWrite, originApi } from '#core/origin-api.ts'
@@ -26,6 +27,10 @@ export interface DeferredCommentsOptions {
   database: Database
   /** Makes the comment; the same id again is the same comment. Throws Problem 409 `id-taken` where it is somebody else's. */
   apply: DeferredHandler
+  /** Deletes a comment, or leaves a tombstone where it has not come. */
+  remove: DeferredHandler
+  /** Whether its author has deleted a comment under this very id. */
+  isTakenBack(comment: Pick<Comment, 'postId' | 'commentId' | 'userId'>): Promise<boolean>
   /** Makes the ids that replace promised ones. */
   ids?: IdFactory
 }
@@ -36,7 +41,7 @@ const ID_TRIES = 3
 const isIdTaken = (error: unknown) => error instanceof Problem && error.code === 'id-taken'
 
 export function createDeferredComments(options: DeferredCommentsOptions): DeferredHandler {
-  const { database, apply, ids = createIdFactory(Date.now, Math.random) } = options
+  const { database, apply, remove, isTakenBack, ids = createIdFactory(Date.now, Math.random) } = options
 
   /** The id that is held under a key: `mine`, when nobody took the key before. */
   async function idUnder(request: KeyedRequest, mine: Id, atMs: number): Promise<Id> {
@@ -85,6 +90,10 @@ export function createDeferredComments(options: DeferredCommentsOptions): Deferr
     }
     if (commentId === promised) return
     await database.query(insertCommentAlias({ postId, aliasId: promised, userId }, commentId))
+    // After the alias: who deletes leaves the tombstone first and looks for the alias then, so that one of the two sees the other.
+    if (!(await isTakenBack(comment))) return
+    const input = { postId, commentId, userId, postAuthorId: comment.authorId }
+    await remove({ kind: 'engagement.deleteComment', input, traceparent: write.traceparent }, context)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TidelineEvent } from '#core/events.ts'
+import { LATEST_MS } from '#core/late-writes.ts'
 import type { Database } from '#drizzle/database.ts'
 import {
   deleteCommentAliases,
@@ -61,8 +62,6 @@ export interface Outbox {
 
 const CLEAN_EVERY_MS = 60_000
 const PUBLISHED_FOR_MS = 3_600_000
-/** A key counts for a day, and a write under it may then wait in the edge queue for most of another (rules 19 and 21). */
-const IDEMPOTENCY_FOR_MS = 3 * 86_400_000
 const ROWS_A_DELETE = 2_000
 /** What nobody needs to wait for is waited for so long: a batch of the edge queue is given up after 15 s. */
 const PATIENCE_MS = 1_000
@@ -138,8 +137,8 @@ async function cleanOnce(database: Database, { isFirst, vacuum, isStopped }: Cle
   let rows = 0
   for (const statement of [
     deletePublished(PUBLISHED_FOR_MS, ROWS_A_DELETE),
-    deleteIdempotencyKeys(IDEMPOTENCY_FOR_MS, ROWS_A_DELETE),
-    ...(isFirst ? [deleteCommentAliases(IDEMPOTENCY_FOR_MS, ROWS_A_DELETE)] : []),
+    deleteIdempotencyKeys(LATEST_MS, ROWS_A_DELETE),
+    ...(isFirst ? [deleteCommentAliases(LATEST_MS, ROWS_A_DELETE)] : []),
   ]) {
     for (let deleted = ROWS_A_DELETE; deleted >= ROWS_A_DELETE && !isStopped(); ) {
       deleted = (await database.query(statement)).length

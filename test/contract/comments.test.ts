@@ -159,6 +159,42 @@ describe.each(engagementEngines())('comments on $name', ({ start, absent }) => {
     expect(await store.removeComment(post, newId())).toEqual({ changed: false })
   })
 
+  test('a comment that was forestalled is not added, and is deleted already', async () => {
+    const [post, commentId] = [newId(), newId()]
+    const forestall = (userId = '1') => store.forestallComment({ postId: post, commentId, userId, createdMs: 1_000 })
+    for (let i = 0; i < 2; i++) expect(await forestall()).toMatchObject({ commentId, userId: '1', deleted: true })
+    const parentId = (await say(post)).comment.commentId
+    const tombstone = { userId: '1', body: '', deleted: true }
+    for (const over of [{}, { parentId }, { userId: '2' }]) {
+      expect(await say(post, { commentId, ...over })).toMatchObject({ added: false, comment: tombstone })
+    }
+    expect(await store.comment(post, commentId)).toMatchObject(tombstone)
+    expect(await forestall('3')).toMatchObject(tombstone)
+    expect(await store.removeComment(post, commentId)).toEqual({ changed: false })
+    expect(await store.editComment({ postId: post, commentId, body: 'risen', at: 9_000 })).toMatchObject({
+      changed: false,
+      comment: tombstone,
+    })
+    expect((await store.topComments(post, 10, null)).items).toMatchObject([{ commentId: parentId, hasReplies: false }])
+    expect((await store.replies(post, parentId, 10, null)).items).toEqual([])
+    expect((await store.count(post)).comments).toBe(1)
+  })
+
+  test('a comment that is first is not forestalled: whoever deletes is told of it', async () => {
+    const [post, commentId] = [newId(), newId()]
+    await say(post, { commentId })
+    const forestall = () => store.forestallComment({ postId: post, commentId, userId: '1', createdMs: 1_000 })
+    expect(await forestall()).toMatchObject({ body: 'hello', deleted: false })
+    for (let round = 0; round < 5; round++) {
+      const id = newId()
+      const tombstone = { postId: post, commentId: id, userId: '1', createdMs: 1_000 }
+      const [said, met] = await Promise.all([say(post, { commentId: id }), store.forestallComment(tombstone)])
+      expect(said.comment.deleted).toBe(!said.added)
+      expect(met).toEqual(said.comment)
+      expect(await store.comment(post, id)).toEqual(met)
+    }
+  })
+
   test('a reply that comes while its comment is deleted is listed under it', async () => {
     const post = newId()
     const { comment } = await say(post)

@@ -14,7 +14,7 @@ import type { CassandraSession, Decision } from './session.ts'
 
 export type CommentStore = Pick<
   EngagementStore,
-  'addComment' | 'comment' | 'topComments' | 'replies' | 'editComment' | 'removeComment'
+  'addComment' | 'comment' | 'topComments' | 'replies' | 'editComment' | 'removeComment' | 'forestallComment'
 >
 
 const ATTEMPTS = 8
@@ -24,6 +24,10 @@ const UNSET = undefined
 export function cassandraComments(needs: CommentNeeds): CommentStore {
   return {
     addComment: (comment) => addComment(needs, comment),
+    async forestallComment(comment) {
+      const bucket = await bucketOf(needs, comment.postId, comment.commentId)
+      return (await insertOnce(needs, { ...comment, ...NEW, parentId: null, body: '', deleted: true }, bucket)).comment
+    },
     comment: (postId, commentId) => find(needs, postId, commentId),
     topComments: (postId, limit, before) => topComments(needs, postId, limit, before),
     replies: (postId, parentId, limit, after) => listReplies(needs, postId, parentId, limit, after),
@@ -50,11 +54,21 @@ async function addComment(
   needs: CommentNeeds,
   comment: NewComment,
 ): Promise<{ added: boolean; comment: StoredComment }> {
+  const bucket = await bucketOf(needs, comment.postId, comment.commentId)
+  await addIds(needs.session, comment, bucket)
+  return insertOnce(needs, { ...comment, ...NEW }, bucket)
+}
+
+const NEW = { version: 1, editedMs: null, deleted: false }
+
+/** Of all who insert under an id one does; the others find what that one wrote. */
+async function insertOnce(
+  needs: CommentNeeds,
+  added: StoredComment,
+  bucket: number,
+): Promise<{ added: boolean; comment: StoredComment }> {
   const { session, buckets, random } = needs
-  const { postId, commentId } = comment
-  const bucket = await bucketOf(needs, postId, commentId)
-  await addIds(session, comment, bucket)
-  const added = { ...comment, version: 1, editedMs: null, deleted: false }
+  const { postId, commentId } = added
   let mayBeMine = false
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const decision = await insert(session, added, bucket)
@@ -129,13 +143,13 @@ export async function countComments(session: CassandraSession, postId: Id, bucke
 }
 
 function insert(session: CassandraSession, comment: StoredComment, bucket: number): Promise<Decision> {
-  const { postId, commentId, parentId, userId, body, createdMs } = comment
+  const { postId, commentId, parentId, userId, body, createdMs, version, deleted } = comment
   return session.decide(
     `INSERT INTO comments (bucket, post_id, comment_id, parent_id, user_id, body, created_at, version, deleted)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 1, false) IF NOT EXISTS`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`,
     [
       ...[bucket, BigInt(postId), BigInt(commentId), parentId === null ? UNSET : BigInt(parentId)],
-      ...[BigInt(userId), body, new Date(createdMs)],
+      ...[BigInt(userId), body, new Date(createdMs), version, deleted],
     ],
   )
 }

@@ -95,7 +95,7 @@ const remove = createRoute({
   request: { params: z.strictObject({ id, cid: id }) },
   responses: {
     202: json(Accepted, 'Kept in the queue.'),
-    204: empty('The comment is gone.'),
+    204: empty('The comment is gone, and one that was accepted with a 202 and has not come yet will not come.'),
     ...refusals(401, 403, 404),
   },
 })

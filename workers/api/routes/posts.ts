@@ -2,12 +2,14 @@
 import { createRoute } from '@hono/zod-openapi'
 import { privateKeysOf } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
+import { mayBeOnItsWay } from '#core/late-writes.ts'
 import { problems } from '#core/problem.ts'
 import { deleteOwnPost } from '#core/timeline/index.ts'
 import { postOfAlias } from '#drizzle/queries/post-aliases.ts'
 import {
   type DeletedPostRow,
   deletePost,
+  forestallPost,
   type PostStandingRow,
   postStanding,
   type VisiblePostRow,
@@ -38,7 +40,10 @@ const remove = createRoute({
   tags: ['posts'],
   security: signedIn,
   request: { params: idParams },
-  responses: { 204: empty('The post is gone.'), ...refusals(401, 403, 404) },
+  responses: {
+    204: empty('The post is gone, and one that was accepted with a 202 and has not come yet will not come.'),
+    ...refusals(401, 403, 404),
+  },
 })
 
 export function registerPosts(app: App): void {
@@ -62,21 +67,38 @@ export function registerPosts(app: App): void {
     const { userId } = requireViewer(c)
     const { id } = c.req.valid('param')
     const services = c.get('services')
-    const { db, clock } = services
-    const erase = (post: Id) => db.query<DeletedPostRow>(deletePost(post, userId, c.get('trace').traceparent))
-    const [deleted] = await erase(id).then((rows) => (rows.length > 0 ? rows : throughAlias(services, id, erase)))
-    if (deleted === undefined) {
+    const deleted = await erase(services, id, userId, c.get('trace').traceparent)
+    if (deleted === null) {
       // Not one's own, or no such post: only who may see it is told which.
-      const [standing] = await db.query<PostStandingRow>(postStanding(id, userId))
+      const [standing] = await services.db.query<PostStandingRow>(postStanding(id, userId))
       throw standing?.visible ? problems.forbidden('Only its author may delete a post.') : problems.notFound('post')
     }
     // Other isolates hear of it with the delta.
     services.feedIsolate.posts.delete(deleted.event.data.postId)
-    await applyToRedis(c, deleteOwnPost(userId, deleted.event.data.postId, clock()))
+    await applyToRedis(c, deleteOwnPost(userId, deleted.event.data.postId, services.clock()))
     enqueue(c, [deleted.event])
     forgetPictures(c, deleted)
     return c.body(null, 204)
   })
+}
+
+/** Deletes one's own post, be it one that was promised with a 202 and has not come yet. Null where there is and will be none. */
+async function erase(
+  services: Services,
+  id: Id,
+  userId: Id,
+  traceparent: string | null,
+): Promise<DeletedPostRow | null> {
+  const { db, clock } = services
+  const one = (post: Id) => db.query<DeletedPostRow>(deletePost(post, userId, traceparent))
+  const [standing] = await one(id)
+  if (standing !== undefined) return standing
+  const [led] = await throughAlias(services, id, one)
+  if (led !== undefined || !mayBeOnItsWay(id, userId, clock())) return led ?? null
+  await db.query(forestallPost(id, userId))
+  // It may have come under another id meanwhile. Whoever keeps it so says where first, and looks for a deleted one then.
+  const [late] = await throughAlias(services, id, one)
+  return late ?? (await one(id))[0] ?? null
 }
 
 /** An id that was promised while Postgres was away may lead to the post that its key had made before (correctness 19). */
