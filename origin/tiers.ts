@@ -14,6 +14,7 @@ import {
   createDeferredPosts,
   createIngest,
   deferredFromMethods,
+  lettersWaiting,
   postgresDeadLetters,
 } from './ingest/index.ts'
 import type { OriginHandlers } from './internal-api.ts'
@@ -177,6 +178,7 @@ function startTiers(needs: TierNeeds, tiers: WiredTiers, { consumers, stops }: W
     tiers.outbox.start()
     stops.push(() => tiers.outbox.stop())
     every(RECOVER_EVERY_MS, 'dead letters', () => tiers.ingest.recover())
+    every(MEASURE_LAG_EVERY_MS, 'dead letters that wait', lettersWaiting(engines.directory, needs.metrics))
   }
   if (has('graph')) {
     consumers.push(tiers.graph.consume())

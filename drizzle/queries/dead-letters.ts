@@ -34,6 +34,11 @@ export function waitingDeadLetters(queue: string, reasonLike: string, maxAttempt
     ORDER BY created_at, message_id LIMIT ${limit}`
 }
 
+/** How many wait in each queue that has any. */
+export function countWaitingDeadLetters(): SQL {
+  return sql`SELECT queue, count(*)::int AS letters FROM dead_letters WHERE replayed_at IS NULL GROUP BY queue`
+}
+
 export function markReplayed(queue: string, messageIds: readonly string[]): SQL {
   return sql`UPDATE dead_letters SET replayed_at = now() WHERE queue = ${queue}
     AND message_id IN (SELECT jsonb_array_elements_text(${JSON.stringify(messageIds)}::jsonb))`

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 
 const folder = import.meta.dirname
@@ -22,6 +23,16 @@ it.skipIf(!isThere)('each alert fires for what it is for, after its time, and el
   expect(status).toBe(0)
 })
 
+it.skipIf(!isThere)('the example of a configuration is one, once the token has its file (needs promtool)', () => {
+  const copy = mkdtempSync(join(tmpdir(), 'tideline-prometheus-'))
+  onTestFinished(() => rmSync(copy, { recursive: true, force: true }))
+  for (const name of ['prometheus.yaml', 'alerts.yaml']) copyFileSync(join(folder, name), join(copy, name))
+  writeFileSync(join(copy, 'service-token'), 'a token')
+  const { status, stdout, stderr } = promtool('check', 'config', join(copy, 'prometheus.yaml'))
+  expect(stdout + stderr).toContain('SUCCESS')
+  expect(status).toBe(0)
+})
+
 it('each alert has a runbook and a condition that is tested', () => {
   const { groups } = parse(readFileSync(join(folder, 'alerts.yaml'), 'utf8')) as Rules
   const tests = readFileSync(join(folder, 'alerts.test.yaml'), 'utf8')
@@ -33,6 +44,8 @@ it('each alert has a runbook and a condition that is tested', () => {
     'FanoutSlow',
     'MediaQueueLong',
     'ReplicationLag',
+    'DeadLetters',
+    'BreakerOpen',
   ])
   for (const { alert, annotations } of alerts) {
     expect(existsSync(join(folder, '../..', annotations.runbook)), annotations.runbook).toBe(true)

@@ -13,6 +13,7 @@ export type { DeferredHandler, DeferredHandlers } from './deferred.ts'
 export { deferredFromMethods } from './deferred.ts'
 export { createDeferredComments } from './deferred-comments.ts'
 export { createDeferredPosts } from './deferred-posts.ts'
+export { lettersWaiting } from './letters-waiting.ts'
 
 /** A hundred messages of 128 KB, the limits of the edge queues, as JSON. */
 const BATCH_BYTES = 16 * 1024 * 1024

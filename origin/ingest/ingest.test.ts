@@ -14,7 +14,14 @@ import { postgresLog } from '../log/index.ts'
 import { createLogger } from '../observe/logger.ts'
 import { createMetrics } from '../observe/metrics.ts'
 import { createOutbox } from '../outbox/index.ts'
-import { createDeferredPosts, createIngest, deferredFromMethods, type Ingest, postgresDeadLetters } from './index.ts'
+import {
+  createDeferredPosts,
+  createIngest,
+  deferredFromMethods,
+  type Ingest,
+  lettersWaiting,
+  postgresDeadLetters,
+} from './index.ts'
 
 let server: EmbeddedPostgres
 let pool: pg.Pool
@@ -266,6 +273,28 @@ describe('dead letters', () => {
     expect(await call('dead-letters/replay', { queue: 'events' })).toEqual({ replayed: 1, left: 1 })
     expect(await inLog()).toEqual([event.id])
     expect(await call('dead-letters/replay', { queue: 'events' })).toEqual({ replayed: 0, left: 1 })
+  })
+
+  it('are counted while they wait', async () => {
+    const metrics = createMetrics()
+    const look = lettersWaiting(database, metrics)
+    const waiting = async () => {
+      await look()
+      return (await metrics.expose()).body.match(/^tideline_dead_letters.*$/gm)
+    }
+    const counts = (events: number) => [
+      `tideline_dead_letters{queue="events"} ${events}`,
+      'tideline_dead_letters{queue="deferred-writes"} 0',
+      'tideline_dead_letters{queue="outbox"} 0',
+    ]
+    expect(await waiting()).toEqual(counts(0))
+    await call('dead-letters', {
+      queue: 'events',
+      letters: [letter('a', changed('1')), letter('b', 'poison', 'a bug')],
+    })
+    expect(await waiting()).toEqual(counts(2))
+    await call('dead-letters/replay', { queue: 'events' })
+    expect(await waiting()).toEqual(counts(1))
   })
 
   it('are replayed by themselves when only an outage killed them', async () => {

@@ -3,6 +3,15 @@ import { edgeMetrics } from './edge.ts'
 import { createMetrics } from './metrics.ts'
 
 describe('metrics of the edge', () => {
+  it('have a series for each kind of trouble before there is any, so that the first is an increase', async () => {
+    const metrics = createMetrics()
+    edgeMetrics(metrics)
+    const { body } = await metrics.expose()
+    expect(body).toContain('tideline_edge_degraded_pages_total{by="late"} 0')
+    expect(body).toContain('tideline_edge_shed_total{class="feed",outcome="refused"} 0')
+    expect(body).toContain('tideline_edge_breaker_opened_total{dependency="origin"} 0')
+  })
+
   it('add up what isolates hand over', async () => {
     const metrics = createMetrics()
     const add = edgeMetrics(metrics)

@@ -1,5 +1,6 @@
 /** Metrics of the edge, as its isolates hand them over. */
-import type { EdgeObservations } from '#core/edge-observations.ts'
+import { DEGRADED_BY, EDGE_DEPENDENCIES, type EdgeObservations, SHED_OUTCOMES } from '#core/edge-observations.ts'
+import { LOAD_CLASSES } from '#core/load.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Adds up what isolates have seen. */
@@ -17,6 +18,10 @@ export function edgeMetrics(metrics: Metrics): (seen: EdgeObservations) => void 
     'Times that an isolate began to leave a dependency alone',
     ['dependency'],
   )
+  // From the start: of a series that begins with its first event, Prometheus sees no increase.
+  for (const by of DEGRADED_BY) degraded.inc({ by }, 0)
+  for (const dependency of EDGE_DEPENDENCIES) opened.inc({ dependency }, 0)
+  for (const kind of LOAD_CLASSES) for (const outcome of SHED_OUTCOMES) shed.inc({ class: kind, outcome }, 0)
   return (seen) => {
     for (const { route, status, ms } of seen.answers) eachTime(ms, (took) => seconds.observe({ route, status }, took))
     for (const { stage, ms } of seen.pictures) eachTime(ms, (took) => pictures.observe({ stage }, took))

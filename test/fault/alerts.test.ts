@@ -125,8 +125,10 @@ describe.skipIf(!hasPrometheus)('an alert fires for its reason (needs prometheus
     )
     expect(await prometheus.value('TimelineHitRateLow')).toBeGreaterThan(0.7)
     expect(await prometheus.value('MediaQueueLong')).toBe(0)
-    const firing = await prometheus.firing()
-    expect(firing.filter((alert) => alert === 'TimelineHitRateLow' || alert === 'MediaQueueLong')).toEqual([])
+    expect(await prometheus.value('DeadLetters')).toBe(0)
+    expect(await prometheus.value('BreakerOpen')).toBe(0)
+    const quiet = new Set(['TimelineHitRateLow', 'MediaQueueLong', 'DeadLetters', 'BreakerOpen'])
+    expect((await prometheus.firing()).filter((alert) => quiet.has(alert))).toEqual([])
   })
 
   it('TimelineHitRateLow: timelines are gone whenever they are read', async () => {
@@ -165,8 +167,24 @@ describe.skipIf(!hasPrometheus)('an alert fires for its reason (needs prometheus
     expect(await prometheus.value('FanoutSlow')).toBeGreaterThan(1)
   })
 
-  it('MediaQueueLong: the object store is away while ten thousand and one pictures come', async () => {
-    expect(await prometheus.firing()).not.toContain('MediaQueueLong')
+  it('DeadLetters: the edge queue brings what this origin does not know', async () => {
+    expect(await prometheus.firing()).not.toContain('DeadLetters')
+    const message = { id: 'of-tomorrow', attempts: 1, body: { type: 'post.levitated', version: 1 } }
+    const brought = await fetch(`http://127.0.0.1:${origin.port}/internal/ingest`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${origin.config.secrets.SERVICE_TOKEN}` },
+      body: JSON.stringify({ queue: 'events', messages: [message] }),
+    })
+    expect(await brought.json()).toMatchObject({ results: [{ outcome: 'dead' }] })
+    await untilFires('DeadLetters')
+    expect(await prometheus.value('DeadLetters')).toBe(1)
+  })
+
+  it('MediaQueueLong and BreakerOpen: the object store is away while ten thousand and one pictures come', async () => {
+    const firing = await prometheus.firing()
+    expect(firing.filter((alert) => alert === 'MediaQueueLong' || alert === 'BreakerOpen')).toEqual([])
+    const upload = { contentType: 'image/jpeg', bytes: 1_000 }
+    const { id } = await author.ask<{ id: string }>('POST', '/v1/media', upload)
     await objects.close()
     await origin.engines.database.query(sql`WITH uploaded AS (
       INSERT INTO media (media_id, user_id, key, content_type, bytes, state)
@@ -175,5 +193,7 @@ describe.skipIf(!hasPrometheus)('an alert fires for its reason (needs prometheus
       INSERT INTO media_jobs (media_id) SELECT media_id FROM uploaded`)
     await untilFires('MediaQueueLong')
     expect(await prometheus.value('MediaQueueLong')).toBe(10_001)
+    await untilFires('BreakerOpen', () => author.call('POST', `/v1/media/${id}/complete`, {}))
+    expect(await prometheus.value('BreakerOpen')).toBe(1)
   })
 })
