@@ -6,7 +6,7 @@
 import type { Id } from '#core/ids.ts'
 import { keys, TTL } from '#core/keys.ts'
 import { type Command, integer, type RedisPort, type Reply } from '#core/redis.ts'
-import { type Counts, parseCounts, readCounts } from '#core/timeline/index.ts'
+import { type Counts, parseCounts } from '#core/timeline/index.ts'
 import { type CounterShard, SHARDS } from './counter-shards.ts'
 
 export interface CountMove {
@@ -29,7 +29,7 @@ export function moveCounts({ postId, likes, comments }: CountMove, ms: number, t
 }
 
 export interface CounterState {
-  /** Null: Redis knows no counter of this post. */
+  /** Null: Redis knows no counter of this post, or one that is none. */
   likes: number | null
   comments: number | null
   /** As they were rolled up last. */
@@ -43,9 +43,9 @@ export async function readCounters(redis: RedisPort, postIds: readonly Id[]): Pr
   const shardsOf = postIds.map((_, i) => (Array.isArray(flags) && flags[i] === 1 ? SHARDS.count : 1))
   const replies = await redis.pipeline(
     postIds.flatMap((postId, i) => [
-      ...shardKeys(keys.likeShard, postId, shardsOf[i]).map((key): Command => ['GET', key]),
-      ...shardKeys(keys.commentShard, postId, shardsOf[i]).map((key): Command => ['GET', key]),
-      readCounts(postId),
+      ...shardKeys(keys.likeShard, postId, shardsOf[i]).map(readText),
+      ...shardKeys(keys.commentShard, postId, shardsOf[i]).map(readText),
+      readText(keys.counts(postId)),
     ]),
   )
   let next = 0
@@ -55,9 +55,16 @@ export async function readCounters(redis: RedisPort, postIds: readonly Id[]): Pr
   }
   return shardsOf.map((shards) => {
     const [likes, comments] = [sum(take(shards)), sum(take(shards))]
-    return { likes, comments, former: parseCounts(take(1)[0]) }
+    return { likes, comments, former: parseCounts(textOf(take(1)[0])) }
   })
 }
+
+/**
+ * A string; null where the key is missing, or of another type. GET would be refused then, and with it all other posts' reads: so
+ * that post alone is taken for one of which Redis knows nothing, and is recounted, which sets its keys anew.
+ */
+const readText = (key: string): Command => ['MGET', key]
+const textOf = (reply: Reply | undefined): Reply => (Array.isArray(reply) ? reply[0] : null) ?? null
 
 /** Sets a post's counters to what was counted, folded into one shard each. */
 export const setCounters = (postId: Id, { likes, comments }: Counts): Command[] => [
@@ -87,9 +94,12 @@ export async function foldShards(redis: RedisPort, postId: Id, isQuiet: boolean)
 const shardKeys = (key: (postId: Id, shard: number) => string, postId: Id, shards = 1) =>
   Array.from({ length: shards }, (_, shard) => key(postId, shard))
 
-/** Null where the first shard is missing: it is every post's. */
-const sum = (shards: readonly Reply[]) =>
-  shards[0] === null || shards[0] === undefined ? null : shards.reduce<number>((all, one) => all + integer(one), 0)
+/** Null where the first shard is missing, which is every post's, or one is no number. */
+function sum(shards: readonly Reply[]): number | null {
+  if (textOf(shards[0]) === null) return null
+  const total = shards.reduce<number>((all, one) => all + integer(textOf(one)), 0)
+  return Number.isSafeInteger(total) ? total : null
+}
 
 /** Removes a post from the dirty set unless it has moved since. */
 export const settle = (postId: Id, ms: number): Command => [
