@@ -4,11 +4,15 @@ import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { strings } from '#core/redis.ts'
 import { FeedIsolate } from '../../workers/api/feed/isolate.ts'
+import type { FeedPage, PageSoFar } from '../../workers/api/feed/page.ts'
 import type { FeedPorts } from '../../workers/api/feed/ports.ts'
 import { type FeedQuery, serveFeed } from '../../workers/api/feed/serve.ts'
 import { SMALL_FEED } from './cast.ts'
 import type { ShownPost } from './expectations.ts'
 import type { Stage } from './stage.ts'
+
+/** Steps that a page takes at most, or so: some are cut short at each. */
+const LONGEST_PAGE = 60
 
 export interface Walk {
   /** Serves one page. Answers what it shows and the cursor of the next. */
@@ -46,7 +50,14 @@ export class Edge {
   async #page(query: FeedQuery, isolate: FeedIsolate) {
     // A second has passed since its last request: the delta is due.
     isolate.readsFailed(true, false)
-    const { items, cursor } = await serveFeed(query, this.#ports(isolate))
+    const { scheduler, latePages } = this.#stage
+    const isLate = latePages > 0 && scheduler.chance(latePages)
+    const { items, cursor } = await (isLate
+      ? this.#latePage(query, isolate)
+      : serveFeed(
+          query,
+          this.#ports(isolate, () => {}),
+        ))
     const celebrities = strings(this.#stage.peek(['SMEMBERS', keys.celebs(query.user)]))
     const shown = items.map(({ post, candidate }) => ({
       id: post.id,
@@ -56,7 +67,26 @@ export class Edge {
     return { shown, cursor }
   }
 
-  #ports(isolate: FeedIsolate): FeedPorts {
+  /** What has been read of a page when its time is over; the rest is read on behind it. */
+  async #latePage(query: FeedQuery, isolate: FeedIsolate): Promise<FeedPage> {
+    const { scheduler, spawn } = this.#stage
+    let soFar: () => PageSoFar | null = () => null
+    let whole: FeedPage | null = null
+    spawn('a late page', async () => {
+      const ports = this.#ports(isolate, (page) => {
+        soFar = page
+      })
+      whole = await serveFeed(query, ports)
+    })
+    for (let steps = scheduler.below(LONGEST_PAGE); ; steps--) {
+      await scheduler.step(() => {})
+      if (whole !== null) return whole
+      const known = steps > 0 ? null : soFar()
+      if (known !== null && (known.isFull || known.page.items.length > 0)) return known.page
+    }
+  }
+
+  #ports(isolate: FeedIsolate, soFar: FeedPorts['soFar']): FeedPorts {
     const { scheduler, redis, truth, clock, policy } = this.#stage
     return {
       ...{ redis, db: truth.edge, clock, isolate, policy: SMALL_FEED, fanout: policy, model: DEFAULT_MODEL },
@@ -64,20 +94,20 @@ export class Edge {
       token: () => String(++this.#tokens),
       later: (work) => {
         // One in ten is never done: its isolate was gone.
-        if (scheduler.chance(0.9)) this.#stage.spawn('after a page', () => this.#late(work))
+        if (scheduler.chance(0.9)) this.#stage.spawn('after a page', () => this.#afterPage(work))
       },
       degraded: (what) => {
         throw new Error(`${what} is said to be away`)
       },
       isAway: () => false,
-      soFar: () => {},
+      soFar,
       hides: () => {},
       mayLag: async () => false,
       count: () => {},
     }
   }
 
-  async #late(work: () => Promise<unknown>): Promise<void> {
+  async #afterPage(work: () => Promise<unknown>): Promise<void> {
     const { scheduler } = this.#stage
     const longest = scheduler.chance(0.15) ? 120 : 24
     for (let wait = scheduler.below(longest); wait > 0; wait--) await scheduler.step(() => {})

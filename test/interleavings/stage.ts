@@ -17,6 +17,8 @@ export interface Stage {
   readonly policy: FanoutPolicy
   readonly cast: Cast
   readonly clock: Clock
+  /** Share of the pages that are shown before they were read whole. */
+  readonly latePages: number
   /** Looks into Redis without taking part. */
   peek(command: Command): Reply
   /** Lets time pass at once. */

@@ -30,6 +30,8 @@ export interface WorldOptions {
   policy?: Partial<FanoutPolicy>
   /** A rule to take out. */
   without?: string
+  /** Share of the pages whose reader is shown what had been read when their time was over. */
+  late?: number
 }
 
 export class World {
@@ -54,12 +56,12 @@ export class World {
   }
 
   #setStage(): Stage {
-    const { seed, redis, truth, clock, without = '' } = this.#options
+    const { seed, redis, truth, clock, without = '', late = 0 } = this.#options
     const cast: Cast = CASTS[this.#options.cast ?? NAMES[seed % NAMES.length]!]
     const scheduler = new Scheduler(seeded(seed), cast.longestStall)
     const policy = { ...SMALL_POLICY, ...cast.policy, ...this.#options.policy }
     return {
-      ...{ scheduler, cast, expectations: new Expectations() },
+      ...{ scheduler, cast, expectations: new Expectations(), latePages: late },
       clock: () => clock.now,
       peek: redis.execute,
       pass: (ms) => {

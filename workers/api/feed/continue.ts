@@ -106,8 +106,10 @@ async function fromPostgres(user: Id, bottom: Id, wanted: number, ports: FeedPor
  * A cursor says of each post why it is there, and a client could say anything: posts of private accounts are shown only
  * where the follow itself says so.
  */
+const needsProof = ({ post }: HydratedItem, user: Id): boolean => post.authorPrivate && post.authorId !== user
+
 async function proven(user: Id, items: readonly HydratedItem[], ports: FeedPorts): Promise<HydratedItem[]> {
-  const isDoubtful = ({ post }: HydratedItem) => post.authorPrivate && post.authorId !== user
+  const isDoubtful = (item: HydratedItem) => needsProof(item, user)
   const authors = [...new Set(items.filter(isDoubtful).map(({ post }) => post.authorId))]
   if (authors.length === 0) return [...items]
   const rows = await ports.db.query<{ followee_id: string }>(followedAmong(user, authors)).catch((error: unknown) => {
@@ -119,4 +121,4 @@ async function proven(user: Id, items: readonly HydratedItem[], ports: FeedPorts
   return items.filter((item) => !isDoubtful(item) || followed.has(item.post.authorId))
 }
 
-export const readOn = { viewer, below, proven }
+export const readOn = { viewer, below, needsProof, proven }

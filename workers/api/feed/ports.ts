@@ -31,8 +31,8 @@ export interface FeedPorts {
   /** Whether an error says that a dependency is away, rather than that we are wrong. */
   isAway(error: unknown): boolean
   /**
-   * Is told, once a first page's candidates are known, how to make a page of what was read so far: to be shown where the
-   * rest comes too late.
+   * Is told, once it is known whom to hide and what a page's candidates are, how to make a page of what was read so far: to be
+   * shown where the rest comes too late.
    */
   soFar(page: () => PageSoFar): void
   /** Is told whom the reader must not see as soon as that is known, though the page may come to nothing. */

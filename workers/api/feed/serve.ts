@@ -126,12 +126,7 @@ async function gatherOrPull(query: FeedQuery, ports: FeedPorts) {
 
 async function nextPage(query: FeedQuery, position: FeedPosition, ports: FeedPorts): Promise<FeedPage> {
   const { hidden, read } = await readOn.viewer(query.user, ports)
-  const slice = position.rest.slice(0, query.limit)
-  const viewer = await viewerOf(query.user, { read, hidden, candidates: slice }, ports)
-  const allowed = await readOn.proven(query.user, await allowedItems(slice, viewer, ports), ports)
-  const later = position.rest.slice(slice.length)
-  const walk = { ...position, rest: [...allowed.map((item) => item.candidate), ...later] }
-  const filled = await fillPage(query, walk, allowed, viewer, ports)
+  const filled = await fillPage(query, position, [], viewerSoFar(query.user, { read, hidden }), ports)
   return pageOf(filled.items, filled)
 }
 
@@ -141,9 +136,26 @@ async function allowedItems(
   candidates: readonly Candidate[],
   viewer: Viewer,
   ports: FeedPorts,
+  posts: Hydrated,
 ): Promise<HydratedItem[]> {
-  const posts = await hydrate(idsOf(candidates), ports)
+  await hydrate(idsOf(candidates), ports, [], posts)
   return applyRules(attach(candidates, posts, viewer.id), viewer)
+}
+
+/** Of a later page: what is not read yet, and what has yet to be proven, stays in front of its walk. */
+function laterSoFar(
+  { limit }: FeedQuery,
+  { items, viewer, position }: Filled,
+  reading: readonly Candidate[],
+  posts: Hydrated,
+): PageSoFar {
+  const allowed = applyRules(attach(reading, posts, viewer.id), viewer)
+  const added = allowed.filter((item) => !readOn.needsProof(item, viewer.id)).slice(0, limit - items.length)
+  const open = new Set(allowed.filter((item) => !added.includes(item)).map((item) => item.post.id))
+  const left = reading.filter(({ id }, i) => posts[i] === undefined || open.has(id))
+  const shown = [...items, ...added]
+  const page = pageOf(shown, { items: shown, viewer, position: { ...position, rest: [...left, ...position.rest] } })
+  return { page, isFull: shown.length === limit || page.cursor === null }
 }
 
 /** A page's items, and where its walk stands after them. */
@@ -166,14 +178,21 @@ async function fillPage(
 ): Promise<Filled> {
   const items = ready.slice(0, query.limit)
   const position: FeedPosition = { ...walk, rest: walk.rest.slice(items.length) }
+  const isFirst = query.cursor === null
   let looking = viewer
-  for (let round = 0; items.length < query.limit && round < ports.policy.refillRounds; round++) {
+  let [reading, posts]: [Candidate[], Hydrated] = [[], []]
+  if (!isFirst) ports.soFar(() => laterSoFar(query, { items, viewer: looking, position }, reading, posts))
+  // A later page begins with what its cursor has: that replaces nothing yet.
+  for (let round = isFirst ? 0 : -1; items.length < query.limit && round < ports.policy.refillRounds; round++) {
     const wanted = query.limit - items.length
-    const step = await nextCandidates(query, position, items, round === 0 ? wanted : refillSize(wanted), ports)
+    const step = await nextCandidates(query, position, items, round <= 0 ? wanted : refillSize(wanted), ports)
     if (step === null) break
+    // Between its leaving the walk and this nothing waits: a page so far has it in one of the two.
+    ;[reading, posts] = [step, []]
     looking = await withLikes(looking, step, ports)
-    const found = await allowedItems(step, looking, ports)
-    const allowed = query.cursor === null ? found : await readOn.proven(query.user, found, ports)
+    const found = await allowedItems(step, looking, ports, posts)
+    const allowed = isFirst ? found : await readOn.proven(query.user, found, ports)
+    reading = []
     items.push(...allowed.slice(0, wanted))
     position.rest.unshift(...allowed.slice(wanted).map((item) => item.candidate))
   }
