@@ -1,5 +1,5 @@
 /**
- * A bound of time on what has none, or has it for each of its steps only: a first page of a feed (FEED_BUDGET_MS) asks several
+ * A bound of time on what has none, or has it for each of its steps only: a page of a feed (FEED_BUDGET_MS) asks several
  * stores after one another, and where each is slow without failing, no breaker opens and a reader waits for their sum.
  */
 

@@ -88,6 +88,7 @@ describe('an isolate that lost touch', () => {
     isolate.celebrities.set(ANN.id, { author: ANN.id, floor: 0, ids: [] })
     expect(isolate.deltaDue(NOW + RETENTION_MS + 1)).toBe(NOW + RETENTION_MS + 1)
     expect([isolate.posts.size, isolate.users.size, isolate.celebrities.size]).toEqual([0, 0, 0])
+    expect(isolate.heardSinceMs).toBe(NOW + RETENTION_MS + 1)
   })
 
   it('does not take an outage of attempts for a series of reads', () => {

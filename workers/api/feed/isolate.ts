@@ -51,6 +51,7 @@ export class FeedIsolate {
   /** When a delta was last asked for, and when one was last read: an outage must not pass for a series of reads. */
   private deltaAskedMs = 0
   private deltaReadMs = 0
+  private wholeSinceMs = Number.POSITIVE_INFINITY
 
   constructor(options: IsolateOptions = {}) {
     this.posts = new PostCache(options.postCacheBytes ?? POST_CACHE_BYTES)
@@ -106,6 +107,11 @@ export class FeedIsolate {
     return (this.changed.get(id) ?? Number.NEGATIVE_INFINITY) >= ms
   }
 
+  /** Since when this isolate has missed no change, in ms since 1970. */
+  get heardSinceMs(): number {
+    return this.wholeSinceMs
+  }
+
   /** Postgres was asked and has none of these. */
   noteAbsent(ids: Iterable<Id>, nowMs: number): void {
     for (const id of ids) this.absent.set(id, nowMs + ABSENT.ms)
@@ -159,5 +165,6 @@ export class FeedIsolate {
     this.absent.clear()
     this.onForget()
     this.deltaSinceMs = nowMs
+    this.wholeSinceMs = nowMs
   }
 }

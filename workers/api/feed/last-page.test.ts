@@ -82,6 +82,21 @@ describe('the last page', () => {
     }
   })
 
+  it('is none that was made too long ago, or of which nothing may be shown', async () => {
+    const [{ keep, pages, pass, another, written }, ann] = [setUp(), user()]
+    keep(ann, page(1, 2))
+    await written()
+    const madeMs = Date.UTC(2026, 5, 1)
+    expect(await pages.find(of(ann), all, madeMs)).toBe(page(1, 2))
+    pass(MINUTE_MS)
+    for (const held of [pages, another]) expect(await held.find(of(ann), all, madeMs + 1)).toBeNull()
+    expect(await pages.find(of(ann), () => false)).toBeNull()
+    // Another isolate has served a newer one.
+    keep(ann, page(3))
+    await written()
+    expect(await another.find(of(ann), all, madeMs + 1)).toBe(page(3))
+  })
+
   it('is forgotten by the isolate and by the location', async () => {
     const [{ keep, pages, written, another }, ann] = [setUp(), user()]
     keep(ann, page(1))

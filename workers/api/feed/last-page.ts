@@ -1,5 +1,5 @@
 /**
- * The last page that this location served to a reader: what is left when Redis and Postgres are both away. Kept in the
+ * The last page that this location served to a reader: what is left when Redis and Postgres are both away, or too slow. Kept in the
  * isolate and, once a minute and reader, in the location's Cache API, where other isolates find it. Whoever is known by now
  * to be hidden from the reader, and what is known to be deleted, is left out of it.
  */
@@ -32,11 +32,12 @@ export interface LastPages {
    */
   keep(of: Pick<FeedQuery, 'user' | 'mode'>, render: () => string, later: (work: () => Promise<unknown>) => void): void
   /**
-   * The last page of this mode, with at most `limit` items; its cursor goes on behind them. Null where there is none, or no
-   * cache answers.
+   * The last page of this mode, with at most `limit` items; its cursor goes on behind them. Null where there is none, none of
+   * its items may be shown, or no cache answers.
    * @param mayShow whether an item of a page that was made then may be shown now
+   * @param sinceMs in ms since 1970: a page that was made earlier is none
    */
-  find(of: FeedQuery, mayShow: (item: KeptItem, madeMs: number) => boolean): Promise<string | null>
+  find(of: FeedQuery, mayShow: (item: KeptItem, madeMs: number) => boolean, sinceMs?: number): Promise<string | null>
   /** Keeps nothing of this reader any longer: whom they see has changed. Other isolates may still hold a page. */
   forget(user: Id): Promise<void>
 }
@@ -74,15 +75,14 @@ export function lastPages(clock: Clock, cache: () => Cache): LastPages {
       }
       later(() => cache().put(request(key), new Response(render(), { headers })))
     },
-    async find(of, mayShow) {
+    async find(of, mayShow, sinceMs = Number.NEGATIVE_INFINITY) {
       const key = keyOf(of)
-      const kept =
-        pages.get(key) ??
-        (await inTime(
-          inLocation(key).catch(() => null),
-          LOOK_MS,
-        ))
-      return kept === null ? null : cutTo(of, kept.render(), (item) => mayShow(item, kept.madeMs))
+      const held = pages.get(key)
+      const isNew = held !== undefined && held.madeMs >= sinceMs
+      const look = () => inLocation(key).catch(() => null)
+      const kept = isNew ? held : await inTime(look(), LOOK_MS)
+      if (kept === null || kept.madeMs < sinceMs) return null
+      return cutTo(of, kept.render(), (item) => mayShow(item, kept.madeMs))
     },
     async forget(user) {
       const keys = MODES.map((mode) => keyOf({ user, mode }))
@@ -96,9 +96,10 @@ export function lastPages(clock: Clock, cache: () => Cache): LastPages {
 }
 
 /** What is beyond the limit stands in front of what the page's cursor had left. */
-function cutTo({ mode, limit }: FeedQuery, text: string, mayShow: (item: KeptItem) => boolean): string {
+function cutTo({ mode, limit }: FeedQuery, text: string, mayShow: (item: KeptItem) => boolean): string | null {
   const page = JSON.parse(text) as { items: KeptItem[]; cursor: string | null }
   const shown = page.items.filter(mayShow)
+  if (shown.length === 0 && page.items.length > 0) return null
   const items = shown.slice(0, limit)
   const beyond = shown.slice(limit).filter(({ reason }) => reason !== 'sponsored')
   if (beyond.length === 0) return JSON.stringify({ items, cursor: page.cursor })

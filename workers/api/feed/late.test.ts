@@ -2,11 +2,10 @@
 import { expect, it } from 'vitest'
 import { compareIds, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
-import type { Database } from '#drizzle/database.ts'
 import { person } from '../testing.ts'
 import { FeedIsolate } from './isolate.ts'
 import type { PageSoFar } from './page.ts'
-import { type Counted, db, follows, portsFor, posts, redis, serve, shown, walk, warmUp } from './testing.ts'
+import { type Counted, follows, heldBack, portsFor, posts, redis, serve, shown, walk, warmUp } from './testing.ts'
 
 /** A warm reader, of whose posts Redis has lost the given ones. */
 async function readerWithout(lost: readonly number[], count = 12) {
@@ -17,21 +16,6 @@ async function readerWithout(lost: readonly number[], count = 12) {
   const gone = lost.map((i) => ids[i] ?? '')
   await redis.pipeline(gone.map((id) => ['DEL', keys.post(id)]))
   return { reader: reader.id, ids, gone }
-}
-
-/** Postgres, which answers when it is let go. */
-function heldBack(): { db: Database; letGo: () => void } {
-  let letGo = () => {}
-  const waiting = new Promise<void>((resolve) => {
-    letGo = resolve
-  })
-  return {
-    letGo: () => letGo(),
-    db: {
-      query: (statement) => waiting.then(() => db.query(statement)),
-      batch: (statements) => waiting.then(() => db.batch(statements)),
-    },
-  }
 }
 
 const PATIENT = { timeout: 20_000 }

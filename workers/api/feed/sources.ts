@@ -35,6 +35,7 @@ export async function gather(user: Id, ports: FeedPorts): Promise<Gathered> {
   if (trusted !== null) ports.hides(trusted)
   const pulled = await pullUnknown(user, { ...read, hidden: trusted, timeline: warm ? read.timeline : null }, ports)
   const { hidden, celebrities } = pulled
+  ports.hides(hidden)
   // A cold reader's own pull reads celebrities like everyone else.
   if (pulled.posts !== null) {
     const authors = [...new Set(pulled.authors.slice(0, ports.policy.windowSize))]

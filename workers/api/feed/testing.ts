@@ -96,6 +96,18 @@ export function portsFor(choices: Choices = {}): Counted {
   return counted
 }
 
+/** Postgres, which answers when it is let go. */
+export function heldBack(): { db: Database; letGo: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return {
+    letGo: () => resolve(),
+    db: {
+      query: (statement) => promise.then(() => db.query(statement)),
+      batch: (statements) => promise.then(() => db.batch(statements)),
+    },
+  }
+}
+
 let sequence = Math.floor(Math.random() * 8_000_000)
 
 /** An id as old as said. Ids of one file differ also within a millisecond. */
