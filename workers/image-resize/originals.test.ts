@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createBreaker } from '#core/breaker.ts'
 import { Problem } from '#core/problem.ts'
-import { type Original, originalStore, readOriginal } from './originals.ts'
+import { type Original, original, originalStore } from './originals.ts'
 
 const faultOf = async (work: Promise<unknown>) => {
   const fault = await work.catch((caught: unknown) => caught)
@@ -10,32 +10,33 @@ const faultOf = async (work: Promise<unknown>) => {
 }
 
 /** An original whose store says one length and sends chunks of another. */
-const sent = (size: number | undefined, ...chunks: number[]): Original => ({
-  size,
-  contentType: undefined,
-  body: new ReadableStream({
-    start(controller) {
-      for (const length of chunks) controller.enqueue(new Uint8Array(length).fill(length))
-      controller.close()
-    },
-  }),
-})
+const sent = (size: number | undefined, ...chunks: number[]): Original =>
+  original(
+    new ReadableStream({
+      start(controller) {
+        for (const length of chunks) controller.enqueue(new Uint8Array(length).fill(length))
+        controller.close()
+      },
+    }),
+    size,
+    undefined,
+  )
 
 describe('reading an original', () => {
   it('joins what the store sends', async () => {
-    expect(Array.from(await readOriginal(sent(3, 1, 2)))).toEqual([1, 2, 2])
-    expect(await readOriginal(sent(undefined))).toHaveLength(0)
+    expect(Array.from(await sent(3, 1, 2).read())).toEqual([1, 2, 2])
+    expect(await sent(undefined).read()).toHaveLength(0)
   })
 
   it('stops at the limit, whatever length was announced', async () => {
     const megabytes = Array.from({ length: 21 }, () => 1024 * 1024)
     for (const announced of [undefined, 5, 21 * 1024 * 1024]) {
-      expect((await faultOf(readOriginal(sent(announced, ...megabytes)))).status).toBe(413)
+      expect((await faultOf(sent(announced, ...megabytes).read())).status).toBe(413)
     }
   })
 
   it('takes a body that ends early for a store that is away', async () => {
-    expect((await faultOf(readOriginal(sent(10, 4)))).status).toBe(503)
+    expect((await faultOf(sent(10, 4).read())).status).toBe(503)
   })
 })
 
@@ -71,5 +72,44 @@ describe('an S3 store that cannot be reached', () => {
     expect((await faultOf(store.open('media/1/photo.jpg'))).cause).toBe('left alone for a moment')
     now = 1_000
     expect((await faultOf(store.open('media/1/photo.jpg'))).cause).not.toBe('left alone for a moment')
+  })
+})
+
+describe('the breaker of an S3 store', () => {
+  afterEach(() => void vi.unstubAllGlobals())
+
+  /** A store that gives these answers, one after the other. */
+  function answering(...answers: (() => Response)[]) {
+    let now = 0
+    const breaker = createBreaker({ failures: 2, openMs: 1_000 }, () => now)
+    const fetched = vi.fn(async () => (answers.shift() ?? away)())
+    vi.stubGlobal('fetch', fetched)
+    const store = originalStore(AWAY, breaker)
+    const read = async () => (await store.open('media/1/photo.jpg'))?.read()
+    return { breaker, read, pass: () => (now += 1_000) }
+  }
+  const away = () => new Response(null, { status: 500 })
+  const refused = () => new Response(null, { status: 403 })
+  const missing = () => new Response(null, { status: 404 })
+  const short = () => new Response('abc', { headers: { 'content-length': '10' } })
+  const large = () => new Response('abc', { headers: { 'content-length': '1000000000' } })
+  const whole = () => new Response('abc')
+
+  it.each([refused, missing, large, whole])('is closed by an answer, whatever it is (%s)', async (answer) => {
+    const { breaker, read, pass } = answering(away, answer, away, away, answer)
+    const tryIt = () => read().catch(() => {})
+    for (let i = 0; i < 3; i++) await tryIt()
+    expect(breaker.isOpen()).toBe(false)
+    await tryIt()
+    expect(breaker.isOpen()).toBe(true)
+    pass()
+    await tryIt()
+    expect(breaker.isOpen()).toBe(false)
+  })
+
+  it('opens where originals begin to come and break off', async () => {
+    const { breaker, read } = answering(short, short)
+    for (let i = 0; i < 2; i++) expect((await faultOf(read())).status).toBe(503)
+    expect(breaker.isOpen()).toBe(true)
   })
 })

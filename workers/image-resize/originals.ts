@@ -13,7 +13,13 @@ export interface Original {
   readonly size: number | undefined
   /** What the uploader declared, without parameters; undefined or octet-stream says nothing. */
   readonly contentType: string | undefined
-  readonly body: ReadableStream<Uint8Array>
+  /**
+   * All of its bytes, and not one past the limit.
+   * @throws Problem 413 over the limit, 503 when the store breaks off.
+   */
+  read(): Promise<Uint8Array>
+  /** It is not wanted. */
+  cancel(): Promise<void>
 }
 
 export interface OriginalStore {
@@ -31,16 +37,28 @@ const RETRY_AFTER_SECONDS = '2'
 /** @param breaker while it is open, pictures that no cache has are refused at once instead of after the store's time */
 export function originalStore(store: Config['store'], breaker: Breaker): OriginalStore {
   const originals = store.kind === 'r2' ? r2Originals(store.bucket) : s3Originals(store)
+  /** A store that refuses, or has too much of an original, is there. */
+  const tell = (fault: unknown) => {
+    if (fault instanceof Problem && fault.status === 503) breaker.failed()
+    else breaker.succeeded()
+    throw fault
+  }
   return {
     async open(key) {
       if (!breaker.allows()) throw storeAway('left alone for a moment')
-      try {
-        const found = await originals.open(key)
+      const found = await originals.open(key).catch(tell)
+      if (found === undefined) {
         breaker.succeeded()
-        return found
-      } catch (error) {
-        if (error instanceof Problem && error.status === 503) breaker.failed()
-        throw error
+        return undefined
+      }
+      return {
+        ...found,
+        // Only now it has succeeded: a store may answer, and break off each time.
+        async read() {
+          const bytes = await found.read().catch(tell)
+          breaker.succeeded()
+          return bytes
+        },
       }
     },
   }
@@ -53,7 +71,7 @@ function r2Originals(bucket: R2Bucket): OriginalStore {
         throw storeAway(cause)
       })
       if (!object) return undefined
-      return { size: object.size, contentType: bareType(object.httpMetadata?.contentType), body: object.body }
+      return original(object.body, object.size, bareType(object.httpMetadata?.contentType))
     },
   }
 }
@@ -74,11 +92,8 @@ function s3Originals(settings: S3Settings): OriginalStore {
         })
       if (response.ok && response.body) {
         const length = response.headers.get('content-length')
-        return {
-          size: length === null ? undefined : Number(length),
-          contentType: bareType(response.headers.get('content-type')),
-          body: response.body,
-        }
+        const size = length === null ? undefined : Number(length)
+        return original(response.body, size, bareType(response.headers.get('content-type')))
       }
       await response.body?.cancel()
       if (response.status === 404) return undefined
@@ -111,21 +126,26 @@ function storeRefused(status: number): Problem {
   })
 }
 
-/**
- * Reads an original whole, and not a byte past the limit.
- * @throws Problem 413 over the limit, 503 when the store breaks off.
- */
-export async function readOriginal(original: Original): Promise<Uint8Array> {
+/** @param size bytes, where the store tells */
+export function original(
+  body: ReadableStream<Uint8Array>,
+  size: number | undefined,
+  contentType: string | undefined,
+): Original {
+  return { size, contentType, read: () => readWhole(body, size), cancel: () => body.cancel() }
+}
+
+async function readWhole(body: ReadableStream<Uint8Array>, size: number | undefined): Promise<Uint8Array> {
   const limit = IMAGE_LIMITS.sourceBytes
   const tooLarge = () => refusals.tooLarge(`The original is larger than ${limit / 1024 / 1024} MB.`)
-  if ((original.size ?? 0) > limit) {
-    await original.body.cancel()
+  if ((size ?? 0) > limit) {
+    await body.cancel()
     throw tooLarge()
   }
   const chunks: Uint8Array[] = []
   let length = 0
   try {
-    for await (const chunk of original.body) {
+    for await (const chunk of body) {
       length += chunk.length
       if (length > limit) break
       chunks.push(chunk)
@@ -134,7 +154,7 @@ export async function readOriginal(original: Original): Promise<Uint8Array> {
     throw storeAway(cause)
   }
   if (length > limit) throw tooLarge()
-  if (original.size !== undefined && length < original.size) throw storeAway('the body ended early')
+  if (size !== undefined && length < size) throw storeAway('the body ended early')
   return joined(chunks, length)
 }
 

@@ -10,7 +10,7 @@ import { Problem } from '#core/problem.ts'
 import type { Admission, Ticket } from './admission.ts'
 import { checkOriginal } from './check.ts'
 import { type Engine, type ResizedImage, UndecodableImage } from './engine/index.ts'
-import { type OriginalStore, readOriginal } from './originals.ts'
+import type { OriginalStore } from './originals.ts'
 import type { Stopwatch } from './timing.ts'
 
 export interface VariantMaker {
@@ -59,10 +59,10 @@ async function load(originals: OriginalStore, { key }: ImageKey, ticket: Ticket)
   try {
     ticket.grow(Math.min(original.size ?? IMAGE_LIMITS.sourceBytes, IMAGE_LIMITS.sourceBytes))
   } catch (refused) {
-    await original.body.cancel()
+    await original.cancel()
     throw refused
   }
-  return { bytes: await readOriginal(original), contentType: original.contentType }
+  return { bytes: await original.read(), contentType: original.contentType }
 }
 
 /** The original where memory allows it, else the large variant that the media tier made of it, else 413. */
