@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { beforeEach, expect, test } from 'vitest'
 import { directRedis } from '../../test/interleavings/redis.ts'
 import { firstIdAt, type Id } from '../ids.ts'
-import type { Command } from '../redis.ts'
+import { keys } from '../keys.ts'
+import { type Command, hash } from '../redis.ts'
 import {
   DELETED,
   forgetUser,
@@ -74,6 +75,29 @@ test('a deleted post stays deleted when somebody late writes it again', () => {
   run(writePost(record))
   expect(parsePost(record.id, run([readPost(record.id)])[0])).toBe(DELETED)
   expect(parsePost(at(2), run([readPost(at(2))])[0])).toBeNull()
+})
+
+test('what an older version has written is read as far as it was packed, asked for again where it was not, and written over', () => {
+  const record = { id: at(1), userId: '9', caption: 'new', media: [], hashtags: [], version: 2, awaitsMedia: false }
+  const known = () => parsePost(record.id, run([readPost(record.id)])[0])
+  const old = ['HSET', keys.post(record.id), 'user_id', '9', 'caption', 'old', 'media_urls', '[]', 'hashtags', '[]']
+  run([[...old, 'created_at', 1, 'version', 1, 'state', 'visible', 'like_count', 3, 'comment_count', 1]])
+  expect(known()).toBeNull()
+  run([['HSET', keys.post(record.id), 'packed', '["9","old",[],[],1,0,3,1]']])
+  expect(known()).toEqual({ post: { ...record, caption: 'old', version: 1 }, counts: { likes: 3, comments: 1 } })
+  run(writePost(record))
+  expect(known()).toMatchObject({ post: record })
+})
+
+test('a post has what is asked for by name beside the text that feeds read, and nothing twice', () => {
+  const record = { id: at(1), userId: '9', caption: 'hi', media: [], hashtags: [], version: 2, awaitsMedia: true }
+  run(writePost(record, { likes: 1, comments: 0 }))
+  expect(hash(run([['HGETALL', keys.post(record.id)]])[0])).toEqual({
+    version: '2',
+    user_id: '9',
+    state: 'awaiting',
+    packed: '["9","hi",[],[],2,1,1,0]',
+  })
 })
 
 test('whatever order they are written in, the newest of several versions stands', () => {

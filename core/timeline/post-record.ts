@@ -1,5 +1,5 @@
 /** post:<id>, user:<id> and counts:<id>: what hydration reads, as hashes of text. */
-import { type Id, idMs } from '../ids.ts'
+import type { Id } from '../ids.ts'
 import { keys, longestLife, spreadLife, TTL } from '../keys.ts'
 import { type Command, hash, type Reply } from '../redis.ts'
 
@@ -74,20 +74,8 @@ export function writePost(post: PostRecord, counts: Counts = { likes: 0, comment
       post.version,
       'user_id',
       post.userId,
-      'caption',
-      post.caption,
-      'media_urls',
-      JSON.stringify(post.media),
-      'hashtags',
-      JSON.stringify(post.hashtags),
-      'created_at',
-      idMs(post.id),
       'state',
       post.awaitsMedia ? 'awaiting' : 'visible',
-      'like_count',
-      counts.likes,
-      'comment_count',
-      counts.comments,
       PACKED,
       pack(post, counts),
     ],
@@ -106,8 +94,9 @@ export function writeDeletedPost(post: Id): Command[] {
 }
 
 /**
- * The field that says all of the others in one text: a feed may read a hundred posts, and nine fields each were most of
- * what Redis, the gateway and the Worker did for a cold one.
+ * The field that says all of a post in one text: a feed may read a hundred posts, and nine fields each were most of what
+ * Redis, the gateway and the Worker did for a cold one. Beside it stand, by name, the version, which the script compares, and
+ * what says whether somebody may act on the post (workers/api/data/standing.ts).
  */
 const PACKED = 'packed'
 
