@@ -11,17 +11,25 @@ test('a feed cursor comes back as it was given', () => {
     maxLength: 120,
   })
   fc.assert(
-    fc.property(rest, anyId, fc.array(anyId, { maxLength: 200 }), fc.nat(), (order, bottom, shown, served) => {
-      for (const mode of ['ranked', 'following'] as const) {
-        const position = { mode, rest: order, bottom, shown, served }
-        expect(decodeFeedCursor(encodeFeedCursor(position), mode)).toEqual(position)
-      }
-    }),
+    fc.property(
+      rest,
+      anyId,
+      fc.array(anyId, { maxLength: 200 }),
+      fc.nat(),
+      fc.boolean(),
+      (order, bottom, ...others) => {
+        const [shown, served, isBeyond] = others
+        for (const mode of ['ranked', 'following'] as const) {
+          const position = { mode, rest: order, bottom, shown, served, isBeyond }
+          expect(decodeFeedCursor(encodeFeedCursor(position), mode)).toEqual(position)
+        }
+      },
+    ),
   )
 })
 
 test('a cursor of one mode is refused by the other as any wrong cursor is', () => {
-  const walk = { rest: [], bottom: at(0), shown: [], served: 1 }
+  const walk = { rest: [], bottom: at(0), shown: [], served: 1, isBeyond: false }
   const refusal = expect.objectContaining({ status: 400, message: 'This cursor is not one that this list has given.' })
   const ranked = encodeFeedCursor({ ...walk, mode: 'ranked' })
   expect(() => decodeFeedCursor(ranked, 'following')).toThrow(refusal)
@@ -36,6 +44,7 @@ test('a cursor that was tampered with is a position or a Problem 400, and its id
     bottom: at(0),
     shown: [at(2)],
     served: 1,
+    isBeyond: false,
   }
   const good = encodeFeedCursor(position)
   fc.assert(
@@ -53,11 +62,12 @@ test('a cursor that was tampered with is a position or a Problem 400, and its id
   )
   const bare = (parts: unknown[]) => btoa(JSON.stringify(['feed', ...parts]))
   const refused = [
-    bare(['zzzzzzzzzzzzz', '1', '0', '', 0]),
-    bare(['', '', '9223372036854775808', '', 0]),
-    bare(['A', '1', '0', '', 0]),
-    bare(['1.2', '1', '0', '', 0]),
-    bare(['', '', '0', '', -1]),
+    bare(['zzzzzzzzzzzzz', '1', '0', '', 0, false]),
+    bare(['', '', '9223372036854775808', '', 0, false]),
+    bare(['A', '1', '0', '', 0, false]),
+    bare(['1.2', '1', '0', '', 0, false]),
+    bare(['', '', '0', '', -1, false]),
+    bare(['', '', '0', '', 0]),
   ]
   for (const cursor of refused) expect(() => decodeFeedCursor(cursor, 'ranked'), cursor).toThrow(Problem)
 })

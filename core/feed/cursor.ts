@@ -1,7 +1,8 @@
 /**
  * The feed's cursor. A ranked walk freezes the order of its window on the first page: the ids not shown yet travel in the
  * cursor (twelve characters each), so a page costs no write and no lookup. When they are used up, the walk goes on newest-first
- * below the window's bottom. Whatever a cursor says is checked again: it carries positions, not rights.
+ * below the window's bottom, and after the last followed post in a second frozen order, of posts from outside. Whatever a cursor
+ * says is checked again: it carries positions, not rights.
  */
 import { z } from 'zod'
 import { badCursor, decodeCursor, encodeCursor } from '../cursor.ts'
@@ -19,6 +20,8 @@ export interface FeedPosition {
   bottom: Id
   /** Posts shown from outside the followed that a later page could meet again. */
   shown: Id[]
+  /** The followed posts are used up, and `rest` is what remains from outside of them. */
+  isBeyond: boolean
   /** Items served before, for slots that are counted over pages. */
   served: number
 }
@@ -34,6 +37,7 @@ const shape = z
     id,
     z.string().max(MAX_IDS * 12),
     z.number().int().min(0),
+    z.boolean(),
   ])
   .readonly()
 
@@ -46,19 +50,20 @@ export function encodeFeedCursor(position: FeedPosition): string {
     position.bottom,
     packIds(position.shown),
     position.served,
+    position.isBeyond,
   ])
 }
 
 /** @throws Problem 400 when it is not a cursor of the feed in this mode */
 export function decodeFeedCursor(cursor: string, mode: FeedMode): FeedPosition {
-  const [packed, reasons, bottom, packedShown, served] = decodeCursor(KINDS[mode], cursor, shape)
+  const [packed, reasons, bottom, packedShown, served, isBeyond] = decodeCursor(KINDS[mode], cursor, shape)
   const ids = unpackIds(packed)
   const shown = unpackIds(packedShown)
   if (ids === null || shown === null || ids.length !== reasons.length) {
     throw badCursor()
   }
   const rest = ids.map((id, i) => ({ id, reason: CODES[Number(reasons[i])] ?? 'trending', relevance: 0 }))
-  return { mode, rest, bottom, shown, served }
+  return { mode, rest, bottom, shown, served, isBeyond }
 }
 
 /** Ids as base-36 text: twelve characters each, and no binary in JSON. */

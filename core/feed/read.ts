@@ -67,6 +67,29 @@ export function readViewer(user: Id, policy: FeedPolicy): Command[] {
   ]
 }
 
+/** Commands for what comes after the last followed post. */
+export function readBeyond(user: Id, policy: FeedPolicy): Command[] {
+  return [
+    ['ZRANGE', keys.rec(user), 0, policy.beyondCandidates, 'REV', 'WITHSCORES'],
+    ['ZRANGE', keys.trend('posts'), 0, policy.beyondCandidates, 'REV', 'WITHSCORES'],
+    ['GET', keys.seen(user)],
+  ]
+}
+
+/** Reads the replies of `readBeyond`: the reader's own recommendations before what is trending, each once, none seen. */
+export function parseBeyond(replies: readonly Reply[], policy: FeedPolicy): Candidate[] {
+  const [recommended, trending, seen] = replies
+  const hasSeen = parseSeenBy(seen)
+  const candidates = new Map<Id, Candidate>()
+  const add = (candidate: Candidate) => candidates.has(candidate.id) || candidates.set(candidate.id, candidate)
+  parseRecommended(recommended).forEach(add)
+  for (const [id] of scored(trending)) if (id !== SENTINEL) add({ id, reason: 'trending', relevance: 0 })
+  return [...candidates.values()].filter(({ id }) => !hasSeen(id)).slice(0, policy.beyondCandidates)
+}
+
+const parseSeenBy = (reply: Reply | undefined): ((post: Id) => boolean) =>
+  (typeof reply === 'string' ? seenReader(reply) : null) ?? (() => false)
+
 /** How many replies `readViewer` has. */
 const VIEWER_REPLIES = 4
 /** How many replies `readFeedBelow` has. */
@@ -93,7 +116,7 @@ export function parseFeed(replies: readonly Reply[], nowMs: number, policy: Feed
     ...parseViewer(replies.slice(TIMELINE_REPLIES), nowMs, policy),
     recommended: parseRecommended(recommended),
     adsToday: new Map(Object.entries(hash(adsToday) ?? {}).map(([campaign, n]) => [campaign, Number(n)])),
-    hasSeen: (typeof seen === 'string' ? seenReader(seen) : null) ?? (() => false),
+    hasSeen: parseSeenBy(seen),
   }
 }
 

@@ -16,7 +16,8 @@ export interface Rule {
 }
 
 const followedReasons = new Set(['own', 'follow', 'celebrity'])
-const isFollowed = (item: Pick<Authored, 'candidate'>) => followedReasons.has(item.candidate.reason)
+/** Whether an item stands there because of a follow, or is one's own. */
+export const isFollowed = (item: Pick<Authored, 'candidate'>) => followedReasons.has(item.candidate.reason)
 
 /** Blocked either way, or muted: shown from no source. One's own posts are always one's own. */
 export const notHidden = {

@@ -73,6 +73,7 @@ export interface FeedPolicy {
   readonly windowSize: number
   readonly recommendedCandidates: number
   readonly recommendedEvery: number
+  readonly beyondCandidates: number
   readonly sponsoredFirstSlot: number
   readonly sponsoredEvery: number
   readonly refillRounds: number
@@ -88,6 +89,8 @@ export const FEED_POLICY: FeedPolicy = Object.freeze({
   recommendedCandidates: 20,
   /** At most one recommended post in this many. */
   recommendedEvery: 5,
+  /** From outside the followed once those are used up: as many as are kept as trending, and what a cursor carries well. */
+  beyondCandidates: 200,
   /** Nobody's feed begins with an advertisement. */
   sponsoredFirstSlot: 4,
   sponsoredEvery: 12,

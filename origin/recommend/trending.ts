@@ -7,7 +7,7 @@ import { keys, SENTINEL, TTL } from '#core/keys.ts'
 import type { Command, RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import { mayLag } from '#drizzle/placement.ts'
-import { engagedSince, type TrendingRow } from '#drizzle/queries/trending.ts'
+import { engagedSince, newestPublic, type TrendingRow } from '#drizzle/queries/trending.ts'
 
 const TRENDING = Object.freeze({
   /** Older posts do not trend, however much they are liked. */
@@ -26,12 +26,20 @@ export function trendScore(post: TrendingRow, nowMs: number): number {
   return (post.like_count + 2 * post.comment_count) / (hours + 2) ** TRENDING.gravity
 }
 
-/** Computes both lists anew and replaces them in Redis. */
+/**
+ * Computes both lists anew and replaces them in Redis. Where little trends, the newest posts stand behind it with score 0:
+ * whoever follows nobody has something to look at in a quiet week, too.
+ */
 export async function refreshTrending(database: Database, redis: RedisPort, clock: Clock): Promise<void> {
   const now = clock()
   const statement = mayLag(engagedSince(now - TRENDING.windowMs, TRENDING.considered))
   const rows = await database.query<TrendingRow>(statement)
   const posts: [string, number][] = rows.map((row) => [String(row.post_id), trendScore(row, now)])
+  if (posts.length < TRENDING.kept) {
+    const trending = new Set(posts.map(([id]) => id))
+    const newest = await database.query<TrendingRow>(mayLag(newestPublic(TRENDING.kept)))
+    for (const { post_id: id } of newest) if (!trending.has(String(id))) posts.push([String(id), 0])
+  }
   const hashtags = new Map<string, number>()
   for (const row of rows) {
     for (const tag of row.hashtags) hashtags.set(tag, (hashtags.get(tag) ?? 0) + trendScore(row, now))

@@ -105,7 +105,7 @@ function cutTo({ mode, limit }: FeedQuery, text: string, mayShow: (item: KeptIte
   if (beyond.length === 0) return JSON.stringify({ items, cursor: page.cursor })
   const walk =
     page.cursor === null
-      ? { mode, rest: [], bottom: '0', shown: [], served: page.items.length }
+      ? { mode, rest: [], bottom: '0', shown: [], served: page.items.length, isBeyond: true }
       : decodeFeedCursor(page.cursor, mode)
   const rest = [...beyond.map(({ id, reason }) => ({ id, reason, relevance: 0 })), ...walk.rest]
   const served = Math.max(0, walk.served - beyond.length)

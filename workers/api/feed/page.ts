@@ -1,5 +1,5 @@
 /** A page of the feed, and what asks for it. */
-import type { FeedMode, HydratedItem, Viewer } from '#core/feed/index.ts'
+import type { FeedMode, FeedPosition, HydratedItem, Viewer } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 
 export interface FeedQuery {
@@ -13,6 +13,13 @@ export interface FeedPage {
   items: HydratedItem[]
   viewer: Viewer
   cursor: string | null
+}
+
+/** A page's items, and where its walk stands after them. */
+export interface Filled {
+  items: HydratedItem[]
+  viewer: Viewer
+  position: FeedPosition
 }
 
 /** A page made of what had been read when its time was over. */

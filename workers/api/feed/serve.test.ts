@@ -247,7 +247,7 @@ describe('celebrities', () => {
     const lists = stars.map((star) => ['ZSCORE', keys.author(star.id), MARK])
     expect(await redis.pipeline(lists)).toEqual(['0', '0', '0'])
     const again = portsFor({ isolate, db: awayDb })
-    expect((await serve(reader.id, again)).items).toHaveLength(6)
+    expect((await serve(reader.id, again, { mode: 'following' })).items).toHaveLength(6)
     expect(again.pipelines).toHaveLength(1)
   })
 

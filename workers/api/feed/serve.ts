@@ -13,6 +13,7 @@ import {
   type HydratedItem,
   insertSponsored,
   isAmong,
+  isFollowed,
   paceRecommended,
   pageTag,
   presentPage,
@@ -24,9 +25,10 @@ import {
 } from '#core/feed/index.ts'
 import { compareIds, type Id } from '#core/ids.ts'
 import { RedisAwayError } from '#core/redis.ts'
+import { goBeyond, goesBeyond, isUsedUp, withoutAds } from './beyond.ts'
 import { readOn } from './continue.ts'
 import { type Hydrated, hydrate } from './hydrate.ts'
-import type { FeedPage, FeedQuery, PageSoFar } from './page.ts'
+import type { FeedPage, FeedQuery, Filled, PageSoFar } from './page.ts'
 import type { FeedPorts } from './ports.ts'
 import { discoveries, gather, pullWithoutRedis } from './sources.ts'
 import { affinityAmong, unreadViewer, viewerOf, viewerSoFar, withLikes } from './viewer.ts'
@@ -87,6 +89,7 @@ const walkOf = (mode: FeedMode, ordered: readonly HydratedItem[], bottom: Id): F
   bottom,
   shown: [],
   served: 0,
+  isBeyond: false,
 })
 
 /** Of what was read until now: nothing is asked, refilled or sponsored. What was not read comes on later pages of the walk. */
@@ -109,7 +112,8 @@ function pageSoFar(
 function cutTo(limit: number, items: readonly HydratedItem[], filled: Filled): FeedPage {
   const pushedOut = items.slice(limit).filter(({ candidate }) => candidate.reason !== 'sponsored')
   const rest = [...pushedOut.map((item) => item.candidate), ...filled.position.rest]
-  return pageOf(items.slice(0, limit), { ...filled, position: { ...filled.position, rest } })
+  const page = items.slice(0, limit)
+  return pageOf(page, { ...filled, position: { ...filled.position, rest: withoutAds(rest, page, filled.position) } })
 }
 
 /** With Redis away the candidates come from Postgres: slower, complete, and marked as degraded. */
@@ -158,13 +162,6 @@ function laterSoFar(
   return { page, isFull: shown.length === limit || page.cursor === null }
 }
 
-/** A page's items, and where its walk stands after them. */
-interface Filled {
-  items: HydratedItem[]
-  viewer: Viewer
-  position: FeedPosition
-}
-
 /**
  * Cuts a page from the walk. What the rules removed is replaced: first by what remains of the frozen order, then by
  * reading on below the bottom, a bounded number of times.
@@ -185,7 +182,8 @@ async function fillPage(
   // A later page begins with what its cursor has: that replaces nothing yet.
   for (let round = isFirst ? 0 : -1; items.length < query.limit && round < ports.policy.refillRounds; round++) {
     const wanted = query.limit - items.length
-    const step = await nextCandidates(query, position, items, round <= 0 ? wanted : refillSize(wanted), ports)
+    const asked = round <= 0 ? wanted : refillSize(wanted)
+    const step = await nextCandidates(query, { items, viewer: looking, position }, asked, ports)
     if (step === null) break
     // Between its leaving the walk and this nothing waits: a page so far has it in one of the two.
     ;[reading, posts] = [step, []]
@@ -196,7 +194,10 @@ async function fillPage(
     items.push(...allowed.slice(0, wanted))
     position.rest.unshift(...allowed.slice(wanted).map((item) => item.candidate))
   }
-  return { items, viewer: looking, position }
+  const filled = { items, viewer: looking, position }
+  // A page that is just full knows, too, whether it is the last.
+  if (isUsedUp(position)) await goBeyond(query, filled, ports)
+  return filled
 }
 
 /** The rules take much away from this reader: more than is wanted is read, and what is left stays in the walk. */
@@ -205,14 +206,15 @@ const refillSize = (wanted: number) => Math.max(2 * wanted, 25)
 /** Takes the walk's next candidates and moves the position past them; null at the end of the feed. */
 async function nextCandidates(
   query: FeedQuery,
-  position: FeedPosition,
-  items: readonly HydratedItem[],
+  filled: Filled,
   wanted: number,
   ports: FeedPorts,
 ): Promise<Candidate[] | null> {
+  const { items, position } = filled
+  if (isUsedUp(position)) await goBeyond(query, filled, ports)
   if (position.rest.length > 0) return position.rest.splice(0, wanted)
   if (position.bottom === '0') return null
-  const shown = new Set(shownBelow(position, items))
+  const shown = new Set(stillToMeet(position, items))
   const skeleton = await readOn.below(query.user, position.bottom, wanted + shown.size, ports)
   const fresh = skeleton.candidates.filter(({ id }) => !shown.has(id))
   const step = fresh.slice(0, wanted)
@@ -221,17 +223,22 @@ async function nextCandidates(
   return step
 }
 
-/** What was shown already and lies where the walk has yet to come: recommended and sponsored posts of followed authors. */
-function shownBelow(position: FeedPosition, items: readonly HydratedItem[]): Id[] {
-  const shown = [...position.shown, ...items.map((item) => item.post.id)]
-  return shown.filter((id) => compareIds(id, position.bottom) < 0).slice(-MAX_SHOWN)
+/**
+ * What was shown already and that the walk may meet again: what is from outside the followed, until the second frozen order is
+ * made without it, and what lies below the bottom.
+ */
+function stillToMeet(position: FeedPosition, items: readonly HydratedItem[]): Id[] {
+  const isBelow = (id: Id) => compareIds(id, position.bottom) < 0
+  const stays = goesBeyond(position) ? () => true : isBelow
+  const shown = items.filter((item) => !isFollowed(item) || isBelow(item.post.id)).map((item) => item.post.id)
+  return [...position.shown, ...shown].filter(stays).slice(-MAX_SHOWN)
 }
 
 const MAX_SHOWN = 200
 
 function pageOf(items: HydratedItem[], { viewer, position }: Filled): FeedPage {
-  const more = position.rest.length > 0 || position.bottom !== '0'
-  const next = { ...position, shown: shownBelow(position, items), served: position.served + items.length }
+  const more = position.rest.length > 0 || position.bottom !== '0' || goesBeyond(position)
+  const next = { ...position, shown: stillToMeet(position, items), served: position.served + items.length }
   return { items, viewer, cursor: more ? encodeFeedCursor(next) : null }
 }
 

@@ -171,6 +171,7 @@ describe('a page', () => {
         bottom: '0',
         shown: [],
         served: 0,
+        isBeyond: true,
       })
       expect((await serve(stranger.id, portsFor(), { cursor: forged })).items).toEqual([])
       const ports = portsFor({ isolate: new FeedIsolate() })
@@ -185,7 +186,7 @@ describe('a page', () => {
     await follows(follower.id, hermit.id)
     await warmUp(follower.id, isolate)
     const rest = [{ id: secret, reason: 'follow' as const, relevance: 0 }]
-    const cursor = encodeFeedCursor({ mode: 'ranked', rest, bottom: '0', shown: [], served: 0 })
+    const cursor = encodeFeedCursor({ mode: 'ranked', rest, bottom: '0', shown: [], served: 0, isBeyond: true })
     const ports = portsFor({ isolate, db: awayDb })
     expect((await serve(follower.id, ports, { cursor })).items).toEqual([])
     expect(ports.degradedBy).toEqual(['postgres'])

@@ -1,0 +1,170 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { addSeen, emptySeen, formatSeen } from '#core/feed/index.ts'
+import { compareIds, type Id } from '#core/ids.ts'
+import { keys, SENTINEL } from '#core/keys.ts'
+import type { RedisPort } from '#core/redis.ts'
+import { person } from '../testing.ts'
+import { FeedIsolate } from './isolate.ts'
+import type { FeedPage } from './serve.ts'
+import {
+  awayDb,
+  awayRedis,
+  type Counted,
+  follows,
+  hideFrom,
+  portsFor,
+  posts,
+  reasons,
+  redis,
+  serve,
+  shown,
+  walk,
+  warmUp,
+} from './testing.ts'
+
+const sorted = (ids: readonly Id[]) => [...ids].sort(compareIds)
+const walked = (pages: readonly FeedPage[]) => pages.flatMap(shown)
+
+/** A place of its own for what is trending, which all tests' readers would be shown otherwise. */
+async function ownTrends(first: readonly Id[]) {
+  const key = `${keys.trend('posts')}:${crypto.randomUUID()}`
+  const own: RedisPort = {
+    pipeline: (commands) =>
+      redis.pipeline(
+        commands.map((command) => command.map((part) => (part === keys.trend('posts') ? key : part)) as typeof command),
+      ),
+  }
+  const trend = async (ids: readonly Id[]) => {
+    const best = ids.flatMap((id, i) => [ids.length - i, id])
+    await redis.pipeline([
+      ['DEL', key],
+      ['ZADD', key, 0, SENTINEL, ...best],
+    ])
+  }
+  await trend(first)
+  return {
+    trend,
+    ports: (choices: Parameters<typeof portsFor>[0] = {}): Counted => portsFor({ redis: own, ...choices }),
+  }
+}
+
+const recommend = (reader: Id, ids: readonly Id[]) =>
+  redis.pipeline([
+    ['ZADD', keys.rec(reader), 0, SENTINEL, ...ids.flatMap((id, i) => [1 - i / 1_000, `${id}:recommended`])],
+  ])
+
+describe('after the last followed post', () => {
+  it('who follows nobody scrolls through all that is trending, whatever trends meanwhile, each post once', async () => {
+    const [reader, stranger, isolate] = [await person(), await person(), new FeedIsolate()]
+    const trending = await posts(stranger.id, 130)
+    const { trend, ports } = await ownTrends(trending)
+    const later = await posts(stranger.id, 20)
+    const between = (page: number) => trend([...later, ...trending.slice(page * 10), ...trending.slice(0, page * 10)])
+    const pages = await walk(reader.id, () => ports({ isolate }), { limit: 24, between })
+    expect(sorted(walked(pages))).toEqual(sorted(trending))
+    expect(pages.slice(0, 5).map((page) => page.items.length)).toEqual([24, 24, 24, 24, 24])
+    expect(new Set(pages.flatMap(reasons))).toEqual(new Set(['trending']))
+  })
+
+  it('recommendations that the first page had no room for come before what is trending', async () => {
+    const [reader, stranger] = [await person(), await person()]
+    const [recommended, trending] = [await posts(stranger.id, 40), await posts(stranger.id, 30)]
+    await recommend(reader.id, recommended)
+    const { ports } = await ownTrends(trending)
+    const page = await serve(reader.id, ports(), { limit: 60 })
+    expect(shown(page)).toHaveLength(60)
+    expect(shown(page).slice(20)).toEqual([...recommended.slice(20), ...trending.slice(0, 20)])
+  })
+
+  it('a page that is just full knows whether it is the last', async () => {
+    const [reader, stranger, isolate] = [await person(), await person(), new FeedIsolate()]
+    const { ports } = await ownTrends(await posts(stranger.id, 16))
+    const pages = await walk(reader.id, () => ports({ isolate }), { limit: 8 })
+    expect(pages.map((page) => page.items.length)).toEqual([8, 8])
+  })
+
+  it('no post comes twice, whatever is followed, recommended and trending at once', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          followed: fc.integer({ min: 0, max: 130 }),
+          recommended: fc.integer({ min: 0, max: 40 }),
+          trending: fc.integer({ min: 0, max: 60 }),
+          both: fc.integer({ min: 0, max: 30 }),
+          own: fc.integer({ min: 0, max: 5 }),
+          limit: fc.integer({ min: 7, max: 60 }),
+        }),
+        async ({ followed, recommended, trending, both, own, limit }) => {
+          const [reader, ann, stranger, isolate] = [await person(), await person(), await person(), new FeedIsolate()]
+          const [anns, mine] = [await posts(ann.id, followed), await posts(reader.id, own)]
+          await follows(reader.id, ann.id)
+          const strange = await posts(stranger.id, recommended + trending)
+          await recommend(reader.id, [...strange.slice(0, recommended), ...anns.slice(-5)])
+          const inBoth = [...anns.slice(-both), ...mine, ...strange.slice(0, both)]
+          const { trend, ports } = await ownTrends([...inBoth, ...strange.slice(recommended)])
+          const between = (page: number) => trend(page % 2 === 0 ? strange : [...strange].reverse())
+          const pages = await walk(reader.id, () => ports({ isolate }), { limit, between })
+          const all = walked(pages)
+          expect(new Set(all).size).toBe(all.length)
+          expect(all).toEqual(expect.arrayContaining([...anns, ...mine, ...strange.slice(0, recommended)]))
+        },
+      ),
+      { numRuns: 12 },
+    )
+  })
+
+  it('shows nothing that was reported as seen, and nothing of who is hidden', async () => {
+    const [reader, stranger, muted, isolate] = [await person(), await person(), await person(), new FeedIsolate()]
+    const [strange, mutes] = [await posts(stranger.id, 60), await posts(muted.id, 10)]
+    const { ports } = await ownTrends([...mutes, ...strange])
+    const now = Date.now()
+    const seen = addSeen(emptySeen(now), strange.slice(0, 30), now)
+    await redis.pipeline([['SET', keys.seen(reader.id), formatSeen(seen)]])
+    await warmUp(reader.id, isolate)
+    await hideFrom(reader.id, muted.id)
+    const pages = await walk(reader.id, () => ports({ isolate }), { limit: 8 })
+    expect(walked(pages)).toEqual(strange.slice(30))
+  })
+
+  it('a sponsored post of the first page does not come again', async () => {
+    const [reader, brand, stranger, isolate] = [await person(), await person(), await person(), new FeedIsolate()]
+    isolate.sharedDue(Date.now())
+    const [[ad = ''], strange] = [await posts(brand.id, 1), await posts(stranger.id, 20)]
+    const { ports } = await ownTrends([...strange, ad])
+    isolate.slate = [{ postId: ad, authorId: brand.id, campaignId: '1', bidCents: 9, perPersonPerDay: 3, hashtags: [] }]
+    const pages = await walk(reader.id, () => ports({ isolate }), { limit: 10 })
+    expect(sorted(walked(pages))).toEqual(sorted([ad, ...strange]))
+    expect(reasons(pages[0] as FeedPage)[4]).toBe('sponsored')
+  })
+
+  it('comes nothing when newest-first was asked for', async () => {
+    const [reader, stranger] = [await person(), await person()]
+    const { ports } = await ownTrends(await posts(stranger.id, 5))
+    expect(await serve(reader.id, ports(), { mode: 'following' })).toMatchObject({ items: [], cursor: null })
+  })
+
+  it('costs a reader of enough followed posts nothing on the first page', async () => {
+    const [reader, ann, isolate] = [await person(), await person(), new FeedIsolate()]
+    await follows(reader.id, ann.id)
+    await posts(ann.id, 60)
+    await warmUp(reader.id, isolate)
+    const ports = portsFor({ isolate, db: awayDb })
+    expect((await serve(reader.id, ports)).items).toHaveLength(50)
+    expect(ports.pipelines).toHaveLength(1)
+  })
+
+  it.each(['redis', 'postgres'] as const)('the walk ends while %s is away and nobody knows better', async (away) => {
+    const [reader, ann, stranger, isolate] = [await person(), await person(), await person(), new FeedIsolate()]
+    await follows(reader.id, ann.id)
+    const followed = await posts(ann.id, 12)
+    const { ports } = await ownTrends(await posts(stranger.id, 10))
+    await warmUp(reader.id, isolate)
+    const first = await serve(reader.id, ports({ isolate }), { limit: 10 })
+    const alone = ports(away === 'redis' ? { isolate, redis: awayRedis } : { isolate, db: awayDb })
+    const second = await serve(reader.id, alone, { limit: 10, cursor: first.cursor })
+    expect(sorted([...shown(first), ...shown(second)])).toEqual(sorted(followed))
+    expect(second.cursor).toBeNull()
+    expect(alone.degradedBy).toContain(away)
+  })
+})

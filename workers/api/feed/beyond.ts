@@ -1,0 +1,75 @@
+/** What comes after the last followed post: recommended and trending posts that the first page had no room for. */
+import {
+  attach,
+  type Candidate,
+  type FeedPosition,
+  type HydratedItem,
+  parseBeyond,
+  readBeyond,
+  type Viewer,
+} from '#core/feed/index.ts'
+import type { Id } from '#core/ids.ts'
+import { RedisAwayError } from '#core/redis.ts'
+import { followedAmong } from '#drizzle/queries/feed.ts'
+import { hydrate } from './hydrate.ts'
+import type { FeedQuery, Filled } from './page.ts'
+import type { FeedPorts } from './ports.ts'
+
+/** Whether something may come after the followed posts. Newest-first is what was asked for: nothing does. */
+export const goesBeyond = ({ mode, isBeyond }: FeedPosition) => mode === 'ranked' && !isBeyond
+
+/** No followed post is left, and nobody has asked yet what comes after them. */
+export const isUsedUp = (position: FeedPosition) =>
+  position.rest.length === 0 && position.bottom === '0' && goesBeyond(position)
+
+/**
+ * Puts all that there is from outside the followed into the walk, best first. What trends changes from minute to minute: so it is
+ * read once a walk, and its order is frozen in the cursor. The walk ends where nobody can say what there is or what was shown.
+ */
+export async function goBeyond(
+  { cursor }: Pick<FeedQuery, 'cursor'>,
+  { items, viewer, position }: Filled,
+  ports: FeedPorts,
+): Promise<void> {
+  const shown = new Set([...position.shown, ...items.map((item) => item.post.id)])
+  const found = await readOrNothing(viewer.id, ports)
+  const fresh = found.filter(({ id }) => !shown.has(id))
+  // On a first page the items are all that was shown.
+  const isAllNew = cursor === null || fresh.length === 0
+  const rest = isAllNew ? fresh : await withoutFollowed(viewer, fresh, ports)
+  // Both at once: a page that is shown meanwhile must not take the walk for ended.
+  Object.assign(position, { rest, isBeyond: true })
+}
+
+/** What is from outside may be what was sponsored on the first page; followed posts of the window are not. */
+export function withoutAds(rest: Candidate[], page: readonly HydratedItem[], { isBeyond }: FeedPosition): Candidate[] {
+  if (!isBeyond) return rest
+  const ads = new Set(page.filter(({ candidate }) => candidate.reason === 'sponsored').map(({ post }) => post.id))
+  return rest.filter(({ id }) => !ads.has(id))
+}
+
+async function readOrNothing(user: Id, ports: FeedPorts): Promise<Candidate[]> {
+  try {
+    return parseBeyond(await ports.redis.pipeline(readBeyond(user, ports.policy)), ports.policy)
+  } catch (error) {
+    if (!(error instanceof RedisAwayError)) throw error
+    ports.degraded('redis')
+    return []
+  }
+}
+
+/** The pages before had every post of followed authors and of the viewer; who was unfollowed since was among them. */
+async function withoutFollowed(viewer: Viewer, candidates: Candidate[], ports: FeedPorts): Promise<Candidate[]> {
+  const ids = candidates.map((candidate) => candidate.id)
+  const items = attach(candidates, await hydrate(ids, ports), viewer.id)
+  const authors = [...new Set(items.map(({ post }) => post.authorId))]
+  try {
+    const rows = await ports.db.query<{ followee_id: string }>(followedAmong(viewer.id, authors))
+    const walked = new Set([viewer.id, ...viewer.hidden.unfollowed, ...rows.map((row) => String(row.followee_id))])
+    return items.filter(({ post }) => !walked.has(post.authorId)).map(({ candidate }) => candidate)
+  } catch (error) {
+    if (!ports.isAway(error)) throw error
+    ports.degraded('postgres')
+    return []
+  }
+}
