@@ -3,8 +3,14 @@ import { call } from '../testing.ts'
 import { sha256Of } from './page.ts'
 
 type Schema = Record<string, unknown>
+interface Operation {
+  operationId: string
+  parameters?: { name: string; schema?: Schema }[]
+  requestBody?: unknown
+  responses: Record<string, { headers?: Record<string, unknown> }>
+}
 interface Description {
-  paths: Record<string, Record<string, { parameters?: { name: string; schema?: Schema }[] }>>
+  paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, Schema> }
 }
 
@@ -18,6 +24,25 @@ describe('GET /docs', () => {
     expect(policy).toContain(`script-src ${await sha256Of(script)};`)
     expect(policy).toContain(`style-src ${await sha256Of(style)};`)
     expect(script.length).toBeGreaterThan(1_000)
+  })
+
+  it('tells generated clients of conditional reads, of bodies that are too large, and of tokens that do not count', async () => {
+    const { body } = await call<Description>('GET /openapi.json')
+    const operations = Object.values(body.paths).flatMap((item) => Object.values(item))
+    const conditional = operations.filter(({ responses }) => '304' in responses)
+    expect(conditional.map(({ operationId }) => operationId)).toContain('getFeed')
+    for (const { operationId, parameters = [], responses } of conditional) {
+      expect(parameters, operationId).toContainEqual(expect.objectContaining({ name: 'If-None-Match', in: 'header' }))
+      for (const status of ['200', '304']) expect(responses[status]?.headers, operationId).toHaveProperty('ETag')
+    }
+    const lacking = (status: string, some: Operation[]) =>
+      some.filter(({ responses }) => !(status in responses)).map(({ operationId }) => operationId)
+    const withBody = operations.filter(({ requestBody }) => requestBody !== undefined)
+    expect(lacking('413', withBody)).toEqual([])
+    const underV1 = Object.entries(body.paths).flatMap(([path, item]) =>
+      path.startsWith('/v1/') ? Object.values(item) : [],
+    )
+    expect(lacking('401', underV1)).toEqual([])
   })
 
   it('finds a schema for every parameter, and every schema that is referred to', async () => {

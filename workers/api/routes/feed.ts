@@ -19,7 +19,7 @@ import type { FeedPorts } from '../feed/ports.ts'
 import { feedTag } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
 import { signPosts } from '../present/signatures.ts'
-import { cursorParam, json, Post, refusals, signedIn } from './schemas.ts'
+import { cursorParam, etagHeader, ifNoneMatch, json, Post, refusals, signedIn } from './schemas.ts'
 
 const FeedItem = Post.extend({
   reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']),
@@ -42,13 +42,23 @@ const layersHeaders = {
   'Tideline-Layers': {
     description:
       'Sent to whoever asks with the request header `Tideline-Debug: layers`, as on every answer that is for one person alone: which ' +
-      'layer of caches had what. `client`: whether yours was the newest copy; `timeline`: whether there was one; `authors`, `posts`: how ' +
-      'many came from where; `calls`: requests to each store. `Server-Timing` says the same, beside the milliseconds of each store.',
+      'layer of caches had what. `client`: whether yours was the newest copy; `timeline`: whether there was one; `authors`: from where ' +
+      'the lists of celebrities came; `posts`: from where the candidates, of which the page shows the best (`nowhere`: deleted, or their ' +
+      'store was away); `calls`: requests to each store. `Server-Timing` says the same, beside the milliseconds of each store.',
     schema: {
       type: 'string' as const,
-      example: 'client=miss, timeline=hit, posts=isolate:43 redis:6 postgres:1, calls=redis:2 postgres:1',
+      example:
+        'client=miss, timeline=hit, authors=redis:2, posts=isolate:113 redis:6 postgres:1, calls=redis:2 postgres:1',
     },
   },
+}
+
+/** Documented and not validated, as `ifNoneMatch` is. */
+const debugLayers = {
+  name: 'Tideline-Debug',
+  in: 'header' as const,
+  description: '`layers`: to be told in `Tideline-Layers` which layer of caches had what.',
+  schema: { type: 'string' as const, enum: ['layers'] },
 }
 
 const limit = z.coerce.number().int().min(1).max(FEED_POLICY.maxPageSize).default(FEED_POLICY.pageSize)
@@ -59,6 +69,7 @@ const feed = createRoute({
   path: '/v1/feed',
   tags: ['feed'],
   security: signedIn,
+  parameters: [ifNoneMatch, debugLayers],
   request: {
     query: z.strictObject({
       limit,
@@ -69,9 +80,9 @@ const feed = createRoute({
   responses: {
     200: {
       ...json(z.object({ items: z.array(FeedItem), cursor: z.string().nullable() }), 'A page of the feed.'),
-      headers: { ...degradedHeaders, ...layersHeaders },
+      headers: { ...etagHeader, ...degradedHeaders, ...layersHeaders },
     },
-    304: { description: 'The client has this page.', headers: layersHeaders },
+    304: { description: 'The client has this page.', headers: { ...etagHeader, ...layersHeaders } },
     ...refusals(401),
   },
 })
@@ -81,7 +92,10 @@ const trendingPosts = createRoute({
   path: '/v1/trending/posts',
   tags: ['feed'],
   request: { query: z.strictObject({ limit }) },
-  responses: { 200: json(z.object({ items: z.array(Post), cursor: z.null() }), 'Most engaged first.'), ...refusals() },
+  responses: {
+    200: json(z.object({ items: z.array(Post), cursor: z.null() }), 'Most engaged first.'),
+    ...refusals(401),
+  },
 })
 const trendingHashtags = createRoute({
   operationId: 'trendingHashtags',
@@ -94,7 +108,7 @@ const trendingHashtags = createRoute({
       z.object({ items: z.array(z.object({ tag: z.string(), score: z.number() })), cursor: z.null() }),
       'Most engaged first.',
     ),
-    ...refusals(),
+    ...refusals(401),
   },
 })
 

@@ -70,7 +70,7 @@ const create = createRoute({
   method: 'post',
   path: '/v1/media',
   request: { headers: idempotencyHeader, body: body(NewMedia) },
-  responses: { 201: json(Upload, 'Where to send the bytes.'), ...refusals(401, 415, 422) },
+  responses: { 201: json(Upload, 'Where to send the bytes.'), ...refusals(401, 413, 415, 422) },
 })
 const complete = createRoute({
   ...common,
@@ -78,7 +78,7 @@ const complete = createRoute({
   method: 'post',
   path: '/v1/media/{id}/complete',
   request: { headers: idempotencyHeader, params: idParams, body: body(CompleteMedia) },
-  responses: { 200: json(MediaState, 'Checked and taken.'), ...refusals(401, 403, 404, 409, 422) },
+  responses: { 200: json(MediaState, 'Checked and taken.'), ...refusals(401, 403, 404, 409, 413, 422) },
 })
 const show = createRoute({
   ...common,

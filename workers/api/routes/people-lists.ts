@@ -16,7 +16,18 @@ import { presentPerson } from '../present/people.ts'
 import { presentPosts } from '../present/posts.ts'
 import type { Services } from '../services.ts'
 import { cutPage, positionOf } from './paging.ts'
-import { empty, idParams, json, maybeSignedIn, Person, Post, page, pageQuery, refusals, signedIn } from './schemas.ts'
+import {
+  conditional,
+  idParams,
+  ifNoneMatch,
+  maybeSignedIn,
+  Person,
+  Post,
+  page,
+  pageQuery,
+  refusals,
+  signedIn,
+} from './schemas.ts'
 
 const Posts = page(Post)
 const People = page(Person)
@@ -25,7 +36,8 @@ const list = <T extends z.ZodType>(schema: T, description: string) => ({
   tags: ['people'],
   security: maybeSignedIn,
   request: { params: idParams, query: pageQuery() },
-  responses: { 200: json(schema, description), 304: empty('Unchanged.'), ...refusals(401, 403, 404) },
+  parameters: [ifNoneMatch],
+  responses: { ...conditional(schema, description), ...refusals(401, 403, 404) },
 })
 
 const posts = createRoute({

@@ -22,7 +22,7 @@ import { forgetPictures } from '../data/forget-pictures.ts'
 import { notModified, weakTag } from '../middleware/conditional.ts'
 import { presentPosts } from '../present/posts.ts'
 import type { Services } from '../services.ts'
-import { empty, idParams, json, maybeSignedIn, Post, refusals, signedIn } from './schemas.ts'
+import { conditional, empty, idParams, ifNoneMatch, maybeSignedIn, Post, refusals, signedIn } from './schemas.ts'
 
 const show = createRoute({
   operationId: 'getPost',
@@ -31,7 +31,8 @@ const show = createRoute({
   tags: ['posts'],
   security: maybeSignedIn,
   request: { params: idParams },
-  responses: { 200: json(Post, 'The post.'), 304: empty('Unchanged.'), ...refusals(401, 404) },
+  parameters: [ifNoneMatch],
+  responses: { ...conditional(Post, 'The post.'), ...refusals(401, 404) },
 })
 const remove = createRoute({
   operationId: 'deletePost',

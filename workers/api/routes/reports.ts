@@ -21,7 +21,10 @@ const route = createRoute({
   tags: ['moderation'],
   security: signedIn,
   request: { headers: idempotencyHeader, body: body(NewReport) },
-  responses: { 201: json(Report, 'Filed, if there is such a post, person or comment.'), ...refusals(401, 404, 422) },
+  responses: {
+    201: json(Report, 'Filed, if there is such a post, person or comment.'),
+    ...refusals(401, 404, 413, 422),
+  },
 })
 
 export function registerReports(app: App): void {

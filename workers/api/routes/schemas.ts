@@ -113,6 +113,7 @@ const PROBLEMS = {
   403: problem('It is somebody else’s.'),
   404: problem('There is no such thing, or it is not for this viewer.'),
   409: problem('It conflicts with what is there.'),
+  413: problem('The body has more than may be sent, or what it announces is too large.'),
   415: problem('Files of this type are not taken.'),
   422: problem('It cannot be done as asked.'),
   429: problem('Too many requests; see Retry-After.'),
@@ -130,6 +131,28 @@ export function refusals<S extends keyof typeof PROBLEMS>(
     S | 400 | 429 | 503
   >
 }
+
+/**
+ * A conditional read. Documented and not validated, as all of `parameters`: a schema would walk every header of every request.
+ */
+export const ifNoneMatch = {
+  name: 'If-None-Match',
+  in: 'header' as const,
+  description: 'The `ETag` of the copy that the client has: 304 where it is the newest.',
+  schema: { type: 'string' as const },
+}
+export const etagHeader = {
+  ETag: {
+    description: 'Of what is shown, to be sent as `If-None-Match` with the next read.',
+    schema: { type: 'string' as const },
+  },
+}
+
+/** The answers of a conditional read that succeeds. */
+export const conditional = <T extends z.ZodType>(schema: T, description: string) => ({
+  200: { ...json(schema, description), headers: etagHeader },
+  304: { description: 'Unchanged: the client has this.', headers: etagHeader },
+})
 
 export const signedIn = [{ bearer: [] }]
 /** Works without signing in, and shows more to those who have. */

@@ -16,7 +16,19 @@ import { applyToRedis, enqueue } from '../data/after-commit.ts'
 import { notModified, weakTag } from '../middleware/conditional.ts'
 import { presentProfile } from '../present/people.ts'
 import type { Services } from '../services.ts'
-import { body, empty, id, instant, json, maybeSignedIn, Person, refusals, signedIn, writing } from './schemas.ts'
+import {
+  body,
+  conditional,
+  id,
+  ifNoneMatch,
+  instant,
+  json,
+  maybeSignedIn,
+  Person,
+  refusals,
+  signedIn,
+  writing,
+} from './schemas.ts'
 
 export const Profile = Person.extend({
   bio: z.string(),
@@ -54,7 +66,8 @@ const show = createRoute({
   tags: ['people'],
   security: maybeSignedIn,
   request: { params: z.strictObject({ username: writing().min(1).max(50) }) },
-  responses: { 200: json(Profile, 'The profile.'), 304: empty('Unchanged.'), ...refusals(401, 404) },
+  parameters: [ifNoneMatch],
+  responses: { ...conditional(Profile, 'The profile.'), ...refusals(401, 404) },
 })
 const me = createRoute({
   operationId: 'getMe',
@@ -62,7 +75,8 @@ const me = createRoute({
   path: '/v1/me',
   tags: ['people'],
   security: signedIn,
-  responses: { 200: json(OwnProfile, 'Your own profile.'), 304: empty('Unchanged.'), ...refusals(401) },
+  parameters: [ifNoneMatch],
+  responses: { ...conditional(OwnProfile, 'Your own profile.'), ...refusals(401) },
 })
 const change = createRoute({
   operationId: 'updateMe',
@@ -71,7 +85,7 @@ const change = createRoute({
   tags: ['people'],
   security: signedIn,
   request: { body: body(ProfileChange) },
-  responses: { 200: json(OwnProfile, 'The profile as it is now.'), ...refusals(401, 422) },
+  responses: { 200: json(OwnProfile, 'The profile as it is now.'), ...refusals(401, 413, 422) },
 })
 
 const tagOf = (row: ProfileRow) =>
