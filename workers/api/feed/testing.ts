@@ -3,14 +3,14 @@ import { sql } from 'drizzle-orm'
 import { createBreaker } from '#core/breaker.ts'
 import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, type FeedPolicy } from '#core/feed/index.ts'
-import { ID_EPOCH_MS, type Id } from '#core/ids.ts'
+import { compareIds, ID_EPOCH_MS, type Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { type Command, RedisAwayError, type RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
 import { idList } from '#drizzle/queries/feed.ts'
 import { DatabaseAwayError, neonPostgres } from '../data/postgres.ts'
 import { upstashRedis } from '../data/redis.ts'
-import { env, services } from '../testing.ts'
+import { env, person, services } from '../testing.ts'
 import { FeedIsolate } from './isolate.ts'
 import type { FeedPorts } from './ports.ts'
 import { type FeedPage, serveFeed } from './serve.ts'
@@ -135,6 +135,14 @@ export async function posts(
 export async function follows(follower: Id, ...followees: Id[]): Promise<void> {
   await db.query(sql`INSERT INTO follows (follower_id, followee_id)
     SELECT ${follower}::bigint, id FROM unnest(${idList(followees)}) AS id`)
+}
+
+/** A reader of two authors with posts each. */
+export async function readerOf(each = 60) {
+  const [reader, ann, bob] = [await person(), await person(), await person()]
+  await follows(reader.id, ann.id, bob.id)
+  const all = [...(await posts(ann.id, each)), ...(await posts(bob.id, each))].sort((a, b) => compareIds(b, a))
+  return { reader, ann, bob, all }
 }
 
 /** Makes an author one that is pulled. */
