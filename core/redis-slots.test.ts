@@ -95,7 +95,12 @@ const person = (given: Given) => ({
 const entries = (posts: readonly string[]) => posts.map((post, ms) => ({ id: post, ms }))
 const followed = (given: Given) => ({ entries: entries(given.posts), complete: true })
 
-/** Every function of core that builds commands, by its name, called with what a person, an author and posts may be. */
+/** The gateway takes these apart: what they read may lie on several nodes. */
+const SPREAD: Record<string, (given: Given) => readonly Command[]> = {
+  readCounts: ({ posts, post }) => [timeline.readCounts([post, ...posts])],
+}
+
+/** Every other function of core that builds commands, by its name, called with what a person, an author and posts may be. */
 const BUILDERS: Record<string, (given: Given) => readonly Command[]> = {
   readFeed: ({ user }) => readFeed(user, FEED_POLICY),
   readFeedBelow: ({ user, post }) => readFeedBelow(user, post, FEED_POLICY),
@@ -127,7 +132,6 @@ const BUILDERS: Record<string, (given: Given) => readonly Command[]> = {
   writeUser: (given) => timeline.writeUser(person(given), 1),
   forgetUser: ({ user }) => [timeline.forgetUser(user, 2)],
   readUser: ({ user }) => [timeline.readUser(user)],
-  readCounts: ({ post }) => [timeline.readCounts(post)],
   readHidden: ({ user }) => [timeline.readHidden(user)],
   readCelebrities: ({ user }) => [timeline.readCelebrities(user)],
   raiseGraph: ({ user }) => [timeline.raiseGraph(user)],
@@ -166,6 +170,14 @@ describe('what core builds', () => {
     )
   })
 
+  it.each(Object.keys(SPREAD))('%s: has keys in several slots, which MGET alone may', (name) => {
+    fc.assert(
+      fc.property(arguments_, (given) => {
+        for (const command of SPREAD[name]!(given)) expect(command[0]).toBe('MGET')
+      }),
+    )
+  })
+
   it("reads a feed's candidates from one slot", () => {
     fc.assert(
       fc.property(arguments_, (given) => {
@@ -185,6 +197,6 @@ describe('what core builds', () => {
       return [...exported].filter(([, , signature]) => /\bCommand\b/.test(signature ?? '')).map(([, name]) => name)
     })
     expect(found.length).toBeGreaterThan(30)
-    expect(found.filter((name) => BUILDERS[name ?? ''] === undefined)).toEqual([])
+    expect(found.filter((name) => (BUILDERS[name ?? ''] ?? SPREAD[name ?? '']) === undefined)).toEqual([])
   })
 })

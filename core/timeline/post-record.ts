@@ -219,8 +219,11 @@ export function parseUser(id: Id, reply: Reply | undefined): UserRecord | null {
   }
 }
 
-/** One GET a post and no MGET: the keys spread over a cluster's nodes. */
-export const readCounts = (post: Id): Command => ['GET', keys.counts(post)]
+/**
+ * Counts of posts, at least one: one command, since a hundred of a byte or two each would be half of what a feed asks for. The
+ * keys spread over a cluster's nodes: the gateway reads them there, no node answers this by itself.
+ */
+export const readCounts = (posts: readonly Id[]): Command => ['MGET', ...posts.map(keys.counts)]
 
 /** Counts of one post from its rolled-up key; null when there is none yet. */
 export function parseCounts(reply: Reply | undefined): Counts | null {

@@ -74,11 +74,11 @@ async function fetchPosts(
   const counts = new Map<Id, Counts>()
   const users = new Map<Id, UserRecord>()
   const unknown = likely.filter((id) => !ports.isolate.users.has(id))
-  const commands = [...ids.map(readPost), ...ids.map(readCounts), ...unknown.map(readUser)]
+  const commands = [...ids.map(readPost), readCounts(ids), ...unknown.map(readUser)]
   const replies = await pipelineOrNothing(ports, commands)
   const lost = readPosts(ids, replies, records, counts)
   ports.count('post', ids.length - lost.length, lost.length)
-  const lostUsers = new Set(readUsers(unknown, replies.slice(ids.length * 2), users))
+  const lostUsers = new Set(readUsers(unknown, replies.slice(ids.length + 1), users))
   const keepWhole = async () => {
     const needed = [...new Set([...records.values()].map((post) => post.userId))]
     const known = await fetchUsers(needed, { users, lost: lostUsers }, ports)
@@ -102,9 +102,11 @@ function readPosts(
   counts: Map<Id, Counts>,
 ): Id[] {
   const lost: Id[] = []
+  const reply = replies[ids.length]
+  const counted = Array.isArray(reply) ? reply : []
   ids.forEach((id, i) => {
     const found = parsePost(id, replies[i])
-    const count = parseCounts(replies[ids.length + i])
+    const count = parseCounts(counted[i])
     if (count !== null) counts.set(id, count)
     if (found === null) lost.push(id)
     else if (found !== DELETED) {

@@ -45,13 +45,14 @@ export async function presentPosts(
   if (rows.length === 0) return []
   const ids = rows.map((row) => row.post_id)
   const commands = [
-    ...ids.map(readCounts),
+    readCounts(ids),
     ...(viewer === null ? [] : [['ZMSCORE', keys.liked(viewer), MARK, ...ids] as const]),
   ]
   const replies = await services.redis.pipeline(commands).catch(() => [] as Reply[])
-  const liked = viewer === null ? new Set<Id>() : await likedAmong(services, viewer, ids, replies[ids.length], trace)
+  const liked = viewer === null ? new Set<Id>() : await likedAmong(services, viewer, ids, replies[1], trace)
+  const counts = Array.isArray(replies[0]) ? replies[0] : []
   const shown = { imageBase: services.config.imageBase, signatures: await signaturesFor(services, rows) }
-  return rows.map((row, i) => presentPost(row, parseCounts(replies[i]), liked.has(row.post_id), shown))
+  return rows.map((row, i) => presentPost(row, parseCounts(counts[i]), liked.has(row.post_id), shown))
 }
 
 /** For the private pictures among these posts. */

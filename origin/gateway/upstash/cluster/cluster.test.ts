@@ -68,10 +68,10 @@ describe.skipIf(server === undefined || cluster === undefined)('the gateway befo
 
   it('refuses keys in several slots, in the words of Redis', async () => {
     const text = "CROSSSLOT Keys in request don't hash to the same slot"
-    expect(await call('/', ['MGET', 'a', 'b'])).toMatchObject({ status: 400, body: { error: text } })
+    expect(await call('/', ['SINTER', 'a', 'b'])).toMatchObject({ status: 400, body: { error: text } })
     const mixed = await call('/pipeline', [
       ['SET', 'a', 1],
-      ['MGET', 'a', 'b'],
+      ['SINTER', 'a', 'b'],
       ['GET', 'a'],
     ])
     expect(mixed.body).toEqual([{ result: 'OK' }, { error: text }, { result: '1' }])
@@ -85,6 +85,21 @@ describe.skipIf(server === undefined || cluster === undefined)('the gateway befo
     expect(await result('GET', 'a')).toBe('1')
     const together = await call('/multi-exec', [['INCR', 'x{a}'], ['PING'], ['INCR', 'y{a}']])
     expect(together.body).toEqual([{ result: 1 }, { result: 'PONG' }, { result: 1 }])
+  })
+
+  it('reads MGET where its keys lie', async () => {
+    await fill()
+    await call('/', ['SADD', 'set', 'x'])
+    expect(await result('MGET', 'k1', 'nothing', 'k2', 'set', 'k1')).toEqual(['1', null, '2', null, '1'])
+    const { body } = await call('/pipeline', [
+      ['GET', 'k3'],
+      ['MGET', 'k4', 'k5'],
+      ['MGET', 'k6'],
+      ['GET', 'k7'],
+    ])
+    expect(body).toEqual(['3', ['4', '5'], ['6'], '7'].map((value) => ({ result: value })))
+    const encoded = await call('/', ['MGET', 'k1', 'k2'], { 'upstash-encoding': 'base64' })
+    expect(encoded.body.result).toEqual(['MQ==', 'Mg=='])
   })
 
   it('has no MONITOR', async () => {
@@ -109,6 +124,7 @@ describe.skipIf(server === undefined || cluster === undefined)('the gateway befo
     const text = fc.constantFrom('1', 'x', '', 'naïve "quoted"', 'OK', '🌊\r\n')
     const command = fc.oneof(
       fc.tuple(fc.constantFrom('GET', 'INCR', 'TYPE', 'DEL', 'STRLEN', 'LLEN', 'HGETALL', 'SCARD'), key),
+      fc.tuple(fc.constant('MGET'), key, key),
       fc.tuple(fc.constantFrom('SET', 'APPEND', 'LPUSH', 'SADD', 'HGET'), key, text),
       fc.tuple(fc.constant('HSET'), key, text, text),
       fc.tuple(fc.constant('ZADD'), key, fc.constantFrom('1.5', '-inf', 'x'), text),

@@ -11,6 +11,7 @@ import { nameOf } from '../policy.ts'
 import type { Command } from '../resp.ts'
 import { type Entry, errorEntry, joined } from './entries.ts'
 import { concernsAll, entryOfAll } from './everywhere.ts'
+import { splitSpreadReads } from './mget.ts'
 import { ClusterNodes } from './nodes.ts'
 import { CROSSSLOT, entriesFor, runAt, soleOwner, transact } from './route.ts'
 
@@ -31,7 +32,9 @@ export function clusterBackend(parts: ConnectionParts, address: ClusterAddress):
   async function answersOf(request: RedisRequest): Promise<Answer | Entry[]> {
     const { commands, base64, refused } = request
     const owner = refused === undefined ? soleOwner(nodes, commands) : null
-    return owner === null ? withRefused(await entries(commands, base64), refused) : runAt(nodes, request, owner)
+    if (owner !== null) return runAt(nodes, request, owner)
+    const split = splitSpreadReads(commands)
+    return withRefused(split.join(await entries(split.commands, base64)), refused)
   }
 
   return {
