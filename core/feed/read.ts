@@ -2,7 +2,7 @@
 import { FANOUT_POLICY } from '../fanout-policy.ts'
 import { type Id, idMs } from '../ids.ts'
 import { keys, MARK, SENTINEL } from '../keys.ts'
-import { type Command, hash, type Reply, scored } from '../redis.ts'
+import { type Command, hash, type Reply, scored, strings } from '../redis.ts'
 import {
   type Celebrities,
   type Hidden,
@@ -62,7 +62,8 @@ export function readViewer(user: Id, policy: FeedPolicy): Command[] {
   return [
     readHidden(user),
     readCelebrities(user),
-    ['ZRANGE', keys.liked(user), 0, policy.likedRead, 'REV', 'WITHSCORES'],
+    ['ZRANGE', keys.liked(user), 0, policy.likedRead, 'REV'],
+    ['ZRANGE', keys.liked(user), policy.likedRead, policy.likedRead, 'REV', 'WITHSCORES'],
     ['ZSCORE', keys.liked(user), MARK],
   ]
 }
@@ -91,7 +92,7 @@ const parseSeenBy = (reply: Reply | undefined): ((post: Id) => boolean) =>
   (typeof reply === 'string' ? seenReader(reply) : null) ?? (() => false)
 
 /** How many replies `readViewer` has. */
-const VIEWER_REPLIES = 4
+const VIEWER_REPLIES = 5
 /** How many replies `readFeedBelow` has. */
 export const FEED_BELOW_REPLIES = TIMELINE_REPLIES + VIEWER_REPLIES
 
@@ -99,12 +100,12 @@ export const FEED_BELOW_REPLIES = TIMELINE_REPLIES + VIEWER_REPLIES
 export type ViewerRead = Pick<FeedRead, 'hidden' | 'celebrities' | 'liked'>
 
 /** Reads the replies of `readViewer`. */
-export function parseViewer(replies: readonly Reply[], nowMs: number, policy: FeedPolicy): ViewerRead {
-  const [hidden, celebrities, liked, likedMark] = replies
+export function parseViewer(replies: readonly Reply[], nowMs: number): ViewerRead {
+  const [hidden, celebrities, ...liked] = replies
   return {
     hidden: parseHidden(hidden),
     celebrities: parseCelebrities(celebrities, nowMs, FANOUT_POLICY.celebsMaxAgeMs),
-    liked: parseLiked(liked, likedMark, policy.likedRead + 1),
+    liked: parseLiked(liked, nowMs),
   }
 }
 
@@ -113,20 +114,25 @@ export function parseFeed(replies: readonly Reply[], nowMs: number, policy: Feed
   const [recommended, adsToday, seen] = replies.slice(FEED_BELOW_REPLIES)
   return {
     timeline: parseTimeline(replies, asked(policy)),
-    ...parseViewer(replies.slice(TIMELINE_REPLIES), nowMs, policy),
+    ...parseViewer(replies.slice(TIMELINE_REPLIES), nowMs),
     recommended: parseRecommended(recommended),
     adsToday: new Map(Object.entries(hash(adsToday) ?? {}).map(([campaign, n]) => [campaign, Number(n)])),
     hasSeen: parseSeenBy(seen),
   }
 }
 
-function parseLiked(members: Reply | undefined, mark: Reply | undefined, n: number): LikedRead {
-  const posts = new Set<Id>()
-  const pairs = Array.isArray(members) ? members : []
-  for (let i = 0; i < pairs.length; i += 2) if (pairs[i] !== MARK) posts.add(String(pairs[i]))
+/**
+ * Of the scores only the last one tells something, and a hundred would be half of the reply: it is asked for apart. Where
+ * somebody came in between, that one is another's, and of everything that is not there it has to be asked.
+ */
+function parseLiked([members, last, mark]: readonly Reply[], nowMs: number): LikedRead {
+  const liked = strings(members)
+  const posts = new Set<Id>(liked)
+  posts.delete(MARK)
   if (mark === null || mark === undefined) return { posts, wholeFromMs: Number.POSITIVE_INFINITY }
-  const isCut = pairs.length >= 2 * n
-  return { posts, wholeFromMs: isCut ? Math.max(Number(pairs.at(-1)) + 1, Number(mark)) : Number(mark) }
+  const [[id, score] = []] = scored(last)
+  if (id === undefined || score === undefined) return { posts, wholeFromMs: Number(mark) }
+  return { posts, wholeFromMs: id === liked.at(-1) ? Math.max(score + 1, Number(mark)) : nowMs }
 }
 
 const FOUND_BY: readonly Reason[] = ['recommended', 'tag', 'trending']

@@ -55,7 +55,7 @@ function viewer(user: Id, ports: FeedPorts): Promise<{ hidden: Hidden; read: Fee
         throw error
       })
       riders.take(replies.slice(own.length))
-      const read = { ...unreadViewer(), ...parseViewer(replies, now, ports.policy) }
+      const read = { ...unreadViewer(), ...parseViewer(replies, now) }
       const trusted = ports.isolate.trustsHidden(user, now) ? read.hidden : null
       const known = { hidden: trusted, celebrities: NOT_ASKED, timeline: NOT_ASKED }
       const { hidden } = await pullUnknown(user, known, ports)
