@@ -88,6 +88,7 @@ class KeptPost implements FeedPost {
   readonly privateKeys: readonly string[]
   digest: number
   counts: Counts
+  touched = false
   signedUntil: number
   private source: { post: PostRecord; shown: ShownAuthor } | null
   private text = ''

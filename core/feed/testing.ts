@@ -31,6 +31,7 @@ export const post = (over: Partial<FeedPost> = {}): FeedPost => ({
   size: 10,
   json: '{"id":"x"',
   counts: { likes: 0, comments: 0 },
+  touched: false,
   ...over,
 })
 export const item = (over: Partial<FeedPost> = {}, reason: Reason = 'follow', relevance = 0) => {

@@ -38,6 +38,8 @@ export interface FeedPost {
   /** Differs when the JSON does (another post, an edit, the author's new name or picture), for the page's tag. */
   digest: number
   counts: Counts
+  /** Whether it was read since the cache that keeps it last looked: theirs alone. */
+  touched: boolean
 }
 
 /** Of keys of private pictures, the queries that open them (`presetSigner`). */

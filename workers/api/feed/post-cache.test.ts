@@ -17,6 +17,7 @@ const post = (id: string, size = 600, authorId = '1'): FeedPost => ({
   json: '',
   size,
   digest: 0,
+  touched: false,
   counts: { likes: 0, comments: 0 },
 })
 /** What one post of 600 characters takes. */

@@ -1,19 +1,15 @@
 /**
  * Posts by id, bounded in bytes. Eviction is CLOCK (Corbató 1968): a post that was read since the hand last passed gets
- * another round. A hit costs one flag, where a least-recently-used list would be re-linked a hundred times a feed.
+ * another round. A hit costs one flag of the post itself, where a least-recently-used list would be re-linked a hundred times a feed.
  */
 import type { FeedPost } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import type { Counts } from '#core/timeline/index.ts'
 
-interface Slot {
-  post: FeedPost
-  bytes: number
-  touched: boolean
-}
-
 /** A post beside its JSON: the objects, the key and the map's entry, as measured with heap snapshots, rounded up. */
 const OVERHEAD_BYTES = 400
+
+const bytesOf = (post: FeedPost): number => post.size + OVERHEAD_BYTES
 
 /**
  * Where a post lies: the last nine digits of its id, which fit a small integer. An id that has just come as text would have to
@@ -27,7 +23,7 @@ function placeOf(id: Id): number {
 }
 
 export class PostCache {
-  private readonly slots = new Map<number, Slot>()
+  private readonly posts = new Map<number, FeedPost>()
   private readonly capacity: number
   private used = 0
 
@@ -41,66 +37,66 @@ export class PostCache {
   }
 
   get size(): number {
-    return this.slots.size
+    return this.posts.size
   }
 
   get(id: Id): FeedPost | undefined {
-    const slot = this.slotOf(id)
-    if (slot === undefined) return undefined
-    slot.touched = true
-    return slot.post
+    const post = this.find(id)
+    if (post !== undefined) post.touched = true
+    return post
   }
 
   set(post: FeedPost): void {
     const place = placeOf(post.id)
     this.remove(place)
-    const bytes = post.size + OVERHEAD_BYTES
+    const bytes = bytesOf(post)
     if (bytes > this.capacity) return
     this.evict(this.capacity - bytes)
-    this.slots.set(place, { post, bytes, touched: false })
+    post.touched = false
+    this.posts.set(place, post)
     this.used += bytes
   }
 
   /** New counts of a post, if it is here. */
   setCounts(id: Id, counts: Counts): void {
-    const slot = this.slotOf(id)
-    if (slot !== undefined) slot.post.counts = counts
+    const post = this.find(id)
+    if (post !== undefined) post.counts = counts
   }
 
   delete(id: Id): void {
-    if (this.slotOf(id) !== undefined) this.remove(placeOf(id))
+    if (this.find(id) !== undefined) this.remove(placeOf(id))
   }
 
   deleteWhere(matches: (post: FeedPost) => boolean): void {
-    for (const [place, { post }] of this.slots) if (matches(post)) this.remove(place)
+    for (const [place, post] of this.posts) if (matches(post)) this.remove(place)
   }
 
   clear(): void {
-    this.slots.clear()
+    this.posts.clear()
     this.used = 0
   }
 
   /** The map's order is the clock: a touched post moves behind the hand, an untouched one goes. */
   private evict(room: number): void {
-    for (const [place, slot] of this.slots) {
+    for (const [place, post] of this.posts) {
       if (this.used <= room) return
-      if (slot.touched) {
-        slot.touched = false
-        this.slots.delete(place)
-        this.slots.set(place, slot)
+      if (post.touched) {
+        post.touched = false
+        this.posts.delete(place)
+        this.posts.set(place, post)
       } else this.remove(place)
     }
   }
 
-  private slotOf(id: Id): Slot | undefined {
-    const slot = this.slots.get(placeOf(id))
-    return slot?.post.id === id ? slot : undefined
+  private find(id: Id): FeedPost | undefined {
+    const post = this.posts.get(placeOf(id))
+    return post?.id === id ? post : undefined
   }
 
   private remove(place: number): void {
-    const slot = this.slots.get(place)
-    if (slot === undefined) return
-    this.slots.delete(place)
-    this.used -= slot.bytes
+    const post = this.posts.get(place)
+    if (post === undefined) return
+    this.posts.delete(place)
+    this.used -= bytesOf(post)
   }
 }
