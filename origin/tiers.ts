@@ -218,13 +218,13 @@ function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts,
   const { databases, redis } = engines
   const clock = Date.now
   const replays = createReplays({ databases, log, logger })
-  // A Redis of our own ends with every ordinary stop: nobody need be alarmed by the next start.
-  const isOwn = config.redisUrl === null || config.redisUrl === 'embedded'
+  // A Redis of our own ends with every ordinary stop: nobody need be alarmed by the next start, nor is anything left out there.
+  let isStartedWithUs = config.redisUrl === null || config.redisUrl === 'embedded'
   async function restore({ sinceMs, isEmpty }: Loss): Promise<void> {
-    logger[isOwn ? 'info' : 'warn'](
-      { since: sinceMs, isEmpty },
-      'redis may have lost writes: deriving again what was committed since',
-    )
+    const since = { since: sinceMs, isEmpty }
+    if (isStartedWithUs)
+      logger.info(since, 'redis was started with this origin: deriving again what its last run may lack')
+    else logger.warn(since, 'redis may have lost writes: deriving again what was committed since')
     if (!isEmpty && clock() - sinceMs > REPLAYABLE_MS) await forgetDerived(redis)
     await accounts.publishKeys()
     // Likes and comments never stand in the outbox: the log has them.
@@ -234,6 +234,7 @@ function redisLossGuard({ config, engines, log, logger }: TierNeeds, { accounts,
   const look = lossGuard({ redis, clock, marginMs: config.policy.replayWindowMs, restore })
   return async () => {
     await look()
+    isStartedWithUs = false
     await replays.catchUp()
   }
 }

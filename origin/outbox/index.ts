@@ -105,7 +105,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
 /** What each database's sweeper needs; with several the log says whose it is. */
 function sweptBy({ log, bury, metrics }: OutboxOptions, databases: readonly Database[], logger: Logger): SweepNeeds[] {
-  const swept = metrics.counter('outbox_swept_total', 'Events that the sweeper published for the edge queue')
+  const swept = metrics.counter(
+    'outbox_swept_total',
+    'Events that the sweeper published: what the origin itself commits, and what the edge queue did not bring',
+  )
   return databases.map((database, i) => ({
     database,
     log,
