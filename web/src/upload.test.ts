@@ -66,6 +66,22 @@ describe('an upload', () => {
     expect(pauses).toEqual([1_000, 3_000])
   })
 
+  it('says in a person’s words which file is no photo, and leaves other refusals as they are', async () => {
+    const { api } = promising(null)
+    const refusing = (code: string) => ({
+      async call<T>(path: string, call?: Call): Promise<T> {
+        if (!path.endsWith('/complete')) return api.call<T>(path, call)
+        throw new ApiError(422, { code, detail: 'Another size than was announced. Begin a new upload.' })
+      },
+    })
+    const refused = (code: string) => uploadPhoto(refusing(code), file, '', () => {}, store().sending)
+    await expect(refused('wrong-type')).rejects.toMatchObject({
+      status: 422,
+      message: '“photo.jpg” is not the kind of picture that its name says, or none at all. Choose another.',
+    })
+    await expect(refused('of-tomorrow')).rejects.toThrow('than was announced')
+  })
+
   it('does not insist on what is refused, and gives an outage up in the end', async () => {
     const refusing = store(403)
     const { asked, api } = promising(4)

@@ -10,6 +10,15 @@ const PAUSES_MS = [1_000, 3_000, 9_000]
 
 type Progress = (share: number) => void
 
+/** Why a file was refused once it had arrived, for a person, who has announced nothing and begun no upload. By the problem's code. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  'wrong-type': 'is not the kind of picture that its name says, or none at all. Choose another.',
+  undecodable: 'is damaged or incomplete. Choose another.',
+  'animated-image': 'moves. Choose a still picture.',
+  'too-many-pixels': 'has too many pixels. Choose a smaller picture.',
+  'wrong-size': 'did not arrive whole. Please try again.',
+}
+
 /** What sends one body, and what waits. */
 export interface Sending {
   /** @throws ApiError with the status that the store answered, 0 for none */
@@ -22,7 +31,11 @@ const overTheNetwork: Sending = {
   pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 }
 
-/** @param onProgress told the share that has been sent, 0 to 1. @returns the media's id, ready to be posted */
+/**
+ * @param onProgress told the share that has been sent, 0 to 1
+ * @returns the media's id, ready to be posted
+ * @throws ApiError with a sentence that names the file where it is the file's fault
+ */
 export async function uploadPhoto(
   api: Pick<Api, 'call'>,
   file: File,
@@ -40,8 +53,19 @@ export async function uploadPhoto(
     const part = file.slice(start, start + partBytes)
     await putPatiently(target, part, (share) => onProgress((start + share * part.size) / file.size), sending)
   }
-  await api.call(`/v1/media/${media.id}/complete`, { method: 'POST', body: {} })
+  try {
+    await api.call(`/v1/media/${media.id}/complete`, { method: 'POST', body: {} })
+  } catch (error) {
+    throw refusalOf(error, file.name)
+  }
   return media.id
+}
+
+function refusalOf(error: unknown, name: string): unknown {
+  if (!(error instanceof ApiError)) return error
+  const { status, code } = error
+  const refusal = REFUSALS[code]
+  return refusal === undefined ? error : new ApiError(status, { code, detail: `“${name}” ${refusal}` })
 }
 
 async function putPatiently(target: UploadTarget, body: Blob, onProgress: Progress, { put, pause }: Sending) {
