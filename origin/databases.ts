@@ -18,6 +18,7 @@ import type { Logger } from './observe/logger.ts'
 import { isAway } from './outages.ts'
 import { repeatedly } from './repeatedly.ts'
 import { createReplicas, postgresPair, type Replicas } from './replicas/index.ts'
+import { answersWithin, SILENCE, unlessSilent } from './silence.ts'
 import type { Waits } from './waits.ts'
 
 export interface Databases {
@@ -41,7 +42,7 @@ export interface Databases {
  * - `connectionTimeoutMillis`: for a connection of the pool, new or free. Callers of the edge give up sooner.
  * - `statement_timeout`: above what any statement of ours takes. Postgres ends it and says so.
  * - `query_timeout`: a little later, for a server that says nothing. The embedded engine has no statement_timeout, and its
- *   statements wait for one another, VACUUM included.
+ *   statements wait for one another, VACUUM included. A server of its own that is silent is noticed before that (silence.ts).
  * - `replica`: what it cannot answer soon is asked of the primary.
  */
 const POOL = {
@@ -148,11 +149,20 @@ function replicasOf(opened: readonly Opened[], logger: Logger): Replicas {
 }
 
 /** @param breakers null for the embedded engine, which is away together with this process */
-function databaseOf({ pool, replica }: Opened, index: number, replicas: Replicas, breakers: Breakers | null): Database {
+function databaseOf(
+  { url, pool, replica }: Opened,
+  index: number,
+  replicas: Replicas,
+  breakers: Breakers | null,
+): Database {
   const away = () => problems.away('The database', 1)
   const name = index === 0 ? 'postgres' : `postgres-${databaseName(index)}`
   const pooled = pooledDatabase(pool)
-  const primary = breakers === null ? pooled : guardedDatabase(pooled, { breaker: breakers.of(name), away })
+  const isAnswering = () => answersWithin(url, SILENCE.answerMs)
+  const primary =
+    breakers === null
+      ? pooled
+      : guardedDatabase(unlessSilent(pooled, { isAnswering, away }), { breaker: breakers.of(name), away })
   if (replica === null) return primary
   const isUsable = () => replicas.isUsable(index)
   return withReplica(primary, { database: pooledDatabase(replica), isUsable, onRead: replicas.onRead(index) })
@@ -256,7 +266,7 @@ async function migrateAt(connectionString: string): Promise<void> {
  * Transactions bring their connection back themselves: drizzle returns one that hangs to the pool as if it were sound,
  * and none at all when its BEGIN fails.
  */
-function pooledDatabase(pool: pg.Pool): Database {
+export function pooledDatabase(pool: pg.Pool): Database {
   return {
     query: nodeDatabase(drizzle({ client: pool })).query,
     async batch(statements) {
