@@ -8,16 +8,39 @@ export function compose(raster: Raster, { canvas, background, flatten }: ResizeP
   const colour = [0, 2, 4].map((at) => Number.parseInt(background.slice(at, at + 2), 16))
   if (canvas.width !== raster.width || canvas.height !== raster.height) fill(output, colour)
   for (let y = 0; y < raster.height; y++) {
-    let from = y * raster.width * raster.channels
-    let to = ((canvas.y + y) * canvas.width + canvas.x) * 4
-    for (let x = 0; x < raster.width; x++, from += raster.channels, to += 4) {
-      const alpha = raster.channels === 4 ? raster.data[from + 3]! : 255
-      const share = flatten ? alpha / 255 : 1
-      for (let c = 0; c < 3; c++) output[to + c] = raster.data[from + c]! * share + colour[c]! * (1 - share) + 0.5
-      output[to + 3] = flatten ? 255 : alpha
-    }
+    const from = y * raster.width * raster.channels
+    const to = ((canvas.y + y) * canvas.width + canvas.x) * 4
+    if (raster.channels === 3) copyOpaque(raster, from, output, to)
+    else blend(raster, from, output, to, flatten ? colour : null)
   }
   return output
+}
+
+function copyOpaque({ data, width }: Raster, from: number, output: Uint8Array, to: number): void {
+  for (let x = 0; x < width; x++, from += 3, to += 4) {
+    output[to] = data[from]!
+    output[to + 1] = data[from + 1]!
+    output[to + 2] = data[from + 2]!
+    output[to + 3] = 255
+  }
+}
+
+/** @param colour what shows through; null: transparency stays */
+function blend(
+  { data, width }: Raster,
+  from: number,
+  output: Uint8Array,
+  to: number,
+  colour: readonly number[] | null,
+): void {
+  for (let x = 0; x < width; x++, from += 4, to += 4) {
+    const alpha = data[from + 3]!
+    const share = alpha / 255
+    for (let c = 0; c < 3; c++) {
+      output[to + c] = colour === null ? data[from + c]! : data[from + c]! * share + colour[c]! * (1 - share) + 0.5
+    }
+    output[to + 3] = colour === null ? alpha : 255
+  }
 }
 
 function fill(pixels: Uint8Array, colour: readonly number[]): void {

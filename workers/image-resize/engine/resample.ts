@@ -19,6 +19,8 @@ type Rows = (row: number, into: Float32Array) => void
  */
 export function resample(source: Raster, crop: Rectangle, target: Size, opaque: boolean): Raster {
   const channels = opaque ? 3 : 4
+  // Each weight would be one or nothing.
+  if (source.channels === channels && isWhole(source, crop, target)) return source
   const box = {
     x: Math.max(1, Math.floor(crop.width / target.width / LEFT_TO_LANCZOS)),
     y: Math.max(1, Math.floor(crop.height / target.height / LEFT_TO_LANCZOS)),
@@ -31,8 +33,16 @@ export function resample(source: Raster, crop: Rectangle, target: Size, opaque: 
   return { data, ...target, channels }
 }
 
+/** Nothing is cut off and nothing shrinks. */
+const isWhole = ({ width, height }: Size, crop: Rectangle, target: Size): boolean =>
+  crop.x === 0 && crop.y === 0 && [crop, target].every((size) => size.width === width && size.height === height)
+
 /** Reads rows of the source averaged over boxes; colour is multiplied by alpha, so that invisible pixels do not bleed. */
 function averagedRows(source: Raster, box: { x: number; y: number }, width: number, channels: 3 | 4): Rows {
+  if (box.x === 1 && box.y === 1 && source.channels === 3) {
+    const { data } = source
+    return (row, into) => into.set(data.subarray(row * width * 3, (row + 1) * width * 3))
+  }
   return (row, into) => {
     into.fill(0)
     const top = row * box.y
@@ -90,37 +100,80 @@ function filterRows(
       rows(loaded, input)
       filterAcross(input, across, ring[loaded % down.taps]!, channels)
     }
-    sum.fill(0)
-    for (let t = 0; t < down.taps; t++) {
-      addWeighted(ring[(first + t) % down.taps]!, down.weights[y * down.taps + t]!, sum)
-    }
+    filterDown(ring, first, down.weights.subarray(y * down.taps, (y + 1) * down.taps), sum)
     store(sum, output, y * target.width * channels, channels)
   }
   return new Uint8Array(output.buffer)
 }
 
-function filterAcross(row: Float32Array, { taps, first, weights }: AxisWeights, into: Float32Array, channels: 3 | 4) {
-  for (let x = 0, to = 0; x < first.length; x++, to += channels) {
-    let [r, g, b, a] = [0, 0, 0, 0]
-    let at = first[x]! * channels
-    for (let t = x * taps; t < (x + 1) * taps; t++) {
+function filterAcross(row: Float32Array, weights: AxisWeights, into: Float32Array, channels: 3 | 4): void {
+  if (channels === 3) filterOpaqueAcross(row, weights, into)
+  else filterAlphaAcross(row, weights, into)
+}
+
+function filterOpaqueAcross(row: Float32Array, { taps, first, weights }: AxisWeights, into: Float32Array): void {
+  for (let x = 0, to = 0; x < first.length; x++, to += 3) {
+    let r = 0
+    let g = 0
+    let b = 0
+    let at = first[x]! * 3
+    for (let t = x * taps; t < (x + 1) * taps; t++, at += 3) {
       const weight = weights[t]!
       r += weight * row[at]!
       g += weight * row[at + 1]!
       b += weight * row[at + 2]!
-      if (channels === 4) a += weight * row[at + 3]!
-      at += channels
     }
     into[to] = r
     into[to + 1] = g
     into[to + 2] = b
-    if (channels === 4) into[to + 3] = a
   }
 }
 
-function addWeighted(row: Float32Array, weight: number, sum: Float32Array): void {
-  if (weight === 0) return
-  for (let i = 0; i < row.length; i++) sum[i]! += weight * row[i]!
+function filterAlphaAcross(row: Float32Array, { taps, first, weights }: AxisWeights, into: Float32Array): void {
+  for (let x = 0, to = 0; x < first.length; x++, to += 4) {
+    let r = 0
+    let g = 0
+    let b = 0
+    let a = 0
+    let at = first[x]! * 4
+    for (let t = x * taps; t < (x + 1) * taps; t++, at += 4) {
+      const weight = weights[t]!
+      r += weight * row[at]!
+      g += weight * row[at + 1]!
+      b += weight * row[at + 2]!
+      a += weight * row[at + 3]!
+    }
+    into[to] = r
+    into[to + 1] = g
+    into[to + 2] = b
+    into[to + 3] = a
+  }
+}
+
+/** Rows summed at once: each pass over the sums costs as much as what it adds. */
+const ROWS_AT_ONCE = 4
+
+/** @param ring rows by their number modulo its length, `first` and as many as there are weights */
+function filterDown(ring: readonly Float32Array[], first: number, weights: Float32Array, sum: Float32Array): void {
+  const taps = weights.length
+  sum.fill(0)
+  for (let t = 0; t < taps; t += ROWS_AT_ONCE) {
+    const row = (i: number) => ring[(first + Math.min(t + i, taps - 1)) % ring.length]!
+    const weight = (i: number) => (t + i < taps ? weights[t + i]! : 0)
+    addRows([row(0), row(1), row(2), row(3)], [weight(0), weight(1), weight(2), weight(3)], sum)
+  }
+}
+
+type Four<T> = readonly [T, T, T, T]
+
+/** Rounds after each row as an array of floats does, so that the bytes do not depend on how many go at once. */
+function addRows([a, b, c, d]: Four<Float32Array>, [wa, wb, wc, wd]: Four<number>, sum: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) {
+    const one = Math.fround(sum[i]! + wa * a[i]!)
+    const two = Math.fround(one + wb * b[i]!)
+    const three = Math.fround(two + wc * c[i]!)
+    sum[i] = three + wd * d[i]!
+  }
 }
 
 /** Rounds and clamps (the array does), and takes the alpha out of the colours again. */
