@@ -57,10 +57,12 @@ export function createImageApp(settings: ImageAppSettings): Hono<ImageEnvironmen
     c.set('requestId', requestId)
     c.set('time', createStopwatch(settings.now))
     await next()
-    c.header('x-request-id', requestId)
+    // Straight into the answer: `c.header` would make the answer anew for each.
+    const { headers } = c.res
+    headers.set('x-request-id', requestId)
     const timing = c.var.time.header()
-    if (timing) c.header('server-timing', timing)
-    secureHeaders(c.res.headers)
+    if (timing) headers.set('server-timing', timing)
+    secureHeaders(headers)
     const { services, time } = c.var
     if (services) observe(c, services, time, settings.now())
   })
