@@ -138,7 +138,7 @@ export function postsAmong(ids: readonly Id[], viewer: Id): SQL {
     WHERE p.post_id = ANY(${idList(ids)}) AND ${postVisible(viewer)}`
 }
 
-/** A person's posts that a viewer may see, newest first below `before`. Rows of `PostViewRow`. */
+/** A person's posts that a viewer may see, newest first below `before`. Rows of `VisiblePostRow`. */
 export function postsOf(author: Id, viewer: Id, before: Id | null, limit: number): SQL {
   const bound = before === null ? sql`` : sql`AND p.post_id < ${before}::bigint`
   return reads(

@@ -39,12 +39,28 @@ describe('a person’s posts', () => {
     expect(pages.flat().map((post) => post.id)).toEqual(ids)
   })
 
-  it('are 304 for who has them', async () => {
-    const ann = await person()
-    await publish(ann)
+  it('are 304 for who has them, until one comes, goes, is liked, or its author has another name', async () => {
+    const [ann, bob] = [await person(), await person()]
     const verb = `GET /v1/users/${ann.id}/posts`
-    const tag = (await call(verb)).headers.get('etag') ?? ''
-    expect((await call(verb, { headers: { 'if-none-match': tag } })).status).toBe(304)
+    const id = await publish(ann)
+    const tag = async () => (await call(verb, { token: bob.token })).headers.get('etag') ?? ''
+    const tags = [await tag()]
+    const again = await call(verb, { token: bob.token, headers: { 'if-none-match': tags[0] ?? '' } })
+    expect(again.status).toBe(304)
+    const second = await publish(ann)
+    tags.push(await tag())
+    await call(`DELETE /v1/posts/${second}`, { token: ann.token })
+    expect(await tag()).toBe(tags[0])
+    await call(`POST /v1/posts/${id}/like`, { token: bob.token })
+    tags.push(await tag())
+    await call('PATCH /v1/me', { token: ann.token, body: { displayName: 'Ann the Second' } })
+    tags.push(await tag())
+    expect(new Set(tags).size).toBe(tags.length)
+  })
+
+  it('are an empty page where there are none', async () => {
+    const ann = await person()
+    expect((await call(`GET /v1/users/${ann.id}/posts`)).body).toEqual({ items: [], cursor: null })
   })
 
   it('refuse the cursor of another list', async () => {
