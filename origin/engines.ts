@@ -20,6 +20,7 @@ import {
   s3Objects,
 } from './objects/index.ts'
 import type { Logger } from './observe/logger.ts'
+import { sparingly } from './observe/sparingly.ts'
 import { forgetDerived } from './redis/forget-derived.ts'
 import { createRedisPort, type OriginRedis, parseRedisUrl } from './redis/index.ts'
 import { repeatedly } from './repeatedly.ts'
@@ -69,7 +70,8 @@ export async function openEngines({ config, logger, waits, breakers, onDeath }: 
     closers.push(redisEngine.close)
     const redis = createRedisPort(redisEngine.url, {
       ...(config.redisCa !== null && { ca: config.redisCa }),
-      onError: (error) => logger.warn({ err: error }, 'redis'),
+      // No stack: where it was thrown says nothing about a server that is away.
+      onError: sparingly(Date.now, ({ message }, times) => logger.warn({ reason: message, times }, 'redis')),
     })
     closers.push(() => redis.close())
     await waits.during('redis', redis.ready())

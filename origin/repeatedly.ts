@@ -1,4 +1,5 @@
 import type { Logger } from './observe/logger.ts'
+import { isTold } from './observe/sparingly.ts'
 
 /** Work that comes in steps, one at a time: as many as find something to do, then a pause. */
 export interface Loop {
@@ -28,7 +29,7 @@ export function wakeable(name: string, pauseMs: number, logger: Logger, step: ()
   }
   const failed = (error: unknown) => {
     failures++
-    if (Number.isInteger(Math.log10(failures))) {
+    if (isTold(failures)) {
       logger.warn({ err: error, work: name, failures }, 'a repeated task failed')
     }
   }

@@ -6,6 +6,7 @@ import { type EventsOf, parseEvent, type TidelineEvent, type Topic } from '#core
 import type { Clock, Random } from '#core/ids.ts'
 import { type Subscription, Unprocessable } from '../event-log.ts'
 import type { Logger } from '../observe/logger.ts'
+import { isTold } from '../observe/sparingly.ts'
 import { isAway } from '../outages.ts'
 import { type BackoffPolicy, backoffMs, pause } from './backoff.ts'
 import type { HeldPartition, LogRecord } from './held-partition.ts'
@@ -124,7 +125,8 @@ class SubscriptionProcessor<T extends Topic> implements Processor {
       } catch (error) {
         metrics.handled.inc({ group, topic, outcome: 'failed' })
         const where = { group, topic, partition, offset, attempt, eventId: event.id, traceparent: event.traceparent }
-        logger.warn({ err: error, ...where }, 'an event could not be handled')
+        // An outage says the same of each try, and there are as many as it is long.
+        if (!isAway(error) || isTold(attempt)) logger.warn({ err: error, ...where }, 'an event could not be handled')
         return { error }
       } finally {
         metrics.seconds.observe({ group, topic }, (clock() - startedMs) / 1000)

@@ -1,3 +1,4 @@
+import { isTold } from '../../observe/sparingly.ts'
 import type { Answer } from './answer.ts'
 import { redisAway, tooBusy } from './errors.ts'
 import { type Exchange, RespSocket } from './resp-socket.ts'
@@ -116,6 +117,7 @@ class SharedConnection implements ServerConnection {
   async #keepConnected(): Promise<void> {
     const { logger, random } = this.#parts
     let pauseMs = FIRST_PAUSE_MS
+    let failures = 0
     while (!this.#isStopped) {
       try {
         const opened = await this.#open()
@@ -125,6 +127,7 @@ class SharedConnection implements ServerConnection {
         }
         this.#use(opened)
         this.#hasTried()
+        failures = 0
         logger.info({}, 'redis: connected')
         await opened.stale
         // One that stands but is read-only may be so on purpose: do not knock every 50 ms.
@@ -132,7 +135,9 @@ class SharedConnection implements ServerConnection {
         else logger.warn({}, 'redis: answers READONLY, connecting anew')
       } catch (error) {
         this.#hasTried()
-        logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'redis: not reachable')
+        failures++
+        const reason = error instanceof Error ? error.message : String(error)
+        if (isTold(failures)) logger.warn({ reason, failures }, 'redis: not reachable')
       }
       // Without jitter all gateways of a fleet would knock on a restarting server at the same moments.
       if (!this.#isStopped) await this.#pause(pauseMs * (0.5 + random() / 2))
