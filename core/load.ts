@@ -37,62 +37,153 @@ const SHARES: Readonly<Record<LoadClass, number>> = Object.freeze({
 export interface LoadPolicy {
   /** Requests under way at most, however quick they are. */
   most: number
-  /** The limit never falls below this: so many at once are no load. */
+  /** No slow feed brings the limit below this: so many at once are no load. */
   least: number
   /** Milliseconds that a feed should take at most, the wait included. */
   targetMs: number
+  /** Milliseconds by which the process may be late with what it has to do, before it takes on less. */
+  lagMs: number
 }
 
+/** The minute in which it was taken. */
+export type Place = number
+
+/**
+ * A place is forgotten in the second minute after it was taken: no request lasts so long, and one that was ended before it could
+ * leave would have it for as long as the process lives.
+ */
+const FORGET_MS = 60_000
+
+/** Below this the limit never falls: a process that is late with less is held up by something else. */
+const FEWEST = 16
+/** Fewer under way than this tell nothing of how late it is. */
+const BUSY = 8
+/** How long a measurement of it holds, and how long the next one waits for it. */
+const LAG_HOLDS_MS = 500
+
 export interface Load {
-  /** Takes a request on, if there is room for its class. Whoever was let in leaves. */
-  enter(kind: LoadClass): boolean
-  leave(): void
-  /**
-   * Counts work that goes on behind its answer, whether there is room or not: it is under way. Whoever stays leaves once more
-   * than it entered.
-   */
-  stay(): void
+  /** Takes a request on and gives it a place, if there is room for its class; else null. */
+  enter(kind: LoadClass): Place | null
+  /** Once for each place. */
+  leave(place: Place): void
+  /** A place for work that goes on behind its answer, whether there is room or not: it is under way. */
+  stay(): Place
   /** Tells how long a feed took, in milliseconds. Before it leaves. */
   took(ms: number): void
+  /** Whether the caller is to look by how much a timer comes late, and tell it to `late`: one caller at a time. */
+  asksHowLate(): boolean
+  /**
+   * Tells by how many milliseconds a timer came late: for so long, about, everything waits that comes in, before the process
+   * knows of it.
+   */
+  late(ms: number): void
+  /** Milliseconds by which the process was late lately: the worst, which fades. 0 where nobody has looked for long. */
+  readonly lagMs: number
   readonly inFlight: number
   /** Rounded down. */
   readonly limit: number
 }
 
-export function createLoad({ most, least, targetMs }: LoadPolicy, clock: Clock): Load {
+export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: Clock): Load {
   let limit = most
-  let inFlight = 0
   let cutMs = Number.NEGATIVE_INFINITY
+  const places = createPlaces(clock)
+  const lag = createLag(clock)
   return {
     enter(kind) {
-      if (inFlight >= limit * SHARES[kind]) return false
-      inFlight++
-      return true
+      return places.taken() < limit * SHARES[kind] ? places.take() : null
     },
-    leave() {
-      inFlight--
-    },
-    stay() {
-      inFlight++
-    },
+    leave: places.giveBack,
+    stay: places.take,
     took(ms) {
+      const inFlight = places.taken()
       // With little under way it is not the number that makes it slow.
       if (2 * inFlight < limit) return
       if (ms <= targetMs) {
-        limit = Math.min(most, limit + 1 / limit)
+        if (lag.lastMs() <= lagMs) limit = Math.min(most, limit + 1 / limit)
         return
       }
       const now = clock()
       // What began before the last cut says nothing of what has come of it.
       if (now - cutMs < ms) return
       cutMs = now
-      limit = Math.min(most, Math.max(least, limit / 2, (inFlight * targetMs) / ms))
+      limit = Math.min(limit, Math.max(least, limit / 2, (inFlight * targetMs) / ms))
+    },
+    asksHowLate: () => places.taken() >= BUSY && lag.isDue(),
+    late(ms) {
+      // Once is a pause of the collector's or somebody else's turn on the core; what is late again and again has too much to do.
+      const standingMs = Math.min(lag.lastMs(), ms)
+      lag.told(ms)
+      if (standingMs <= lagMs) return
+      limit = Math.min(limit, Math.max(FEWEST, limit / 2, (limit * lagMs) / standingMs))
+    },
+    get lagMs() {
+      return lag.worstMs()
     },
     get inFlight() {
-      return inFlight
+      return places.taken()
     },
     get limit() {
       return Math.floor(limit)
+    },
+  }
+}
+
+/** Places that are taken, by the minute. */
+function createPlaces(clock: Clock) {
+  let minute = 0
+  let ofThisMinute = 0
+  let ofLastMinute = 0
+  const forget = () => {
+    const now = Math.floor(clock() / FORGET_MS)
+    if (now === minute) return
+    ofLastMinute = now === minute + 1 ? ofThisMinute : 0
+    ofThisMinute = 0
+    minute = now
+  }
+  return {
+    taken() {
+      forget()
+      return ofThisMinute + ofLastMinute
+    },
+    take(): Place {
+      forget()
+      ofThisMinute++
+      return minute
+    },
+    giveBack(place: Place) {
+      forget()
+      if (place === minute) ofThisMinute--
+      else if (place === minute - 1) ofLastMinute--
+    },
+  }
+}
+
+/** What is left of the worst lag at the next measurement: half after seven, which are a fifth of a second. */
+const FADING = 0.9
+
+/** How late a process is. */
+function createLag(clock: Clock) {
+  let lastMs = 0
+  let worstMs = 0
+  let toldMs = Number.NEGATIVE_INFINITY
+  let askedMs: number | null = null
+  const holds = () => clock() - toldMs < LAG_HOLDS_MS
+  return {
+    lastMs: () => (holds() ? lastMs : 0),
+    worstMs: () => (holds() ? worstMs : 0),
+    /** One that was asked and does not tell was ended. */
+    isDue() {
+      const now = clock()
+      if (askedMs !== null && now - askedMs < LAG_HOLDS_MS) return false
+      askedMs = now
+      return true
+    },
+    told(ms: number) {
+      worstMs = Math.max(ms, holds() ? worstMs * FADING : 0)
+      lastMs = ms
+      toldMs = clock()
+      askedMs = null
     },
   }
 }

@@ -2,7 +2,6 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { App, AppEnv } from './context.ts'
 import { registerDocs } from './docs/routes.ts'
-import { admit } from './middleware/admit.ts'
 import { authenticate } from './middleware/authenticate.ts'
 import { limitBody } from './middleware/body-limit.ts'
 import { envelope } from './middleware/envelope.ts'
@@ -11,6 +10,7 @@ import { answerUnrouted } from './middleware/methods.ts'
 import { observe } from './middleware/observe.ts'
 import { noteOwnWrites } from './middleware/own-writes.ts'
 import { answerProblem, refuseInput } from './middleware/problems.ts'
+import { provide } from './middleware/provide.ts'
 import { rateLimit } from './middleware/rate-limit.ts'
 import { sentenceOf } from './middleware/sentences.ts'
 import { registerAccounts } from './routes/accounts.ts'
@@ -64,7 +64,7 @@ export function createApp(log: (line: string) => void): App {
   registerImages(app)
   registerHealth(app)
 
-  app.use('*', admit())
+  app.use('*', provide())
   app.use('*', envelope(log))
   app.use('*', observe())
   app.use('*', securityAndCors())

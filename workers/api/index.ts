@@ -1,8 +1,9 @@
 /** The edge API. */
+import { admitting } from './admit.ts'
 import { createApp } from './app.ts'
 
 const app = createApp(console.log)
 
 export default {
-  fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+  fetch: admitting((request, env, ctx) => app.fetch(request, env, ctx)),
 } satisfies ExportedHandler<ApiEnv>

@@ -2,7 +2,7 @@
 import { type Breaker, createBreaker } from '#core/breaker.ts'
 import type { EdgeDependency } from '#core/edge-observations.ts'
 import { type Clock, createIdFactory, type IdFactory, type Random } from '#core/ids.ts'
-import { createLoad, type Load } from '#core/load.ts'
+import { createLoad, type Load, type LoadPolicy } from '#core/load.ts'
 import { Observations } from '#core/observations.ts'
 import type { Database } from '#drizzle/database.ts'
 import { withReplica } from '#drizzle/replicas.ts'
@@ -58,8 +58,16 @@ export interface Services {
 /** Five failures in a row are an outage, not bad luck; a second later one request may look again. */
 const BREAKER = Object.freeze({ failures: 5, openMs: 1_000 })
 
-/** So many at once no isolate finds heavy. Half of a feed's budget is left for what is slower than most. */
-const LEAST_IN_FLIGHT = 32
+/**
+ * So many at once no isolate finds heavy. Half of a feed's budget is left for what is slower than most. A twentieth is little
+ * against it, and a fifth of what Redis is waited for.
+ */
+const loadPolicy = ({ maxInFlight, feedBudgetMs }: Config): LoadPolicy => ({
+  most: maxInFlight,
+  least: 32,
+  targetMs: feedBudgetMs / 2,
+  lagMs: feedBudgetMs / 20,
+})
 
 function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
   const config = readConfig(env as unknown as Record<string, unknown>)
@@ -70,6 +78,7 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
     breakers.push([dependency, made])
     return made
   }
+  const load = createLoad(loadPolicy(config), clock)
   const redis = upstashRedis(config.redis, breaker('redis'))
   const verdict = replicaVerdict(clock)
   const dbOf = openDatabases(config, clock, verdict, breaker)
@@ -96,7 +105,7 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
     tokens,
     revocations: createRevocations({ redis, isolate: feedIsolate, clock }),
     limits: createRateLimits(env, clock),
-    load: createLoad({ most: config.maxInFlight, least: LEAST_IN_FLIGHT, targetMs: config.feedBudgetMs / 2 }, clock),
+    load,
     feedIsolate,
     lastPages: lastPages(clock, () => caches.default),
     observations,
@@ -142,6 +151,13 @@ function openDatabases(
 }
 
 const hasReplicas = ({ databases }: Config) => databases.some(({ replica }) => replica !== null)
+
+/** The same bindings with other services, for a request that is not to have all of them. */
+export function environmentWith(env: ApiEnv, services: Services): ApiEnv {
+  const own = { ...env }
+  servicesOfEnv.set(own, services)
+  return own
+}
 
 /** Services by their bindings: one entry in production, dropped with the bindings. */
 const servicesOfEnv = new WeakMap<object, Services>()

@@ -6,6 +6,7 @@ import { importJWK, SignJWT } from 'jose'
 import type { Id } from '#core/ids.ts'
 import type { ProblemBody } from '#core/problem.ts'
 import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_ISSUER } from '#core/tokens.ts'
+import { admitting } from './admit.ts'
 import { createApp } from './app.ts'
 import { type Services, servicesFor } from './services.ts'
 
@@ -15,6 +16,7 @@ export const services: Services = servicesFor(env)
 /** Lines of the access log of this test file. */
 export const logLines: Record<string, unknown>[] = []
 const app = createApp((line) => void logLines.push(JSON.parse(line) as Record<string, unknown>))
+const serve = admitting((request, bindings, ctx) => app.fetch(request, bindings, ctx))
 
 export interface Call {
   token?: string | undefined
@@ -61,7 +63,7 @@ export async function call<T = ProblemBody>(
     },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
-  const response = await app.fetch(request, environmentOf(changes), ctx)
+  const response = await serve(request, environmentOf(changes), ctx)
   const text = await response.text()
   onAnswer?.()
   await waitOnExecutionContext(ctx)

@@ -43,7 +43,7 @@ function timed(feed: Counted, changes: Partial<BudgetPorts> = {}) {
     },
     isolate: feed.isolate,
     lastPages: lastPages(clock, () => caches.default),
-    load: { stay: () => void kept.underWay++, leave: () => void kept.underWay-- },
+    load: { stay: () => kept.underWay++, leave: () => void kept.underWay-- },
     isAway: feed.isAway,
     later: feed.later,
     sign: async () => {},

@@ -129,7 +129,7 @@ async function asSoonAsMayBe(
 
 /** What a late answer did without is read on: the next page finds it. Until then it is under way like any other. */
 function goOn(query: FeedQuery, fresh: Promise<FeedPage>, { degraded }: FeedSoFar, ports: BudgetPorts): void {
-  ports.load.stay()
+  const place = ports.load.stay()
   ports.later(async () => {
     try {
       const page = await fresh
@@ -139,7 +139,7 @@ function goOn(query: FeedQuery, fresh: Promise<FeedPage>, { degraded }: FeedSoFa
     } catch {
       // Nobody waits for it.
     } finally {
-      ports.load.leave()
+      ports.load.leave(place)
     }
   })
 }

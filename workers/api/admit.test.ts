@@ -1,9 +1,9 @@
 /** What an isolate does that has as much under way as it may: requests that were let in stand for themselves and stay. */
 import { describe, expect, it } from 'vitest'
 import type { LoadClass } from '#core/load.ts'
-import { servicesFor } from '../services.ts'
-import { call, environmentOf, type PostAnswer, person, publish } from '../testing.ts'
 import { loadClass } from './admit.ts'
+import { servicesFor } from './services.ts'
+import { call, environmentOf, type PostAnswer, person, publish } from './testing.ts'
 
 let isolates = 0
 
@@ -16,8 +16,8 @@ function isolateWith(inUse: number, room = 20) {
     TEST_ISOLATE: String(isolates++),
   } as Partial<ApiEnv>
   const services = servicesFor(environmentOf(changes))
-  for (let i = 0; i < inUse; i++) services.load.enter('feed')
-  return { env: changes, services }
+  const places = Array.from({ length: inUse }, () => services.load.stay())
+  return { env: changes, services, places }
 }
 
 describe('an isolate with much under way', () => {
@@ -79,11 +79,11 @@ describe('an isolate with much under way', () => {
 
   it('learns from feeds only how long a feed takes, not from what is refused before anything is read', async () => {
     const ann = await person()
-    const { env, services } = isolateWith(99, 100)
+    const { env, services, places } = isolateWith(99, 100)
     const { load } = services
     load.took(60_000)
     expect(load.limit).toBe(50)
-    while (load.inFlight > 40) load.leave()
+    for (const place of places.slice(40)) load.leave(place)
     const enoughToGrow = 60
     for (let i = 0; i < enoughToGrow; i++) {
       expect((await call('GET /v1/feed', { token: 'no.token.at-all', env })).status).toBe(401)
@@ -95,13 +95,13 @@ describe('an isolate with much under way', () => {
 
   it('lets everything go, feeds too, once there is no room at all; and is as before when there is again', async () => {
     const ann = await person()
-    const { env, services } = isolateWith(20)
+    const { env, services, places } = isolateWith(20)
     for (const verb of ['GET /v1/feed', 'POST /v1/posts', `PUT /v1/users/${ann.id}/follow`]) {
       expect((await call(verb, { token: ann.token, body: verb.startsWith('POST') ? {} : undefined, env })).status).toBe(
         503,
       )
     }
-    for (let i = 0; i < 20; i++) services.load.leave()
+    for (const place of places) services.load.leave(place)
     const published = await call<PostAnswer>('POST /v1/posts', { token: ann.token, body: { caption: 'now' }, env })
     expect(published.status).toBe(201)
     expect((await call('GET /v1/feed', { token: ann.token, env })).status).toBe(200)
