@@ -29,6 +29,7 @@ async function openGateway(url: string): Promise<Carrier> {
   await eventually(async () => (await fetch(`${gateway.url}/health`)).status === 200)
   // A breaker that never opens: what Redis says is what is asked about here.
   const breaker = createBreaker({ failures: Number.POSITIVE_INFINITY, openMs: 0 }, Date.now)
-  const port = upstashRedis({ url: gateway.url, token: TOKEN, timeoutMs: 5_000 }, breaker)
+  const punctual = { clock: Date.now, lagMs: () => 0 }
+  const port = upstashRedis({ url: gateway.url, token: TOKEN, timeoutMs: 5_000 }, breaker, punctual)
   return { pipeline: (commands) => port.pipeline(commands), close: () => gateway.close() }
 }

@@ -79,7 +79,7 @@ function buildServices(env: ApiEnv, clock: Clock, random: Random): Services {
     return made
   }
   const load = createLoad(loadPolicy(config), clock)
-  const redis = upstashRedis(config.redis, breaker('redis'))
+  const redis = upstashRedis(config.redis, breaker('redis'), { clock, lagMs: () => load.lagMs })
   const verdict = replicaVerdict(clock)
   const dbOf = openDatabases(config, clock, verdict, breaker)
   const db = dbOf.auto

@@ -4,6 +4,7 @@
  */
 import { Redis } from '@upstash/redis/cloudflare'
 import type { Breaker } from '#core/breaker.ts'
+import type { Clock } from '#core/ids.ts'
 import { URGENCY } from '#core/load.ts'
 import {
   type Command,
@@ -25,12 +26,12 @@ const isCrowded = (error: unknown) => error instanceof Error && /^ERR (too many|
 
 /** The SDK's client sends commands as its own classes; ours are data already, so they go to its HTTP client directly. */
 class CommandClient extends Redis {
-  constructor(config: { url: string; token: string; timeoutMs: number }) {
+  constructor(config: UpstashConfig, punctuality: Punctuality) {
     super({
       url: config.url,
       token: config.token,
       retry: false,
-      signal: () => AbortSignal.timeout(config.timeoutMs),
+      signal: () => silence(config.timeoutMs, punctuality),
       automaticDeserialization: false,
       responseEncoding: false,
       enableTelemetry: false,
@@ -58,9 +59,40 @@ export interface EdgeRedis extends RedisPort {
   pipeline(commands: readonly Command[], urgency?: number): Promise<Reply[]>
 }
 
+/** When it is, and by how many milliseconds this isolate is late with what it has to do. */
+export interface Punctuality {
+  clock: Clock
+  lagMs(): number
+}
+
+/** Turns of the isolate's event loop that a round trip takes: to send, to hear of the answer, to read it. */
+const TURNS = 3
+/** How often it is looked at most: a silence that lasts for so many times the usual one is Redis' own. */
+const LOOKS = 4
+
+/**
+ * Aborts after a silence of so many milliseconds. What the isolate itself is late by does not count: the answer may lie there,
+ * behind what else there is to do. Else an isolate with much to do takes Redis for away, and has more to do.
+ */
+function silence(timeoutMs: number, { clock, lagMs }: Punctuality): AbortSignal {
+  const controller = new AbortController()
+  const sinceMs = clock()
+  const lookAfter = (ms: number, looks: number) => {
+    const dueMs = clock() + ms
+    setTimeout(() => {
+      const now = clock()
+      const leftMs = sinceMs + timeoutMs + TURNS * Math.max(lagMs(), now - dueMs) - now
+      if (leftMs > 1 && looks < LOOKS) lookAfter(Math.min(leftMs, timeoutMs), looks + 1)
+      else controller.abort(new DOMException(`no answer for ${timeoutMs} ms`, 'TimeoutError'))
+    }, ms)
+  }
+  lookAfter(timeoutMs, 1)
+  return controller.signal
+}
+
 /** Holds no socket and no promise between calls: one client serves all requests of an isolate. */
-export function upstashRedis(config: UpstashConfig, breaker: Breaker): EdgeRedis {
-  const client = new CommandClient(config)
+export function upstashRedis(config: UpstashConfig, breaker: Breaker, punctuality: Punctuality): EdgeRedis {
+  const client = new CommandClient(config, punctuality)
   return {
     async pipeline(commands, urgency = ORDINARY) {
       if (commands.length === 0) return []

@@ -20,10 +20,11 @@ const PATIENCE_MS = 10_000
 const breaker = () => createBreaker({ failures: 1_000, openMs: 1 }, Date.now)
 const NOWHERE = 'http://127.0.0.1:9'
 const token = env.REDIS_REST_TOKEN
+const punctual = { clock: Date.now, lagMs: () => 0 }
 
-export const redis = upstashRedis({ url: env.REDIS_REST_URL, token, timeoutMs: PATIENCE_MS }, breaker())
+export const redis = upstashRedis({ url: env.REDIS_REST_URL, token, timeoutMs: PATIENCE_MS }, breaker(), punctual)
 export const db = services.db
-export const awayRedis = upstashRedis({ url: NOWHERE, token, timeoutMs: PATIENCE_MS }, breaker())
+export const awayRedis = upstashRedis({ url: NOWHERE, token, timeoutMs: PATIENCE_MS }, breaker(), punctual)
 export const awayDb = neonPostgres(
   { httpUrl: `${NOWHERE}/sql`, url: 'postgres://u:p@feed-away.local/db', timeoutMs: PATIENCE_MS },
   breaker(),
