@@ -84,6 +84,7 @@ async function start(config: Config, apiPort: number): Promise<Running> {
         celebrityAt: config.policy.celebrityAt,
         onProgress: sayProgress,
       }),
+    onWaiting: (what) => say(`  still waiting for ${what} …`),
     onEngineDeath: (sentence) => say(`\n${sentence}\nThe log is ${join(logs, 'origin.log')}.`),
   })
   for (const [port, engine] of Object.entries(origin.engines.described)) say(`  ${port.padEnd(10)} ${engine}`)

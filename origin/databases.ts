@@ -56,6 +56,7 @@ const MOVE_RETRY_S = 2
 
 /** Milliseconds between looks for a database that was away at the start. */
 const LOOK_AGAIN_MS = 5_000
+const FIRST_PAUSE_MS = 250
 
 export interface EnginesNeeds {
   config: Config
@@ -67,8 +68,8 @@ export interface EnginesNeeds {
 }
 
 /**
- * One that is away holds up the start only if it is the first, or if these databases are not settled yet: the others are served,
- * and it is brought to the schema when it is back.
+ * The start waits for the first of them. Another one that is away holds it up only if these databases are not settled yet: else the
+ * others are served, and it is brought to the schema when it is back.
  * @throws when one cannot be brought to the schema, or when they hold other shards than the settings say
  */
 export async function openDatabases({ config, logger, waits, breakers, onDeath }: EnginesNeeds): Promise<Databases> {
@@ -79,7 +80,7 @@ export async function openDatabases({ config, logger, waits, breakers, onDeath }
   try {
     const { servers, description, end } = await findServers(config, logger, onDeath)
     closers.push(end)
-    const away = await migrateAll(servers, logger)
+    const away = await whenReached(() => migrateAll(servers, logger), logger)
     const pooled = (url: string, limits: pg.PoolConfig) => {
       const pool = openPool(url, limits, logger)
       closers.push(() => pool.end())
@@ -102,7 +103,7 @@ export async function openDatabases({ config, logger, waits, breakers, onDeath }
       ranges: one.ranges,
     })
     const shards: [Shard, ...Shard[]] = [shardOf(opened[0], 0), ...opened.slice(1).map((one, i) => shardOf(one, i + 1))]
-    const map = await settleShards(shards, away)
+    const map = await whenReached(() => settleShards(shards, away), logger)
     closers.push(...[...away].map((index) => settleLater(index, servers, shards, logger, waits)))
     return {
       database: routedDatabase(shards),
@@ -206,6 +207,21 @@ function openPool(connectionString: string, limits: pg.PoolConfig, logger: Logge
   // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
   pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
   return pool
+}
+
+/** Tries again for as long as the first database is away: what starts with it, in whatever order, needs no one to start it again. */
+async function whenReached<T>(work: () => Promise<T>, logger: Logger): Promise<T> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LOOK_AGAIN_MS)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isAway(error)) throw error
+      if (pauseMs === FIRST_PAUSE_MS) {
+        logger.warn({ err: error }, 'the first database cannot be reached; the start waits for it')
+      }
+      await delay(pauseMs)
+    }
+  }
 }
 
 /** Answers which of them are away, by their places. */

@@ -34,6 +34,8 @@ export interface OriginOptions {
   prepare?(engines: Engines, tiers: Tiers): Promise<unknown>
   /** Told in a sentence of an engine that this process started and that ended by itself. */
   onEngineDeath?(sentence: string): void
+  /** Told what is still waited for, now and then. */
+  onWaiting?(what: string): void
 }
 
 export async function startOrigin({
@@ -41,9 +43,10 @@ export async function startOrigin({
   logger = createLogger({ level: config.logLevel }),
   prepare,
   onEngineDeath: onDeath,
+  onWaiting,
 }: OriginOptions): Promise<Origin> {
   const metrics = createMetrics({ processMetrics: true })
-  const waits = createWaits(logger)
+  const waits = createWaits(logger, onWaiting)
   const breakers = createBreakers(metrics, Date.now)
   let tiers: Tiers | null = null
   let gateways: Gateways | null = null

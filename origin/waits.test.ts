@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, afterEach, expect, it, vi } from 'vitest'
 import { createBreakers } from './breakers.ts'
 import { readConfig } from './config.ts'
 import { openDatabases } from './databases.ts'
@@ -19,6 +19,7 @@ import { createWaits } from './waits.ts'
 const logger = createLogger({ level: 'silent' })
 const folder = mkdtempSync(join(tmpdir(), 'tideline-waiting-'))
 const HOST = '127.0.0.1'
+afterEach(() => void vi.useRealTimers())
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function freePort(): Promise<number> {
@@ -27,6 +28,11 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number }
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+const healthAt = (port: number) => async () => {
+  const answer = await fetch(`http://${HOST}:${port}/health`).catch(() => null)
+  return answer === null ? null : { code: answer.status, ...((await answer.json()) as object) }
 }
 
 const env = (more: Record<string, string>) =>
@@ -44,16 +50,45 @@ const env = (more: Record<string, string>) =>
     ...more,
   })
 
+it('what is waited for is told after a while, and oftener at first than later', () => {
+  vi.useFakeTimers()
+  const told: string[] = []
+  const end = createWaits(logger, (what) => void told.push(what)).begin('postgres')
+  const after = (ms: number) => {
+    vi.advanceTimersByTime(ms)
+    return told.length
+  }
+  expect([after(2_000), after(2_000), after(3_000), after(3_000), after(600_000)]).toEqual([0, 1, 1, 2, 13])
+  end()
+  expect(after(600_000)).toBe(13)
+})
+
+it('the start waits for the first database, and /health says so until it is there', async () => {
+  const [port, databasePort] = [await freePort(), await freePort()]
+  const starting = startOrigin({
+    config: env({
+      PORT: String(port),
+      REDIS_URL: 'embedded',
+      DATABASE_URLS: `postgres://postgres:postgres@${HOST}:${databasePort}/postgres`,
+    }),
+    logger,
+  })
+  const health = healthAt(port)
+  await expect.poll(health, { timeout: 30_000 }).toEqual({ code: 503, status: 'starting', waitingFor: ['postgres'] })
+  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'late'), host: HOST, port: databasePort })
+  const origin = await starting
+  expect(await health()).toMatchObject({ code: 200, status: 'ok', dependencies: { postgres: 'up' } })
+  await origin.close()
+  await postgres.close()
+}, 90_000)
+
 it('the start waits for Redis, and /health says so until it is there', async () => {
   const [port, redisPort] = [await freePort(), await freePort()]
   const starting = startOrigin({
     config: env({ PORT: String(port), REDIS_URL: `redis://${HOST}:${redisPort}` }),
     logger,
   })
-  const health = async () => {
-    const answer = await fetch(`http://${HOST}:${port}/health`).catch(() => null)
-    return answer === null ? null : { code: answer.status, ...((await answer.json()) as object) }
-  }
+  const health = healthAt(port)
   await expect.poll(health, { timeout: 30_000 }).toEqual({ code: 503, status: 'starting', waitingFor: ['redis'] })
   expect((await fetch(`http://${HOST}:${port}/internal/ingest`, { method: 'POST' })).status).toBe(503)
   const redis = await startEmbeddedRedis({ host: HOST, port: redisPort, snapshotFile: join(folder, 'redis.snapshot') })

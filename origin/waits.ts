@@ -14,7 +14,8 @@ export interface Waits {
 const TOLD_AFTER_MS = 3_000
 const LONGEST_SILENCE_MS = 60_000
 
-export function createWaits(logger: Logger): Waits {
+/** @param tell is told, too, what has been waited for a while */
+export function createWaits(logger: Logger, tell: (what: string) => void = () => {}): Waits {
   const open = new Set<{ what: string }>()
   function begin(what: string): () => void {
     const wait = { what }
@@ -24,6 +25,7 @@ export function createWaits(logger: Logger): Waits {
     const tellLater = () => {
       timer = setTimeout(() => {
         logger.warn({ for: what }, 'still waiting')
+        tell(what)
         pauseMs = Math.min(2 * pauseMs, LONGEST_SILENCE_MS)
         tellLater()
       }, pauseMs)
