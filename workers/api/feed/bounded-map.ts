@@ -2,15 +2,14 @@
 export class BoundedMap<K, V> extends Map<K, V> {
   private readonly most: number
   /**
-   * Goes from the oldest entry to the newest, for as long as the map lives. One made anew for each eviction would first pass
-   * over all places that earlier ones left empty: of twenty thousand entries 18 µs each, and a page may bring fifty.
+   * Goes from the oldest entry to the newest, over all evictions. One made anew for each would first pass over all places that
+   * earlier ones left empty: of twenty thousand entries 18 µs each, and a page may bring fifty.
    */
-  private oldest: MapIterator<K>
+  private oldest: MapIterator<K> | null = null
 
   constructor(most: number) {
     super()
     this.most = most
-    this.oldest = this.keys()
   }
 
   override set(key: K, value: V): this {
@@ -18,7 +17,14 @@ export class BoundedMap<K, V> extends Map<K, V> {
     return super.set(key, value)
   }
 
+  override clear(): void {
+    super.clear()
+    // It would hold what was there.
+    this.oldest = null
+  }
+
   private forgetOldest(): void {
+    this.oldest ??= this.keys()
     let next = this.oldest.next()
     if (next.done === true) {
       // Came to the end while the map was empty; an iterator that did goes no further.
