@@ -59,16 +59,28 @@ const PRESET_OF_WIDTH: ReadonlyMap<number, PresetName> = new Map(
 /** The widths of all presets in ascending order, for `srcset`. */
 export const PRESET_WIDTHS: readonly number[] = Object.freeze([...PRESET_OF_WIDTH.keys()].sort((a, b) => a - b))
 
-/** The options of a preset, by its name or its width (`thumb` and `150` are the same picture), or undefined. */
-export function presetOptions(name: string): ImageOptions | undefined {
-  const width = Object.hasOwn(PRESETS, name)
-    ? PRESETS[name as PresetName]
-    : [...PRESET_OF_WIDTH.keys()].find((allowed) => String(allowed) === name)
-  return width === undefined ? undefined : { ...DEFAULT_OPTIONS, width }
-}
+/** By name and by width (`thumb` and `150` are the same picture). */
+const PRESET_OPTIONS: ReadonlyMap<string, ImageOptions> = new Map(
+  Object.entries(PRESETS).flatMap(([name, width]) => {
+    const options = Object.freeze({ ...DEFAULT_OPTIONS, width })
+    return [name, String(width)].map((spelling) => [spelling, options] as const)
+  }),
+)
+/** Nearly all that is asked for: found by identity, without spelling it out. */
+const PRESET_OF_OPTIONS: ReadonlyMap<ImageOptions, PresetName> = new Map(
+  Object.keys(PRESETS).flatMap((name) => {
+    const options = PRESET_OPTIONS.get(name)
+    return options === undefined ? [] : [[options, name as PresetName] as const]
+  }),
+)
+
+/** The options of a preset, by its name or its width, or undefined. */
+export const presetOptions = (name: string): ImageOptions | undefined => PRESET_OPTIONS.get(name)
 
 /** The preset that these options spell out, or undefined: only a preset goes unsigned. */
 export function presetNameOf(options: ImageOptions): PresetName | undefined {
+  const known = PRESET_OF_OPTIONS.get(options)
+  if (known !== undefined) return known
   const name = PRESET_OF_WIDTH.get(options.width ?? 0)
   return name !== undefined && listOptions(options) === `w=${options.width}` ? name : undefined
 }
@@ -229,6 +241,8 @@ function listOptions(options: ImageOptions): string {
 
 /** The one spelling of these options: a preset's name where they are one, else the list. */
 export function formatOptions(options: ImageOptions): string {
+  const preset = presetNameOf(options)
+  if (preset !== undefined) return preset
   const canonical = canonicalOptions(options)
   return presetNameOf(canonical) ?? listOptions(canonical)
 }

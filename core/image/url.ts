@@ -40,12 +40,12 @@ const FORM = /^\/(?:img|cdn-cgi\/image)\/([^/]+)\/(.*)$/
  * @throws Problem 400 or 415 that says what is wrong with it.
  */
 export function parseImageUrl(url: string | URL): ImageRequest {
-  const { pathname, searchParams } = new URL(url, 'https://image.invalid')
+  const { pathname, search, searchParams } = typeof url === 'string' ? new URL(url, 'https://image.invalid') : url
   const match = FORM.exec(pathname)
   if (!match) throw refusals.badSource('An image address is /img/<preset or options>/<key>.')
   const source = parseImageKey((match[2] ?? '').replace(/^\//, ''))
   const options = readOptions(match[1] ?? '')
-  const signature = readSignature(searchParams)
+  const signature = search === '' ? undefined : readSignature(searchParams)
   return { source, options, ...(signature ? { signature } : {}) }
 }
 

@@ -92,12 +92,13 @@ async function serveImage(c: ImageContext, settings: ImageAppSettings): Promise<
   const services = settings.services(c.env)
   c.set('services', services)
   const now = Math.floor(settings.now() / 1000)
-  const image = parseImageUrl(c.req.url)
+  const url = new URL(c.req.url)
+  const image = parseImageUrl(url)
   c.set('image', image)
   await verifyImageRequest(image, services.config.signingKeys, now)
 
   const accepted = acceptClass(c.req.header('accept'), services.engine.outputs)
-  const name = await variantName(image, accepted, services.engine.version, new URL(c.req.url).origin)
+  const name = await variantName(image, accepted, services.engine.version, url.origin)
   const headers = variantHeaders(image, { etag: name.etag, now })
   if (matchesEtag(c.req.header('if-none-match'), name.etag)) return new Response(null, { status: 304, headers })
 
