@@ -15,6 +15,7 @@ const samples: { [T in EventType]: EventData<T> } = {
   'block.changed': { userId: '1', targetId: '2', kind: 'mute', state: 'active', version: 1 },
   'user.changed': { userId: '1', version: 4 },
   'celebrity.changed': { userId: '1', mode: 'both', up: true, version: 1 },
+  'crossing.page': { userId: '1', up: true, version: 1, after: '0' },
   'signal.seen': { userId: '1', postIds: ['5', '6'], at: 5 },
   'ad.signal': { userId: '1', campaignId: '7', kind: 'click', at: 5 },
   media_processing: { mediaId: '3', userId: '2' },
@@ -63,6 +64,7 @@ test('what is no event of ours is refused', () => {
 
 test("an author's change of mode travels among the author's posts", () => {
   expect(topicOf('celebrity.changed')).toBe('post.created')
+  expect(topicOf('crossing.page')).toBe('fanout.page')
   expect(topicOf('post.liked')).toBe('post.liked')
 })
 

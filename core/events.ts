@@ -36,6 +36,8 @@ const eventData = {
     /** The instant the post was accepted, for the fan-out latency metric. */
     acceptedMs: ms,
   }),
+  /** The repair of an author who crosses the celebrity line, for the page of followers above `after`; the next follows from it. */
+  'crossing.page': z.object({ userId: idSchema, up: z.boolean(), version, after: idSchema }),
   'post.liked': z.object({
     postId: idSchema,
     userId: idSchema,
@@ -99,13 +101,18 @@ export type TidelineEvent<T extends EventType = EventType> = {
 }[T]
 
 /**
- * The topic of an event: its type, but for an author's change of mode, which travels among that author's posts, so that
- * fan-out meets both in the order they were made (docs/correctness.md, rule 12).
+ * Events that travel in another's topic: an author's change of mode among that author's posts, so that fan-out meets both in the
+ * order they were made (docs/correctness.md, rule 12); pages of its repair among the other pages of followers.
  */
-export type Topic = Exclude<EventType, 'celebrity.changed'>
+const CARRIED = { 'celebrity.changed': 'post.created', 'crossing.page': 'fanout.page' } as const
+type Carried = typeof CARRIED
+
+/** The topic of an event: its type, unless it travels in another's. */
+export type Topic = Exclude<EventType, keyof Carried>
 /** The events that a topic carries. */
-export type EventsOf<T extends Topic> = T extends 'post.created' ? 'post.created' | 'celebrity.changed' : T
-export const topicOf = (type: EventType): Topic => (type === 'celebrity.changed' ? 'post.created' : type)
+export type EventsOf<T extends Topic> = T | { [K in keyof Carried]: Carried[K] extends T ? K : never }[keyof Carried]
+export const topicOf = (type: EventType): Topic =>
+  type === 'celebrity.changed' || type === 'crossing.page' ? CARRIED[type] : type
 
 export const EVENT_TYPES = Object.keys(eventData) as EventType[]
 

@@ -86,12 +86,12 @@ async function holding(readers: readonly Id[], post: Id): Promise<number> {
   return scores.filter((score) => score !== null).length
 }
 
-/** Keeps pages from being written until they are let go. */
-function holdPages(): { held(): number; letGo(): void } {
+/** Keeps pages from being written until they are let go: those whose pipelines begin with this command. */
+function holdPages(first = 'PTTL'): { held(): number; letGo(): void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   let held = 0
   before = async (commands) => {
-    if (commands.length < policy.followersPerPage || commands[0]?.[0] !== 'PTTL') return
+    if (commands.length < policy.followersPerPage || commands[0]?.[0] !== first) return
     held++
     await promise
   }
@@ -116,7 +116,8 @@ test('a fan-out whose handlers die in the middle of pages goes on, and every tim
 })
 
 test('a small author’s post is not held up behind fifty pages of others', async () => {
-  const large = await authorWith(1_000 - 1)
+  // Whole pages only: a shorter one would not be held.
+  const large = await authorWith(50 * policy.followersPerPage)
   const small = await authorWith(10)
   const { held, letGo } = holdPages()
   const waiting = await publish(large.author)
@@ -141,4 +142,26 @@ test('a deleted post is gone for readers at once and leaves timelines when pages
   letGo()
   await until(() => holding(busy.readers, post)).toBe(400)
   await until(() => holding(former.readers, deleted)).toBe(0)
+})
+
+test('the posts of an author who crosses the line wait for no repair', async () => {
+  const { author, readers } = await authorWith(60)
+  const { pool } = postgres
+  const mode = async () =>
+    (await pool.query('select mode from author_modes where author_id = $1', [author])).rows[0].mode
+  const columns = 'author_id, mode, version, applied_mode, applied_version'
+  await pool.query(`insert into author_modes (${columns}) values ($1, 'both', 3, 'pull', 2)`, [author])
+  const early = await publish(author)
+  await until(() => server.redis.pipeline([['ZSCORE', keys.author(author), early]])).not.toEqual([null])
+  const { held, letGo } = holdPages('ZSCORE')
+  const data = { userId: author, mode: 'both', up: false, version: 3 } as const
+  await log.publish([makeEvent({ type: 'celebrity.changed', key: author, actor: null, data }, Date.now, Math.random)])
+  await until(held).toBe(1)
+  const post = await publish(author)
+  await until(() => holding(readers, post)).toBe(60)
+  expect(await holding(readers, early)).toBe(0)
+  expect(await mode()).toBe('both')
+  letGo()
+  await until(mode).toBe('push')
+  expect(await holding(readers, early)).toBe(60)
 })

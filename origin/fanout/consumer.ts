@@ -7,7 +7,10 @@ const PAGES_AT_ONCE = 16
 /** Purges wait for everything else; what waits holds its page of followers. */
 const PURGES_AT_ONCE = 4
 
-/** What waits in the first is a reader's loss, in the second nobody's: deleted posts are not shown meanwhile. */
+/**
+ * What waits in the first is a reader's loss, in the second nobody's: deleted posts are not shown meanwhile, and the posts of an
+ * author who crosses the line are both pushed and pulled.
+ */
 export interface FanoutConsumers {
   pushes: Consumer[]
   purges: Consumer[]
@@ -15,8 +18,8 @@ export interface FanoutConsumers {
 
 /**
  * How work arrives. Posts and changes of mode share a topic and an author's partition, so that fan-out meets them in the
- * order they were made. Pages, and what takes deleted posts back, are groups of their own, so that a large fan-out delays no
- * small one, and no purge a page that lies behind it.
+ * order they were made. Pages, and what takes deleted posts back or repairs after a crossing, are groups of their own, so that a
+ * large fan-out delays no small one, and no purge a page that lies behind it.
  */
 export function consumeFanout(log: EventLog, service: FanoutService, crossing: Crossing): FanoutConsumers {
   const posts = log.subscribe({
@@ -40,8 +43,8 @@ export function consumeFanout(log: EventLog, service: FanoutService, crossing: C
     concurrency: PAGES_AT_ONCE,
     // A page is in no order to any other.
     together: PAGES_AT_ONCE,
-    handle: async ({ data }) => {
-      if (data.op === 'add') await service.page(data)
+    handle: async (event) => {
+      if (event.type === 'fanout.page' && event.data.op === 'add') await service.page(event.data)
     },
   })
   const deletes = log.subscribe({
@@ -53,8 +56,9 @@ export function consumeFanout(log: EventLog, service: FanoutService, crossing: C
     group: 'fanout-removals',
     topics: ['fanout.page'],
     concurrency: PURGES_AT_ONCE,
-    handle: async ({ data }) => {
-      if (data.op === 'remove') await service.page(data)
+    handle: async (event) => {
+      if (event.type === 'crossing.page') await crossing.page(event.data)
+      else if (event.data.op === 'remove') await service.page(event.data)
     },
   })
   return { pushes: [posts, videos, pages], purges: [deletes, removals] }

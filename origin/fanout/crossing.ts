@@ -2,9 +2,10 @@
  * Crossing the celebrity line (docs/correctness.md, rule 12): push → both → pull, and back pull → both → push. In *both*
  * posts are pushed and pulled, and readers see each once. The order is what keeps every post in sight: the registry (`author_modes`) says
  * *both*; an event among the author's own posts says so; when fan-out has consumed it, every post made before has been
- * handled the old way, and the repair starts; then the registry and a second event say the new mode.
+ * handled the old way, and the repair starts; then the registry and a second event say the new mode. The repair goes as messages
+ * of its own, each for a page of followers and followed by the next: no post waits behind it, and a crash costs one page.
  */
-import { type EventData, makeEvent } from '#core/events.ts'
+import { type EventData, makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { FanoutPolicy } from '#core/fanout-policy.ts'
 import type { Clock, Id, Random } from '#core/ids.ts'
 import type { Command, RedisPort, Reply } from '#core/redis.ts'
@@ -20,7 +21,7 @@ import {
   rebuildAuthorList,
   timelinesExist,
 } from '#core/timeline/index.ts'
-import { forEachPage } from './pages.ts'
+import type { Lanes } from './lanes.ts'
 import type { FanoutStore } from './store.ts'
 
 /** Timelines that get up to 800 posts each in one pipeline: some tens of milliseconds of Redis, between which others have theirs. */
@@ -32,6 +33,8 @@ export interface CrossingNeeds {
   policy: FanoutPolicy
   clock: Clock
   random: Random
+  lanes: Lanes
+  publish(events: readonly TidelineEvent[]): Promise<void>
   /** Carries what lies in the outbox to the log now, rather than at the sweeper's next round. */
   flushOutbox(): Promise<void>
 }
@@ -41,6 +44,8 @@ export interface Crossing {
   consider(author: Id, followerCount: number): Promise<void>
   /** Consumes a change of mode from the author's own partition. */
   modeChanged(change: EventData<'celebrity.changed'>): Promise<void>
+  /** Repairs one page of followers; after the last one the author has crossed. */
+  page(page: EventData<'crossing.page'>): Promise<void>
 }
 
 export function crossing(needs: CrossingNeeds): Crossing {
@@ -59,10 +64,19 @@ export function crossing(needs: CrossingNeeds): Crossing {
     async modeChanged({ userId, mode, up, version }) {
       await store.applyMode(userId, mode, version)
       const now = await store.mode(userId)
-      if (mode !== 'both' || now.version !== version) return
-      if (up) await mergeForFollowers(needs, userId)
-      else await pushToFollowers(needs, userId)
-      await change(needs, userId, { from: 'both', to: up ? 'pull' : 'push', up })
+      if (mode === 'both' && now.version === version) await publishPage(needs, { userId, up, version, after: '0' })
+    },
+
+    async page({ userId, up, version, after }) {
+      const now = await store.mode(userId)
+      // Of a crossing that is over: the page had come before.
+      if (now.mode !== 'both' || now.version !== version) return
+      const followers = await store.followers(userId, after, policy.followersPerPage)
+      if (up) await mergeForFollowers(needs, userId, followers, after === '0')
+      else await pushToFollowers(needs, userId, followers)
+      const last = followers.length < policy.followersPerPage ? undefined : followers.at(-1)
+      if (last !== undefined) await publishPage(needs, { userId, up, version, after: last })
+      else await change(needs, userId, { from: 'both', to: up ? 'pull' : 'push', up })
     },
   }
 }
@@ -79,13 +93,27 @@ async function change(
   await needs.flushOutbox()
 }
 
+/** Each with a key of its own: where it lies, it holds up no other crossing. */
+async function publishPage(needs: CrossingNeeds, page: EventData<'crossing.page'>): Promise<void> {
+  const { publish, clock, random } = needs
+  const { userId, version, after } = page
+  const id = `crossing.page:${userId}:${version}:${after}`
+  const key = `${userId}:${after}`
+  await publish([makeEvent({ type: 'crossing.page', key, actor: null, data: page, id }, clock, random)])
+}
+
 /** Upwards: every follower's celebs set names the author. A set that is not known is rebuilt from the registry. */
-async function mergeForFollowers(needs: CrossingNeeds, author: Id): Promise<void> {
-  const { store, redis, policy } = needs
-  await rebuildAuthorList(author, { redis, authorPosts: (a) => store.authorPosts(a, policy.authorLength) })
-  await forEachPage(needs, author, async (followers) => {
-    await redis.pipeline(followers.flatMap((follower) => addCelebrity(follower, author)))
-  })
+async function mergeForFollowers(
+  { store, redis, policy, lanes }: CrossingNeeds,
+  author: Id,
+  followers: readonly Id[],
+  isFirst: boolean,
+): Promise<void> {
+  if (isFirst) {
+    await rebuildAuthorList(author, { redis, authorPosts: (a) => store.authorPosts(a, policy.authorLength) })
+  }
+  const commands = followers.flatMap((follower) => addCelebrity(follower, author))
+  if (commands.length > 0) await lanes.run('purge', () => redis.pipeline(commands))
 }
 
 /** The floors of these timelines; those that are being rebuilt are made to start over, or have closed just before. */
@@ -103,19 +131,21 @@ async function settledFloors(redis: RedisPort, followers: readonly Id[]): Promis
  * Downwards: every follower's timeline holds the author's posts down to its floor. One that is being rebuilt has no
  * floor to lay them down to and may lack a post that was pulled only: the raised graph makes that rebuild start over.
  */
-async function pushToFollowers(needs: CrossingNeeds, author: Id): Promise<void> {
-  const { store, redis, policy } = needs
-  await forEachPage(needs, author, async (followers) => {
-    const floors = await settledFloors(redis, followers)
-    const posts = await store.authorPosts(author, policy.timelineLength)
-    for (let from = 0; from < followers.length; from += TIMELINES_AT_ONCE) {
-      const commands = followers.slice(from, from + TIMELINES_AT_ONCE).flatMap((follower, i) => {
-        const floor = floors[from + i]
-        return floor === null || floor === undefined ? [] : lay(follower, posts, Number(floor))
-      })
-      if (commands.length > 0) await redis.pipeline(commands)
-    }
-  })
+async function pushToFollowers(
+  { store, redis, policy, lanes }: CrossingNeeds,
+  author: Id,
+  followers: readonly Id[],
+): Promise<void> {
+  if (followers.length === 0) return
+  const floors = await lanes.run('purge', () => settledFloors(redis, followers))
+  const posts = await store.authorPosts(author, policy.timelineLength)
+  for (let from = 0; from < followers.length; from += TIMELINES_AT_ONCE) {
+    const commands = followers.slice(from, from + TIMELINES_AT_ONCE).flatMap((follower, i) => {
+      const floor = floors[from + i]
+      return floor === null || floor === undefined ? [] : lay(follower, posts, Number(floor))
+    })
+    if (commands.length > 0) await lanes.run('purge', () => redis.pipeline(commands))
+  }
 }
 
 /** Adds an author's posts to one timeline down to its floor; if there are more than were read, the floor rises. */

@@ -37,7 +37,7 @@ export async function startTierStage() {
     const lanes = createLanes(Date.now)
     const load = () => 'calm' as const
     const fanout = fanoutService({ ...common, store, publish, lanes, load, observe: () => {} })
-    const crossings = crossing({ ...common, store, flushOutbox: async () => {} })
+    const crossings = crossing({ ...common, store, publish, lanes, flushOutbox: async () => {} })
     const purges = postgresGraph(postgres.database)
     const graph = graphService({ ...common, store: purges, onFollowers: async () => {}, whenIdle })
     return { fanout, crossings, graph, store, purges }

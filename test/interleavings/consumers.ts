@@ -46,6 +46,8 @@ export class Consumers {
         if (without('descent-keeps-celebrities') && event.data.mode === 'push')
           await this.#dropCelebrity(event.data.userId)
         return
+      case 'crossing.page':
+        return crossings.page(event.data)
       case 'post.created':
         await fanout.postCreated(event.data.postId)
         return expectations.fannedOut(event.data.postId)
@@ -78,13 +80,16 @@ export class Consumers {
     const guarded = <T extends object>(port: T): T => wrapped(port, (call) => fuse.guard(call))
     const store = brokenFanout(this.#stage, guarded(truth.fanout), this.#stamps)
     const needs = { store, redis, policy, clock, random: scheduler.random }
-    const crossings = crossing({ ...needs, flushOutbox: () => fuse.guard(() => this.#flushOutbox()) })
+    const publish = (events: readonly TidelineEvent[]) => fuse.guard(() => this.#publishPages(events))
+    const lanes = createLanes(clock)
+    const flushOutbox = () => fuse.guard(() => this.#flushOutbox())
+    const crossings = crossing({ ...needs, publish, lanes, flushOutbox })
     const fanout = fanoutService({
       ...needs,
       // Everything in sixty-four that looks at a length does so every other time here.
       random: () => (scheduler.chance(0.5) ? 0 : 0.99),
-      publish: (events) => fuse.guard(() => this.#publishPages(events)),
-      lanes: createLanes(clock),
+      publish,
+      lanes,
       load: () => (scheduler.chance(0.15) ? 'overloaded' : scheduler.chance(0.15) ? 'busy' : 'calm'),
       observe: () => {},
     })
@@ -101,7 +106,7 @@ export class Consumers {
 
   #pipelineFor(event: TidelineEvent | null, commands: Parameters<RedisPort['pipeline']>[0]) {
     const { redis, without } = this.#stage
-    const isDescent = event?.type === 'celebrity.changed' && !event.data.up
+    const isDescent = event?.type === 'crossing.page' && !event.data.up
     if (!(isDescent && without('descent-restarts-rebuilds'))) return redis.pipeline(commands)
     return redis.pipeline(commands.map((command) => (command[0] === 'INCR' ? ['GET', command[1]!] : command)))
   }
