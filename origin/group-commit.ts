@@ -8,8 +8,27 @@ interface Waiting<T, R> {
   reject(error: unknown): void
 }
 
-/** One write carries at most so many items, unless a single call brings more. */
 const ITEMS_PER_WRITE = 500
+
+/** What has room in one write: asked of each call's items in their order, whether they go along. The first go in any case. */
+export type Room<T> = () => (items: readonly T[]) => boolean
+
+/** At most so many items, unless a single call brings more. */
+const byCount = (): ((items: readonly unknown[]) => boolean) => {
+  let before = 0
+  return ({ length }) => {
+    const fits = before < ITEMS_PER_WRITE
+    before += length
+    return fits
+  }
+}
+
+export interface GroupCommitOptions<T> {
+  /** Begun anew for each write. */
+  room?: Room<T>
+  /** Whether those who wait are told of a failure, too, where each further write would wait as long for the same answer. */
+  failsWaiting?: boolean
+}
 
 export interface GroupCommit<T, R> {
   /** Resolves with the results of the items, in their order. Fails alone when they are at fault, with all others otherwise. */
@@ -18,50 +37,34 @@ export interface GroupCommit<T, R> {
   idle(): Promise<void>
 }
 
+type Write<T, R> = (items: readonly T[]) => Promise<readonly R[]>
+
 /**
  * @param write writes all of it, and answers a result for each item in order; or none for any, where nobody asks
  * @param isOwnFault whether an error is the items' own fault, so that the others deserve a second try
  */
 export function createGroupCommit<T, R = never>(
-  write: (items: readonly T[]) => Promise<readonly R[]>,
+  write: Write<T, R>,
   isOwnFault: (error: unknown) => boolean,
+  { room = byCount, failsWaiting = false }: GroupCommitOptions<T> = {},
 ): GroupCommit<T, R> {
   const waiting: Waiting<T, R>[] = []
   let running: Promise<void> | null = null
 
-  async function writeTogether(calls: readonly Waiting<T, R>[]): Promise<void> {
-    let results: readonly R[]
-    try {
-      const items = calls.flatMap((call) => call.items)
-      results = await write(items)
-      if (results.length !== 0 && results.length !== items.length) {
-        throw new Error(`a write of ${items.length} items answered ${results.length} results`)
-      }
-    } catch (error) {
-      if (calls.length === 1 || !isOwnFault(error)) for (const call of calls) call.reject(error)
-      else for (const call of calls) await writeTogether([call])
-      return
-    }
-    let next = 0
-    for (const call of calls) {
-      call.resolve(results.slice(next, next + call.items.length))
-      next += call.items.length
-    }
-  }
-
   function next(): Waiting<T, R>[] {
-    let items = 0
+    const fits = room()
     let calls = 0
-    while (calls < waiting.length && (calls === 0 || items < ITEMS_PER_WRITE)) {
-      items += waiting[calls++]!.items.length
-    }
+    while (calls < waiting.length && (fits(waiting[calls]!.items) || calls === 0)) calls++
     return waiting.splice(0, calls)
   }
 
   async function run(): Promise<void> {
     // Callers of the same turn of the event loop go together from the start.
     await Promise.resolve()
-    while (waiting.length > 0) await writeTogether(next())
+    while (waiting.length > 0) {
+      const failure = await writeTogether(write, isOwnFault, next())
+      if (failure !== null && failsWaiting) for (const call of waiting.splice(0)) call.reject(failure.error)
+    }
     running = null
   }
 
@@ -77,4 +80,33 @@ export function createGroupCommit<T, R = never>(
       await running
     },
   }
+}
+
+/** @returns what all of them failed of; null when they were written, or failed of their own */
+async function writeTogether<T, R>(
+  write: Write<T, R>,
+  isOwnFault: (error: unknown) => boolean,
+  calls: readonly Waiting<T, R>[],
+): Promise<{ error: unknown } | null> {
+  let results: readonly R[]
+  try {
+    const items = calls.flatMap((call) => call.items)
+    results = await write(items)
+    if (results.length !== 0 && results.length !== items.length) {
+      throw new Error(`a write of ${items.length} items answered ${results.length} results`)
+    }
+  } catch (error) {
+    if (isOwnFault(error) && calls.length > 1) {
+      for (const call of calls) await writeTogether(write, isOwnFault, [call])
+      return null
+    }
+    for (const call of calls) call.reject(error)
+    return isOwnFault(error) ? null : { error }
+  }
+  let next = 0
+  for (const call of calls) {
+    call.resolve(results.slice(next, next + call.items.length))
+    next += call.items.length
+  }
+  return null
 }

@@ -1,7 +1,8 @@
 /**
- * Appends in turns: what arrives while one is under way goes together in the next, so that under load many events share a
- * round trip and nobody waits when the log is idle. One turn at a time also keeps the order of a process's events.
+ * Appends in turns (origin/group-commit.ts), each of as much as a broker takes at once. One turn at a time also keeps the order of a
+ * process's events.
  */
+import { createGroupCommit } from '../../group-commit.ts'
 import type { OutgoingRecord } from './client.ts'
 
 /** Beside key, value and headers: attributes, deltas, lengths. Generous. */
@@ -9,13 +10,6 @@ const RECORD_OVERHEAD_BYTES = 100
 /** A turn's records of one partition are one batch, and brokers take 1,048,588 bytes of it by default. */
 const BYTES_PER_PARTITION = 1_040_000
 const BYTES_PER_TURN = 8_388_608
-
-interface Waiting {
-  record: OutgoingRecord
-  bytes: number
-  resolve(): void
-  reject(error: unknown): void
-}
 
 export interface Appender {
   /** Resolves when all records are durable. When the broker cannot be reached, everybody who waits is told at once. */
@@ -25,54 +19,37 @@ export interface Appender {
 }
 
 export function createAppender(write: (records: readonly OutgoingRecord[]) => Promise<void>): Appender {
-  let waiting: Waiting[] = []
-  let running: Promise<void> | null = null
-
-  async function run(): Promise<void> {
-    // Callers of the same turn of the event loop go together from the start.
-    await Promise.resolve()
-    while (waiting.length > 0) {
-      const turn = waiting.slice(0, turnLength(waiting))
-      waiting = waiting.slice(turn.length)
-      try {
-        await write(turn.map(({ record }) => record))
-        for (const { resolve } of turn) resolve()
-      } catch (error) {
-        // Each turn would wait as long for the same answer.
-        for (const { reject } of [...turn, ...waiting.splice(0)]) reject(error)
-      }
-    }
-    running = null
-  }
-
-  const one = (record: OutgoingRecord) =>
-    new Promise<void>((resolve, reject) => {
-      waiting.push({ record, bytes: sizeOf(record), resolve, reject })
-    })
-
+  const turns = createGroupCommit(
+    async (records: readonly OutgoingRecord[]) => {
+      await write(records)
+      return []
+    },
+    () => false,
+    { room: turnOfBytes, failsWaiting: true },
+  )
   return {
     async append(records) {
-      if (records.length === 0) return
-      const all = records.map(one)
-      running ??= run()
-      await Promise.all(all)
+      // Each by itself: what has no room in a turn goes with the next, and nothing overtakes it.
+      await Promise.all(records.map((record) => turns.append([record])))
     },
-    idle: async () => void (await running),
+    idle: turns.idle,
   }
 }
 
-/** How many of those who wait go together. The rest stays in order: nothing overtakes within a partition. */
-function turnLength(waiting: readonly Waiting[]): number {
+function turnOfBytes(): (records: readonly OutgoingRecord[]) => boolean {
   const perPartition = new Map<string, number>()
   let total = 0
-  for (const [index, { record, bytes }] of waiting.entries()) {
-    const place = `${record.topic}/${record.partition}`
-    const here = (perPartition.get(place) ?? 0) + bytes
-    total += bytes
-    if (index > 0 && (here > BYTES_PER_PARTITION || total > BYTES_PER_TURN)) return index
-    perPartition.set(place, here)
+  return (records) => {
+    for (const record of records) {
+      const place = `${record.topic}/${record.partition}`
+      const bytes = sizeOf(record)
+      const here = (perPartition.get(place) ?? 0) + bytes
+      total += bytes
+      perPartition.set(place, here)
+      if (here > BYTES_PER_PARTITION || total > BYTES_PER_TURN) return false
+    }
+    return true
   }
-  return waiting.length
 }
 
 function sizeOf({ key, value, headers }: OutgoingRecord): number {
