@@ -81,36 +81,21 @@ export async function openDatabases({ config, logger, waits, breakers, onDeath }
     const { servers, description, end } = await findServers(config, logger, onDeath)
     closers.push(end)
     const away = await whenReached(() => migrateAll(servers, logger), logger)
-    const pooled = (url: string, limits: pg.PoolConfig) => {
-      const pool = openPool(url, limits, logger)
-      closers.push(() => pool.end())
-      return pool
-    }
-    const open = ({ url, ranges }: ShardDatabase, index: number): Opened => {
-      const replicaUrl = config.replicaUrls[index] ?? null
-      return {
-        url,
-        ranges,
-        pool: pooled(url, config.databases === null ? POOL.embedded : POOL.distributed),
-        replica: replicaUrl === null ? null : pooled(replicaUrl, POOL.replica),
-      }
-    }
-    const [first, ...others] = servers
-    const opened = [open(first, 0), ...others.map((server, i) => open(server, i + 1))] as const
+    const opened = openPools(servers, config, logger, (pool) => closers.push(() => pool.end()))
     const replicas = replicasOf(opened, logger)
     const shardOf = (one: Opened, index: number): Shard => ({
       database: databaseOf(one, index, replicas, config.databases === null ? null : breakers),
       ranges: one.ranges,
     })
-    const shards: [Shard, ...Shard[]] = [shardOf(opened[0], 0), ...opened.slice(1).map((one, i) => shardOf(one, i + 1))]
+    const shards = ofEach(opened, shardOf)
     const map = await whenReached(() => settleShards(shards, away), logger)
     closers.push(...[...away].map((index) => settleLater(index, servers, shards, logger, waits)))
     return {
       database: routedDatabase(shards),
       directory: shards[0].database,
       databases: shards.map(({ database }) => database),
-      pools: [opened[0].pool, ...opened.slice(1).map(({ pool }) => pool)],
-      urls: [opened[0].url, ...opened.slice(1).map(({ url }) => url)],
+      pools: ofEach(opened, ({ pool }) => pool),
+      urls: ofEach(opened, ({ url }) => url),
       replicas,
       description: map.length === 0 ? description : `${description}, shards ${owned(map, shards.length)}`,
       close,
@@ -119,6 +104,36 @@ export async function openDatabases({ config, logger, waits, breakers, onDeath }
     await close()
     throw error
   }
+}
+
+type OneOrMore<T> = readonly [T, ...T[]]
+
+const ofEach = <T, R>([first, ...others]: OneOrMore<T>, make: (one: T, index: number) => R): [R, ...R[]] => [
+  make(first, 0),
+  ...others.map((one, i) => make(one, i + 1)),
+]
+
+/** @param onOpen told of each pool, which is to be ended */
+function openPools(
+  servers: Servers['servers'],
+  { databases, replicaUrls }: Config,
+  logger: Logger,
+  onOpen: (pool: pg.Pool) => void,
+): OneOrMore<Opened> {
+  const pooled = (url: string, limits: pg.PoolConfig) => {
+    const pool = openPool(url, limits, logger)
+    onOpen(pool)
+    return pool
+  }
+  return ofEach(servers, ({ url, ranges }, index) => {
+    const replicaUrl = replicaUrls[index] ?? null
+    return {
+      url,
+      ranges,
+      pool: pooled(url, databases === null ? POOL.embedded : POOL.distributed),
+      replica: replicaUrl === null ? null : pooled(replicaUrl, POOL.replica),
+    }
+  })
 }
 
 /**

@@ -56,50 +56,34 @@ export interface Engines {
 }
 
 /** Starts what is embedded, connects to what is not, and brings the schema up to date. */
-export async function openEngines({ config, logger, waits, breakers, onDeath }: EnginesNeeds): Promise<Engines> {
+export async function openEngines(needs: EnginesNeeds): Promise<Engines> {
+  const { config, logger, waits, breakers } = needs
   const closers: (() => Promise<void>)[] = []
-  const closing = async () => {
-    for (const close of closers.reverse()) await close()
+  const close = async () => {
+    for (const one of closers.reverse()) await one()
+  }
+  /** To be closed before what is kept already. */
+  const kept = <T extends { close(): Promise<void> }>(opened: T): T => {
+    closers.push(() => opened.close())
+    return opened
   }
   try {
     mkdirSync(config.stateDir, { recursive: true })
-    const postgres = await waits.during('postgres', openDatabases({ config, logger, waits, breakers, onDeath }))
-    closers.push(postgres.close)
-
-    const redisEngine = await openRedis(config, logger, onDeath)
-    closers.push(redisEngine.close)
-    const redis = createRedisPort(redisEngine.url, {
-      ...(config.redisCa !== null && { ca: config.redisCa }),
-      // No stack: where it was thrown says nothing about a server that is away.
-      onError: sparingly(Date.now, ({ message }, times) => logger.warn({ reason: message, times }, 'redis')),
-    })
-    closers.push(() => redis.close())
+    const postgres = kept(await waits.during('postgres', openDatabases(needs)))
+    const redisEngine = kept(await openRedis(config, logger, needs.onDeath))
+    const redis = kept(connectRedis(redisEngine.url, config, logger))
     await waits.during('redis', redis.ready())
     await forgetAfterLoss(redis, redisEngine.lostSince, logger)
-
-    const { database, directory, databases, pools, urls } = postgres
-    const engagement = openEngagement(config, logger, directory, breakers)
-    closers.push(engagement.close)
-    const search = await openSearch(config, logger, directory, breakers)
-    closers.push(search.close)
-
-    const store = await openObjects(config, logger, breakers)
-    closers.push(store.close)
+    const engagement = kept(openEngagement(config, logger, postgres.directory, breakers))
+    const search = kept(await openSearch(config, logger, postgres.directory, breakers))
+    const store = kept(await openObjects(config, logger, breakers))
+    const { database, directory, databases, pools, urls, replicas } = postgres
     return {
-      database,
-      directory,
-      databases,
-      pools,
-      databaseUrls: urls,
-      replicas: postgres.replicas,
+      ...{ database, directory, databases, pools, databaseUrls: urls, replicas },
       needsVacuum: config.databases === null,
-      redis,
-      redisUrl: redisEngine.url,
-      redisLostSince: redisEngine.lostSince,
-      engagement: engagement.store,
-      search: search.store,
-      objects: store.objects,
-      objectsEndpoint: store.endpoint,
+      ...{ redis, redisUrl: redisEngine.url, redisLostSince: redisEngine.lostSince },
+      ...{ engagement: engagement.store, search: search.store },
+      ...{ objects: store.objects, objectsEndpoint: store.endpoint },
       checks: { ...engagement.checks, ...search.checks },
       described: {
         postgres: postgres.description,
@@ -109,13 +93,20 @@ export async function openEngines({ config, logger, waits, breakers, onDeath }: 
         search: search.description,
         objects: store.description,
       },
-      close: closing,
+      close,
     }
   } catch (error) {
-    await closing()
+    await close()
     throw error
   }
 }
+
+const connectRedis = (url: string, { redisCa }: Config, logger: Logger): OriginRedis =>
+  createRedisPort(url, {
+    ...(redisCa !== null && { ca: redisCa }),
+    // No stack: where it was thrown says nothing about a server that is away.
+    onError: sparingly(Date.now, ({ message }, times) => logger.warn({ reason: message, times }, 'redis')),
+  })
 
 async function forgetAfterLoss(redis: OriginRedis, lostSince: number | null, logger: Logger): Promise<void> {
   if (lostSince === null) return

@@ -57,65 +57,73 @@ export interface Engagement {
   close(): Promise<void>
 }
 
+type Settled = EngagementNeeds & { clock: Clock; random: Random }
+
 export function createEngagement(needs: EngagementNeeds): Engagement {
-  const { store, redis, log, logger, clock = Date.now, random = Math.random } = needs
-  const aliases = postgresCommentAliases(needs.posts)
-  const taps = gatherTaps({ redis, clock, shards: shardPicker(clock, random) })
-  const publish: EventLog['publish'] = (events) => log.publish(events)
-  const service = engagementService({ store, aliases, redis, publish, clock, taps, logger })
-  const owner = uuidv7(clock, random)
-  const rollUp = createRollUp({
-    ...{ store, redis, clock, owner },
-    posts: needs.posts,
-    onRecount: recountMetrics(needs.metrics),
-    onFailures: failureReport(needs.metrics, logger),
-  })
-  const reconcile = createReconcile({
-    ...{ store, redis, clock, owner, logger },
-    onPortion: reconcileMetrics(needs.metrics),
-  })
-  const background = new Set<Promise<void>>()
-  const rebuilding = new Set<Id>()
+  const settled: Settled = { clock: Date.now, random: Math.random, ...needs }
+  const { store, redis, log, clock } = settled
+  const service = serviceOf(settled)
+  const timers = timersOf(settled)
+  const rebuilds = rebuildsOf(settled)
   let consumer: Consumer | null = null
   const stops: (() => Promise<void>)[] = []
-
-  const track = (work: Promise<unknown>, failure: string) => {
-    const done = work.then(
-      () => {},
-      (error: unknown) => logger.warn({ err: error }, failure),
-    )
-    background.add(done)
-    void done.then(() => background.delete(done))
-    return done
+  return {
+    handlers: handlersOf(service, { onReader: rebuilds.begin, onEngaged: engagedMetrics(needs.metrics) }),
+    start() {
+      consumer = consumeEngagement(log, redis, store)
+      stops.push(...timers())
+    },
+    isTakenBack: service.isTakenBack,
+    rebuildLiked: rebuilds.rebuild,
+    noteLoss: (sinceMs) => noteLoss(redis, clock, sinceMs),
+    async close() {
+      await consumer?.stop()
+      await Promise.all([rebuilds.idle(), ...stops.map((stop) => stop())])
+    },
   }
+}
+
+function serviceOf({ store, redis, log, posts, logger, clock, random }: Settled): EngagementService {
+  const taps = gatherTaps({ redis, clock, shards: shardPicker(clock, random) })
+  const publish: EventLog['publish'] = (events) => log.publish(events)
+  return engagementService({ store, aliases: postgresCommentAliases(posts), redis, publish, clock, taps, logger })
+}
+
+/** What runs on timers. @returns starts it, and answers what stops each */
+function timersOf({ store, redis, log, posts, metrics, logger, clock, random }: Settled) {
+  const owner = uuidv7(clock, random)
+  const rollUp = createRollUp({
+    ...{ store, redis, clock, owner, posts },
+    onRecount: recountMetrics(metrics),
+    onFailures: failureReport(metrics, logger),
+  })
+  const reconcile = createReconcile({ ...{ store, redis, clock, owner, logger }, onPortion: reconcileMetrics(metrics) })
+  const derive = () => deriveLost({ redis, store, log, clock })
+  return () => [
+    repeatedly('roll-up of counts', ROLL_UP.everyMs, logger, rollUp.tick),
+    repeatedly('likes after a loss of redis', AFTER_LOSS.everyMs, logger, derive),
+    repeatedly('reconciliation of likes', RECONCILE.everyMs, logger, reconcile.tick),
+  ]
+}
+
+/** Makes people's liked:{u}, one at a time of each. */
+function rebuildsOf({ store, redis, logger, clock, random }: Settled) {
+  const rebuilding = new Set<Id>()
+  const background = new Set<Promise<void>>()
   const rebuild = async (userId: Id) => {
     if (rebuilding.has(userId)) return
     rebuilding.add(userId)
     await rebuildLiked(redis, store, userId, uuidv7(clock, random)).finally(() => rebuilding.delete(userId))
   }
-
   return {
-    handlers: handlersOf(service, {
-      onReader: (userId) => void track(rebuild(userId), 'liked set was not rebuilt'),
-      onEngaged: engagedMetrics(needs.metrics),
-    }),
-    start() {
-      consumer = consumeEngagement(log, redis, store)
-      stops.push(
-        repeatedly('roll-up of counts', ROLL_UP.everyMs, logger, rollUp.tick),
-        repeatedly('likes after a loss of redis', AFTER_LOSS.everyMs, logger, () =>
-          deriveLost({ redis, store, log, clock }),
-        ),
-        repeatedly('reconciliation of likes', RECONCILE.everyMs, logger, reconcile.tick),
-      )
+    rebuild,
+    /** Nobody waits for it but the close. */
+    begin(userId: Id): void {
+      const done = rebuild(userId).catch((error: unknown) => logger.warn({ err: error }, 'liked set was not rebuilt'))
+      background.add(done)
+      void done.then(() => background.delete(done))
     },
-    isTakenBack: service.isTakenBack,
-    rebuildLiked: rebuild,
-    noteLoss: (sinceMs) => noteLoss(redis, clock, sinceMs),
-    async close() {
-      await consumer?.stop()
-      await Promise.all([...background, ...stops.map((stop) => stop())])
-    },
+    idle: () => Promise.all(background),
   }
 }
 
