@@ -98,7 +98,7 @@ function nothing(mode: FeedMode): HTMLElement {
       {},
       mode === 'following'
         ? 'Posts of people you follow will show here. Find some under “For you”, or search.'
-        : 'There is nothing to show yet. Post the first photo.',
+        : 'There is nothing that you have not seen. Follow people, search, or post a photo.',
     ),
   )
 }
