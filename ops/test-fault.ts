@@ -61,13 +61,9 @@ function sayReads(file: string): void {
   say(`\nFeeds opened while servers died (also in ${file}):\n${tableOfReads(rows, calm)}`)
 }
 
-async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof commandLine>): Promise<Run> {
-  const isDocker = hasDocker()
-  const place = testPlace(isDocker, 'test-fault', FAULT_PORT_OFFSET)
-  const cluster = openCluster(place, profile, 'seaweedfs')
-  const reportFile = join(cluster.folder, profile, 'reads.json')
-  const servers = testSession(cluster, isDocker ? dockerWay(cluster) : nativeWay(cluster), !isDocker)
-  let suites: ChildProcess | null = null
+/** Runs suites one after the other, until somebody interrupts. */
+function createSuites(servers: { down(): Promise<unknown> }) {
+  let running: ChildProcess | null = null
   let isInterrupted = false
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   function interrupt() {
@@ -75,23 +71,42 @@ async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof c
     isInterrupted = true
     say('\nStopping …')
     // While suites run, one of them may be starting a server that it killed: servers stop after them.
-    if (suites === null) void servers.down()
-    else suites.kill('SIGINT')
+    if (running === null) void servers.down()
+    else running.kill('SIGINT')
   }
-  const vitest = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
-    const onStart = (child: ChildProcess) => {
-      suites = child
-    }
-    return runVitest(args, { env, onStart }).finally(() => {
-      suites = null
-    })
+  return {
+    isInterrupted: () => isInterrupted,
+    async vitest(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
+      const onStart = (child: ChildProcess) => {
+        running = child
+      }
+      return runVitest(args, { env, onStart }).finally(() => {
+        running = null
+      })
+    },
   }
+}
+
+/** Here nothing is skipped for want of anything, and something is tried. */
+function strictly(real: Run): Run {
+  const skipped = { ...NOTHING, failed: real.skipped.length, failures: unexpected(real) }
+  const isEmpty = real.passed + real.failed === 0
+  return sum({ ...real, skipped: [] }, skipped, ...(isEmpty ? [failing('no fault was tried')] : []))
+}
+
+async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof commandLine>): Promise<Run> {
+  const isDocker = hasDocker()
+  const place = testPlace(isDocker, 'test-fault', FAULT_PORT_OFFSET)
+  const cluster = openCluster(place, profile, 'seaweedfs')
+  const reportFile = join(cluster.folder, profile, 'reads.json')
+  const servers = testSession(cluster, isDocker ? dockerWay(cluster) : nativeWay(cluster), !isDocker)
+  const { vitest, isInterrupted } = createSuites(servers)
   const began = performance.now()
   const seconds = () => `${Math.round((performance.now() - began) / 1_000)} s`
   try {
     const embedded = isServersOnly ? NOTHING : await vitest(['--project=e2e', 'test/fault'])
-    const overload = only !== undefined || isInterrupted ? NOTHING : await vitest(['--project=overload'])
-    if (isInterrupted) return sum(embedded, overload, failing('interrupted'))
+    const overload = only !== undefined || isInterrupted() ? NOTHING : await vitest(['--project=overload'])
+    if (isInterrupted()) return sum(embedded, overload, failing('interrupted'))
     say(`\nProfile ${profile}, ${isDocker ? 'by Docker Compose' : 'as native processes'}, in ${cluster.folder}`)
     await servers.up()
     say(`Up after ${seconds()}.`)
@@ -109,20 +124,7 @@ async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof c
     rmSync(reportFile, { force: true })
     const real = await vitest(['--project=fault'], env)
     sayReads(reportFile)
-    const isEmpty = real.passed + real.failed === 0
-    return sum(
-      embedded,
-      overload,
-      // Here nothing is skipped for want of anything.
-      {
-        ...real,
-        skipped: [],
-        failed: real.failed + real.skipped.length,
-        failures: [...real.failures, ...unexpected(real)],
-      },
-      ...(isEmpty ? [failing('no fault was tried')] : []),
-      ...(isInterrupted ? [failing('interrupted')] : []),
-    )
+    return sum(embedded, overload, strictly(real), ...(isInterrupted() ? [failing('interrupted')] : []))
   } catch (error) {
     return failing(error instanceof Error ? error.message : String(error))
   } finally {

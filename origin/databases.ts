@@ -1,13 +1,11 @@
 /** Postgres: inside this process, or one or several servers that share the logical shards; brought to the current schema. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import pg from 'pg'
+import type pg from 'pg'
 import { LOGICAL_SHARDS } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
 import { formatRanges, type OwnedRange, type ShardDatabase } from '#core/shard-map.ts'
-import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
-import { migrate } from '#drizzle/migrate.ts'
+import type { Database } from '#drizzle/database.ts'
 import { withReplica } from '#drizzle/replicas.ts'
 import { databaseName, settleShards } from '#drizzle/settle-shards.ts'
 import { type RoutingOptions, type Shard, shardedDatabase } from '#drizzle/sharded.ts'
@@ -16,6 +14,7 @@ import type { Config } from './config.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import type { Logger } from './observe/logger.ts'
 import { isAway } from './outages.ts'
+import { migrateAt, openPool, POOL, pooledDatabase } from './pools.ts'
 import { repeatedly } from './repeatedly.ts'
 import { createReplicas, postgresPair, type Replicas } from './replicas/index.ts'
 import { answersWithin, SILENCE, unlessSilent } from './silence.ts'
@@ -34,21 +33,6 @@ export interface Databases {
   replicas: Replicas
   description: string
   close(): Promise<void>
-}
-
-/**
- * The origin's own pools, one a database. A Postgres that is silent must not hold its callers for ever.
- * - `max`: the embedded engine is one connection at heart; more only queue there.
- * - `connectionTimeoutMillis`: for a connection of the pool, new or free. Callers of the edge give up sooner.
- * - `statement_timeout`: above what any statement of ours takes. Postgres ends it and says so.
- * - `query_timeout`: a little later, for a server that says nothing. The embedded engine has no statement_timeout, and its
- *   statements wait for one another, VACUUM included. A server of its own that is silent is noticed before that (silence.ts).
- * - `replica`: what it cannot answer soon is asked of the primary.
- */
-const POOL = {
-  embedded: { max: 8, connectionTimeoutMillis: 10_000, query_timeout: 120_000 },
-  distributed: { max: 20, connectionTimeoutMillis: 10_000, statement_timeout: 30_000, query_timeout: 35_000 },
-  replica: { max: 20, connectionTimeoutMillis: 1_000, statement_timeout: 10_000, query_timeout: 11_000 },
 }
 
 /** Seconds after which whoever met a move may come again: a switch takes some tenths of a second. */
@@ -216,14 +200,6 @@ async function findServers(config: Config, logger: Logger, onDeath: EnginesNeeds
   }
 }
 
-function openPool(connectionString: string, limits: pg.PoolConfig, logger: Logger): pg.Pool {
-  const pool = new pg.Pool({ connectionString, ...limits })
-  pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
-  // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
-  pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
-  return pool
-}
-
 /** Tries again for as long as the first database is away: what starts with it, in whatever order, needs no one to start it again. */
 async function whenReached<T>(work: () => Promise<T>, logger: Logger): Promise<T> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LOOK_AGAIN_MS)) {
@@ -276,41 +252,5 @@ function settleLater(
   return async () => {
     await stop()
     end?.()
-  }
-}
-
-/** On a connection of its own: building an index may take longer than any request waits. */
-async function migrateAt(connectionString: string): Promise<void> {
-  const pool = new pg.Pool({
-    connectionString,
-    max: 1,
-    connectionTimeoutMillis: POOL.distributed.connectionTimeoutMillis,
-  })
-  try {
-    await migrate(pool)
-  } finally {
-    await pool.end()
-  }
-}
-
-/**
- * Transactions bring their connection back themselves: drizzle returns one that hangs to the pool as if it were sound,
- * and none at all when its BEGIN fails.
- */
-export function pooledDatabase(pool: pg.Pool): Database {
-  return {
-    query: nodeDatabase(drizzle({ client: pool })).query,
-    async batch(statements) {
-      const client = await pool.connect()
-      try {
-        const results = await nodeDatabase(drizzle({ client })).batch(statements)
-        client.release()
-        return results
-      } catch (error) {
-        // An error that Postgres told of leaves the connection sound; after any other nobody knows what comes next on it.
-        client.release(sqlState(error) === null)
-        throw error
-      }
-    },
   }
 }

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { problems } from '#core/problem.ts'
 import type { Database } from '#drizzle/database.ts'
 import { openSlowLine, type SlowLine } from '../test/fault/slow-line.ts'
-import { pooledDatabase } from './databases.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import { isAway } from './outages.ts'
+import { pooledDatabase } from './pools.ts'
 import { answersWithin, unlessSilent } from './silence.ts'
 
 const limits = { suspiciousMs: 50, everyMs: 20 }
