@@ -42,40 +42,14 @@ export interface Readers {
 }
 
 export function startReaders(options: ReadOptions): Readers {
-  const { row, readers, pictures, isBusy } = options
+  const { pictures } = options
   const began = performance.now()
   const now = () => Math.round(performance.now() - began)
-  const tally = emptyRow(row)
+  const tally = emptyRow(options.row)
   const timeline = createTimeline()
+  const { readFeed, readPicture } = readsOf(options, { tally, timeline, now })
   const open = new Set<Promise<void>>()
   let begun = 0
-
-  const timed = async (read: () => Promise<string>, count: (answer: string, isExcusable: boolean) => void) => {
-    const fromMs = now()
-    const answer = await read()
-    const toMs = now()
-    timeline.note({ fromMs, toMs, reads: 1, slowestMs: toMs - fromMs, answer })
-    count(answer, isBusy())
-    return toMs - fromMs
-  }
-  const readFeed = async (n: number) => {
-    const reader = readers[n % readers.length]
-    if (reader === undefined) return
-    // Each reader in each mode, one round after the other.
-    const mode = MODES[Math.floor(n / readers.length) % MODES.length] ?? 'following'
-    const took = await timed(
-      () => openFeed(options.fetch, reader, mode, options.deletions()),
-      (answer, isExcusable) => countFeed(tally, answer, options.served, isExcusable),
-    )
-    tally.slowestMs = Math.max(tally.slowestMs, took)
-  }
-  const readPicture = async (url: string | undefined) => {
-    if (url === undefined) return
-    await timed(
-      () => openPicture(options.fetch, url),
-      (answer, isExcusable) => countPicture(tally, answer, isExcusable),
-    )
-  }
   const begin = (work: Promise<void>) => {
     const done = work.finally(() => open.delete(done))
     open.add(done)
@@ -96,5 +70,44 @@ export function startReaders(options: ReadOptions): Readers {
     },
     answers: timeline.answers,
     told: timeline.told,
+  }
+}
+
+interface Notes {
+  tally: ReturnType<typeof emptyRow>
+  timeline: ReturnType<typeof createTimeline>
+  /** Milliseconds since the beginning. */
+  now(): number
+}
+
+/** One read of each kind, noted when it is answered. */
+function readsOf({ readers, fetch, served, deletions, isBusy }: ReadOptions, { tally, timeline, now }: Notes) {
+  const timed = async (read: () => Promise<string>, count: (answer: string, isExcusable: boolean) => void) => {
+    const fromMs = now()
+    const answer = await read()
+    const toMs = now()
+    timeline.note({ fromMs, toMs, reads: 1, slowestMs: toMs - fromMs, answer })
+    count(answer, isBusy())
+    return toMs - fromMs
+  }
+  return {
+    async readFeed(n: number): Promise<void> {
+      const reader = readers[n % readers.length]
+      if (reader === undefined) return
+      // Each reader in each mode, one round after the other.
+      const mode = MODES[Math.floor(n / readers.length) % MODES.length] ?? 'following'
+      const took = await timed(
+        () => openFeed(fetch, reader, mode, deletions()),
+        (answer, isExcusable) => countFeed(tally, answer, served, isExcusable),
+      )
+      tally.slowestMs = Math.max(tally.slowestMs, took)
+    },
+    async readPicture(url: string | undefined): Promise<void> {
+      if (url === undefined) return
+      await timed(
+        () => openPicture(fetch, url),
+        (answer, isExcusable) => countPicture(tally, answer, isExcusable),
+      )
+    },
   }
 }

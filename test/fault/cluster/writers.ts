@@ -32,25 +32,34 @@ export type IsDone = (status: number, tries: number) => boolean
 /** A deletion that is repeated because its answer was lost finds nothing to delete. */
 const isGone = (status: number, tries: number) => status === 404 && tries > 1
 
+/** What all writers share. */
+interface Desk extends LoadOptions {
+  log: WriteLog
+  insist: Insist
+  pick: <T>(list: readonly T[]) => T | undefined
+  busy: ReturnType<typeof busyThings>
+  /** Of captions and texts, so that each is another. */
+  number(): number
+  /** A post that is there already: one that was accepted with a 202 comes later. */
+  written(): LoggedPost | undefined
+}
+
 export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
-  const { word, authors, readers, pairs, follows, random } = options
-  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
-  const busy = busyThings()
-  const following = new Set<string>()
+  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(options.random() * list.length)]
   let numbers = 0
-
-  /** Only these are there already: an accepted one comes later. */
-  const written = () => pick(log.posts.filter(({ status }) => status === 201))
-
-  /** A comment that is there already, and whose it is. */
-  const commented = () => {
-    const comment = pick(log.comments.filter(({ post, status }) => status === 201 && isThere(log, post)))
-    return [comment, readers.find(({ id }) => id === comment?.author)] as const
+  const desk: Desk = {
+    ...options,
+    ...{ log, insist, pick, busy: busyThings() },
+    number: () => numbers++,
+    written: () => pick(log.posts.filter(({ status }) => status === 201)),
   }
+  return { ...postWriters(desk), ...likeWriters(desk), ...commentWriters(desk), ...followWriters(desk) }
+}
 
+function postWriters({ word, authors, log, insist, pick, busy, number, written }: Desk) {
   async function publish(author = pick(authors), mediaId?: string): Promise<void> {
     if (author === undefined) return
-    const caption = `${word} post${numbers++}`
+    const caption = `${word} post${number()}`
     const key = { 'idempotency-key': caption.replace(' ', '-') }
     const post = { caption, mediaIds: mediaId === undefined ? [] : [mediaId] }
     const { status, body } = await insist(author, `post ${caption}`, () =>
@@ -63,9 +72,10 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
     post: () => publish(),
     /** A direct upload, and a post that shows it. What fails half-way is uploaded anew. */
     async picture() {
-      const [author, bytes] = [pick(authors), await photo(200 + (numbers++ % 400), 150)]
+      const n = number()
+      const [author, bytes] = [pick(authors), await photo(200 + (n % 400), 150)]
       if (author === undefined) return
-      const { body } = await insist(author, `picture ${numbers}`, async () => {
+      const { body } = await insist(author, `picture ${n}`, async () => {
         const { id } = await upload(author, bytes)
         return author.call<{ id: string }>('POST', `/v1/media/${id}/complete`, {})
       })
@@ -81,6 +91,11 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
       forgetEngagement(log, post)
       log.deleted.push(post)
     },
+  }
+}
+
+function likeWriters({ readers, log, insist, pick, busy, written }: Desk) {
+  return {
     async like() {
       const [reader, post] = [pick(readers), written()]
       if (reader === undefined || post === undefined || log.likes.get(post.id)?.has(reader.id)) return
@@ -100,8 +115,27 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
         log.unlikes++
       })
     },
+    async share() {
+      const [reader, post] = [pick(readers), written()]
+      if (reader === undefined || post === undefined || log.shares.get(post.id)?.has(reader.id)) return
+      await busy.during(post.id, `share of ${reader.id}`, async () => {
+        await insist(reader, `share ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/share`))
+        log.shares.set(post.id, (log.shares.get(post.id) ?? new Set()).add(reader.id))
+      })
+    },
+  }
+}
+
+function commentWriters({ word, readers, log, insist, pick, busy, number, written }: Desk) {
+  /** A comment that is there already, and whose it is. */
+  const commented = () => {
+    const comment = pick(log.comments.filter(({ post, status }) => status === 201 && isThere(log, post)))
+    return [comment, readers.find(({ id }) => id === comment?.author)] as const
+  }
+
+  return {
     async comment() {
-      const [reader, post, text] = [pick(readers), written(), `${word} comment${numbers++}`]
+      const [reader, post, text] = [pick(readers), written(), `${word} comment${number()}`]
       if (reader === undefined || post === undefined) return
       const key = { 'idempotency-key': text.replace(' ', '-') }
       await busy.during(post.id, text, async () => {
@@ -114,7 +148,7 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
     async edit() {
       const [comment, author] = commented()
       if (comment === undefined || author === undefined) return
-      const text = `${comment.body.split(', ')[0]}, changed${numbers++}`
+      const text = `${comment.body.split(', ')[0]}, changed${number()}`
       await busy.during(comment.post, comment.id, async () => {
         const path = `/v1/posts/${comment.post}/comments/${comment.id}`
         await insist(author, `edit ${comment.id}`, () => author.call('PATCH', path, { body: text }))
@@ -132,14 +166,12 @@ export function writersOf(options: LoadOptions, log: WriteLog, insist: Insist) {
         log.deletedComments.push(comment)
       })
     },
-    async share() {
-      const [reader, post] = [pick(readers), written()]
-      if (reader === undefined || post === undefined || log.shares.get(post.id)?.has(reader.id)) return
-      await busy.during(post.id, `share of ${reader.id}`, async () => {
-        await insist(reader, `share ${post.id} ${reader.id}`, () => reader.call('POST', `/v1/posts/${post.id}/share`))
-        log.shares.set(post.id, (log.shares.get(post.id) ?? new Set()).add(reader.id))
-      })
-    },
+  }
+}
+
+function followWriters({ pairs, follows, log, insist, pick }: Desk) {
+  const following = new Set<string>()
+  return {
     async follow() {
       const next = pick(pairs.filter((pair) => !follows.has(pair.name) && !following.has(pair.name)))
       if (next === undefined) return
