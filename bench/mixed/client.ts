@@ -29,8 +29,10 @@ export function openClient(url: string): Client {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true, maxSockets: 2_000, maxFreeSockets: 2_000, scheduling: 'lifo' })
   const underWay = new Set<ClientRequest>()
-  const ask = ({ method = 'GET', path, headers = {}, body, keep = 0 }: Asked) =>
+  const ask = (asked: Asked): Promise<Answered> => send(asked, true)
+  const send = (asked: Asked, mayRepeat: boolean): Promise<Answered> =>
     new Promise<Answered>((resolve, reject) => {
+      const { method = 'GET', path, headers = {}, body, keep = 0 } = asked
       const sent = request({ agent, hostname, port, method, path, headers }, (answer) => {
         const kept: Buffer[] = []
         let left = keep
@@ -54,7 +56,12 @@ export function openClient(url: string): Client {
       sent.setTimeout(PATIENCE_MS, () => sent.destroy(new Error('no answer in ten seconds')))
       underWay.add(sent)
       sent.once('close', () => underWay.delete(sent))
-      sent.once('error', reject)
+      sent.once('error', (error: NodeJS.ErrnoException) => {
+        // The server has let go of a connection that lay idle, just as it was taken: a browser asks again on another.
+        const isStale = sent.reusedSocket && error.code === 'ECONNRESET' && method === 'GET'
+        if (isStale && mayRepeat) send(asked, false).then(resolve, reject)
+        else reject(error)
+      })
       sent.end(body)
     })
   return {
