@@ -2,7 +2,7 @@
 import { DEFAULT_MODEL } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
-import { type RedisPort, strings } from '#core/redis.ts'
+import { type Command, type RedisPort, type Reply, strings } from '#core/redis.ts'
 import { FeedIsolate } from '../../workers/api/feed/isolate.ts'
 import type { FeedPage, PageSoFar } from '../../workers/api/feed/page.ts'
 import type { FeedPorts } from '../../workers/api/feed/ports.ts'
@@ -20,6 +20,15 @@ export interface Walk {
   /** Remembers what others have read: a post that Redis shows already may come with the next delta only. */
   readonly remembers: boolean
   end(): void
+}
+
+/** As the gateway of a cluster does it (origin/gateway/upstash/cluster/mget.ts): each key of an MGET is read for itself. */
+async function keyByKey(redis: RedisPort, commands: readonly Command[]): Promise<Reply[]> {
+  const keysOf = (command: Command) => (command[0] === 'MGET' ? command.slice(1) : null)
+  const taken = commands.flatMap((command) => keysOf(command)?.map((key): Command => ['GET', key]) ?? [command])
+  const replies = (await redis.pipeline(taken)).values()
+  const next = (): Reply => replies.next().value ?? null
+  return commands.map((command) => keysOf(command)?.map(next) ?? next())
 }
 
 export class Edge {
@@ -118,7 +127,7 @@ export class Edge {
   /** Nobody recommends here: what would come after the followed posts races with nothing, and reading it is no step. */
   readonly #redis: RedisPort = {
     pipeline: async (commands) =>
-      String(commands[0]?.[1]).startsWith('rec:') ? commands.map(() => null) : this.#stage.redis.pipeline(commands),
+      String(commands[0]?.[1]).startsWith('rec:') ? commands.map(() => null) : keyByKey(this.#stage.redis, commands),
   }
 
   async #afterPage(work: () => Promise<unknown>): Promise<void> {
