@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { LoadClass } from '#core/load.ts'
 import { loadClass } from './admit.ts'
 import { servicesFor } from './services.ts'
-import { call, environmentOf, type PostAnswer, person, publish } from './testing.ts'
+import { call, environmentOf, logLines, type PostAnswer, person, publish } from './testing.ts'
 
 let isolates = 0
 
@@ -38,6 +38,7 @@ describe('an isolate with much under way', () => {
       'strict-transport-security': expect.stringContaining('max-age='),
       'x-request-id': 'asked-by-a-person',
     })
+    expect(logLines.filter(({ requestId }) => requestId === 'asked-by-a-person')).toEqual([])
     const asksFirst = await call('OPTIONS /v1/feed', { env, headers: { origin: 'https://page.test' } })
     expect(asksFirst.status).toBe(204)
     expect((await call('GET /v1/feed', { token: ann.token, env })).status).toBe(200)

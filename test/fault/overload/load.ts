@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Answered, Job, Target } from './generator.ts'
 
 export interface Generator {
+  pid: number
   run(job: Exclude<Job, { kind: 'aim' }>): Promise<Answered[]>
   stop(): void
 }
@@ -23,7 +24,7 @@ export async function startGenerator(target: Target): Promise<Generator> {
     return answers
   }
   await ask({ kind: 'aim', target })
-  return { run: ask, stop: () => child.disconnect() }
+  return { pid: child.pid ?? 0, run: ask, stop: () => child.disconnect() }
 }
 
 /** @param part of the values that are below the answer; 0 of none */

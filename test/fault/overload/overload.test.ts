@@ -4,14 +4,16 @@
  * this machine, the load from a process of its own. How much can be made is measured first, a moment before.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { EDGE_PATIENCE_MS } from '#core/patience.ts'
 import { cpuDuring } from '../../../bench/cpu.ts'
 import { syntheticGraph } from '../../../bench/feed/graph.ts'
 import { type Seeded, seedRedis } from '../../../bench/feed/seed.ts'
-import { settings, signReaders, startBacking, startFeed } from '../../../bench/feed/serving.ts'
+import { type Backing, settings, signReaders, startBacking, startFeed } from '../../../bench/feed/serving.ts'
 import { buildBundle } from '../../../bench/feed/workerd.ts'
+import type { LoadRequest } from '../../../bench/load.ts'
 import type { Running } from '../../../bench/processes.ts'
 import { findRedisServer } from '../../../origin/embedded/redis-server.ts'
 import { ensureSecrets } from '../../../origin/secrets.ts'
@@ -19,11 +21,11 @@ import { type Generator, type Outcome, outcome, startGenerator } from './load.ts
 
 /** What a reader may wait (issue: accepted p99 below 200 ms); the Worker's own budget. */
 const IN_TIME_MS = 200
-const WARM_UP_MS = 5_000
-const SATURATION_MS = 6_000
+const WARM_UP_MS = 4_000
+const SATURATION_MS = 5_000
 /** Enough to keep every core busy, few enough to wait for little. */
 const AT_ONCE = 24
-const OVERLOAD_MS = 10_000
+const OVERLOAD_MS = 9_000
 /** The limit finds itself: what was let in before that is slow. Not counted. */
 const SETTLING_MS = 1_000
 const RECOVERY_MS = 5_000
@@ -32,16 +34,50 @@ const AFTERWARDS_MS = 2_000
 const WINDOW_MS = 500
 /** 5 alone on two cores. A generator that gets its core later than so, once in a hundred times, has measured the machine: void. */
 const LAG_MS = 20
+/** Of one core, what has no part in it took: more has measured the machine, too. */
+const FOREIGN_SHARE = 0.25
 const ATTEMPTS = 3
-/** What test/fault/overload shows, and what it does not: with all posts in the isolate the deployed settings are slower (ARCHITECTURE.md). */
-const SETUP = 'a tenth of the posts in the isolate, a second for Redis'
+/** What a setup must show under twice the load. */
+interface Setup {
+  held: string
+  vars: Record<string, string>
+  /** Of the feeds that can be made. */
+  goodShare: number
+  acceptedP99Ms: number
+  refusedP99Ms: number
+  /** Windows after the load that may be bad before they are good for good. */
+  stalls: number
+}
+
+/** Both at the deployed times. The criterion (issue: 70 %, 200 ms, normal within 5 s) is the first one's. */
+const SETUPS: readonly Setup[] = [
+  // What an isolate holds where there are many people.
+  {
+    held: 'a tenth of the posts',
+    vars: { POST_CACHE_BYTES: '1000000' },
+    goodShare: 0.7,
+    acceptedP99Ms: IN_TIME_MS,
+    refusedP99Ms: IN_TIME_MS,
+    stalls: 0,
+  },
+  // A feed costs so little here that refusing the rest takes a seventh of the core or more; and an isolate with so much in it
+  // stands still for some tenths of a second now and then.
+  { held: 'all posts', vars: {}, goodShare: 0.6, acceptedP99Ms: 300, refusedP99Ms: 500, stalls: 1 },
+]
+/** Feeds that Redis answered too late, and that Postgres must make where there is one: here they are lost. */
+const LOST_SHARE = 0.01
 
 const isThere = findRedisServer(process.env.PATH ?? '') !== null
 const ABSENT = isThere ? '' : ' (skipped: no redis-server on the PATH)'
 const directory = mkdtempSync(join(tmpdir(), 'tideline-overload-'))
 const running: Running[] = []
-let generator: Generator
-let pids: Record<string, number> = {}
+/** What all setups stand on. */
+interface Stage {
+  backing: Backing
+  readers: LoadRequest[]
+  vars: Record<string, string>
+}
+let stage: Stage | null = null
 
 beforeAll(async () => {
   if (!isThere) return
@@ -52,35 +88,44 @@ beforeAll(async () => {
     seeded = await seedRedis(redis, syntheticGraph(), Date.now())
   })
   const { readers, jwks } = await signReaders(seeded.people)
-  const tuned = {
+  const deployed = {
     FEED_BUDGET_MS: String(IN_TIME_MS),
-    // Not 50 ms, as deployed: on two cores that everything shares, what is waited for is a core, not Redis.
-    REDIS_TIMEOUT_MS: '1000',
+    REDIS_TIMEOUT_MS: String(EDGE_PATIENCE_MS.redis),
     ACCESS_LOG: 'faults',
-    // About a tenth of the posts: what an isolate holds where there are many people.
-    POST_CACHE_BYTES: '1000000',
   }
-  const vars = { ...settings(backing.gatewayUrl, secrets, jwks), ...tuned }
-  const feed = await startFeed({ directory, name: 'overload', vars }, backing, running)
-  const { url } = feed
-  pids = feed.pids
+  stage = { backing, readers, vars: { ...settings(backing.gatewayUrl, secrets, jwks), ...deployed } }
+})
+afterAll(async () => {
+  for (const process of running.reverse()) await process.stop()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** One isolate, and what asks it. */
+interface Asked {
+  generator: Generator
+  pids: Record<string, number>
+  stop(): Promise<void>
+}
+
+async function startAsking({ backing, readers, vars }: Stage, more: Record<string, string>): Promise<Asked> {
+  const place = { directory, name: 'overload', vars: { ...vars, ...more } }
+  const { url, pids, stop } = await startFeed(place, backing, running)
   const feeds = readers.map(({ path, headers }) => ({ path, token: (headers?.authorization ?? '').slice(7) }))
   const page = await fetch(url + feeds[0]?.path, { headers: { authorization: `Bearer ${feeds[0]?.token}` } })
   const body = await page.text()
   expect((JSON.parse(body) as { items: unknown[] }).items).toHaveLength(50)
   const fewestBytes = Math.floor(body.length * 0.8)
-  generator = await startGenerator({
-    feeds,
-    other: '/v1/trending/hashtags',
-    port: Number(new URL(url).port),
-    fewestBytes,
-  })
-})
-afterAll(async () => {
-  generator?.stop()
-  for (const process of running.reverse()) await process.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
+  const port = Number(new URL(url).port)
+  const generator = await startGenerator({ feeds, other: '/v1/trending/hashtags', port, fewestBytes })
+  return {
+    generator,
+    pids,
+    async stop() {
+      generator.stop()
+      await stop()
+    },
+  }
+}
 
 interface Figures {
   saturationPerSecond: number
@@ -88,77 +133,99 @@ interface Figures {
   others: Outcome
   /** Milliseconds of CPU that each process used under overload. */
   cpu: Record<string, number>
-  /** Milliseconds after the load until every window of requests was served whole and in time; null: they were not. */
-  normalAfterMs: number | null
+  /** Of one core, what was used meanwhile by what has no part in it. */
+  foreignShare: number
+  /** Milliseconds after the load until every window of requests was served whole and in time: the ends of those that were not. */
+  notNormalMs: number[]
 }
 
-async function saturation(): Promise<number> {
+async function saturation({ generator }: Asked): Promise<number> {
   await generator.run({ kind: 'closed', atOnce: AT_ONCE, ms: WARM_UP_MS })
   const answers = await generator.run({ kind: 'closed', atOnce: AT_ONCE, ms: SATURATION_MS })
   return Math.round(answers.filter(({ isWhole }) => isWhole).length / (SATURATION_MS / 1_000))
 }
 
-/** A third of what can be made, and whether it is: the beginning of the window from which on all are; null if that is too late. */
-async function untilNormal(perSecond: number): Promise<number | null> {
+/** A third of what can be made, and whether it is: the ends of the windows that were not served whole and in time. */
+async function notNormal({ generator }: Asked, perSecond: number): Promise<number[]> {
   const others = Math.max(2, Math.round(perSecond / 10))
   const answers = await generator.run({ kind: 'open', feeds: perSecond, others, ms: RECOVERY_MS + AFTERWARDS_MS })
-  let normalAfterMs = 0
+  const ends: number[] = []
   for (let fromMs = 0; fromMs < RECOVERY_MS + AFTERWARDS_MS; fromMs += WINDOW_MS) {
     const window = answers.filter(({ atMs }) => atMs >= fromMs && atMs < fromMs + WINDOW_MS)
     const good = window.filter(({ isWhole, ms }) => isWhole && ms <= IN_TIME_MS)
-    if (good.length < 0.99 * window.length) normalAfterMs = fromMs + WINDOW_MS
+    if (good.length < 0.99 * window.length) ends.push(fromMs + WINDOW_MS)
   }
-  return normalAfterMs <= RECOVERY_MS ? normalAfterMs : null
+  return ends
 }
 
 /** One measurement. */
-async function overload(): Promise<Figures> {
-  const saturationPerSecond = await saturation()
+async function overload(asked: Asked): Promise<Figures> {
+  const saturationPerSecond = await saturation(asked)
   const others = Math.round(saturationPerSecond / 20)
   const job = { kind: 'open' as const, feeds: 2 * saturationPerSecond, others, ms: OVERLOAD_MS }
-  const { result: all, cpu } = await cpuDuring(pids, () => generator.run(job))
+  // All that takes part was started by this process, and is counted with it.
+  const pids = { ...asked.pids, generator: asked.generator.pid, all: process.pid }
+  const [usedMs, startedMs] = [coresUsedMs(), performance.now()]
+  const { result: all, cpu } = await cpuDuring(pids, () => asked.generator.run(job))
+  const foreignMs = coresUsedMs() - usedMs - (cpu.all ?? 0)
+  const foreignShare = Math.round((100 * foreignMs) / (performance.now() - startedMs)) / 100
   const answers = all.filter(({ atMs }) => atMs >= SETTLING_MS)
-  const normalAfterMs = await untilNormal(Math.round(saturationPerSecond / 3))
+  const notNormalMs = await notNormal(asked, Math.round(saturationPerSecond / 3))
   const told = (what: 'feed' | 'other') =>
     outcome(
       answers.filter((answer) => answer.what === what),
       { fromMs: SETTLING_MS, toMs: OVERLOAD_MS, inTimeMs: IN_TIME_MS },
     )
-  return { saturationPerSecond, feeds: told('feed'), others: told('other'), cpu, normalAfterMs }
+  return { saturationPerSecond, feeds: told('feed'), others: told('other'), cpu, foreignShare, notNormalMs }
 }
 
-/** One whose generator kept its pace. @throws Error when it never did */
-async function validOverload(): Promise<Figures> {
+/** Milliseconds that the machine's cores have worked, for whomever. */
+const coresUsedMs = () => cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0)
+
+/** One that nothing else disturbed. @throws Error when it never did */
+async function validOverload(asked: Asked, held: string): Promise<Figures> {
   for (let attempt = 1; ; attempt++) {
-    const figures = await overload()
+    const figures = await overload(asked)
     const said = JSON.stringify(figures, null, 2)
-    console.log(`With ${SETUP}: ${said}`)
-    if (figures.feeds.lagP99Ms < LAG_MS) return figures
-    if (attempt === ATTEMPTS) throw new Error(`void: this machine is too busy to send as planned: ${said}`)
+    console.log(`With ${held} in the isolate: ${said}`)
+    if (figures.feeds.lagP99Ms < LAG_MS && figures.foreignShare < FOREIGN_SHARE) return figures
+    if (attempt === ATTEMPTS) throw new Error(`void: this machine is too busy to judge by: ${said}`)
   }
 }
 
-it.skipIf(!isThere)(
-  `makes at twice the load at least 70 % of the feeds that it can make, in time, and refuses the rest at once (${SETUP})${ABSENT}`,
-  // Others on the machine can make it look worse, never better: what they took a core from is measured anew.
-  { retry: 1, timeout: 200_000 },
-  async () => {
-    const figures = await validOverload()
-    const { saturationPerSecond } = figures
-    const said = JSON.stringify(figures, null, 2)
+function expectServed(figures: Figures, setup: Setup): void {
+  const { saturationPerSecond } = figures
+  const said = JSON.stringify(figures, null, 2)
 
-    // It was twice the load, and too much: else nothing was shown.
-    expect(figures.feeds.sentPerSecond, said).toBeGreaterThan(1.9 * saturationPerSecond)
-    expect(figures.feeds.refusedShare, said).toBeGreaterThan(0.1)
-    expect(figures.feeds.goodPerSecond, said).toBeGreaterThanOrEqual(0.7 * saturationPerSecond)
-    expect(figures.feeds.acceptedP99Ms, said).toBeLessThan(IN_TIME_MS)
-    // Pages that are shown again, or made of what was there in time, are few; nothing else is answered.
-    expect(figures.feeds.degradedShare, said).toBeLessThanOrEqual(0.05)
-    expect(figures.feeds.strange, said).toEqual({})
-    expect(figures.others.strange, said).toEqual({})
-    expect(figures.feeds.refusedP99Ms, said).toBeLessThan(IN_TIME_MS)
-    // The feed before everything else.
-    expect(figures.others.refusedShare, said).toBeGreaterThanOrEqual(figures.feeds.refusedShare)
-    expect(figures.normalAfterMs, said).not.toBeNull()
+  // It was twice the load, and too much: else nothing was shown.
+  expect(figures.feeds.sentPerSecond, said).toBeGreaterThan(1.9 * saturationPerSecond)
+  expect(figures.feeds.refusedShare, said).toBeGreaterThan(0.1)
+  expect(figures.feeds.goodPerSecond, said).toBeGreaterThanOrEqual(setup.goodShare * saturationPerSecond)
+  expect(figures.feeds.acceptedP99Ms, said).toBeLessThan(setup.acceptedP99Ms)
+  // Pages that are shown again, or made of what was there in time, are few; next to nothing else is answered.
+  expect(figures.feeds.degradedShare, said).toBeLessThanOrEqual(0.05)
+  const { 500: lost = 0, ...strange } = figures.feeds.strange
+  const seconds = (OVERLOAD_MS - SETTLING_MS) / 1_000
+  expect(lost, said).toBeLessThanOrEqual(LOST_SHARE * saturationPerSecond * seconds)
+  expect(strange, said).toEqual({})
+  expect(figures.others.strange, said).toEqual({})
+  expect(figures.feeds.refusedP99Ms, said).toBeLessThan(setup.refusedP99Ms)
+  // The feed before everything else.
+  expect(figures.others.refusedShare, said).toBeGreaterThanOrEqual(figures.feeds.refusedShare)
+  const late = figures.notNormalMs.filter((endMs) => endMs > RECOVERY_MS)
+  expect(late.length, said).toBeLessThanOrEqual(setup.stalls)
+}
+
+it.skipIf(!isThere).each(SETUPS)(
+  `makes at twice the load most of the feeds that it can make, in time, and refuses the rest at once, with $held in the isolate${ABSENT}`,
+  { timeout: 200_000 },
+  async (setup) => {
+    if (stage === null) throw new Error('nothing was started')
+    const asked = await startAsking(stage, setup.vars)
+    try {
+      expectServed(await validOverload(asked, setup.held), setup)
+    } finally {
+      await asked.stop()
+    }
   },
 )
