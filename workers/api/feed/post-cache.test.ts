@@ -54,6 +54,15 @@ describe('the post cache', () => {
     expect(['a', 'b', 'c', 'd'].filter((id) => cache.get(id) !== undefined)).toEqual(['a', 'c', 'd'])
   })
 
+  it('lets go of what was read once for what was read twice, however much of it comes', () => {
+    const cache = new PostCache(20 * ONE)
+    for (let i = 0; i < 10; i++) cache.set(post(`often ${i}`))
+    for (let i = 0; i < 10; i++) cache.get(`often ${i}`)
+    for (let i = 0; i < 1_000; i++) cache.set(post(String(i)))
+    const left = Array.from({ length: 10 }, (_, i) => cache.get(`often ${i}`)).filter((found) => found !== undefined)
+    expect([left.length, cache.size, cache.bytes]).toEqual([10, 20, 20 * ONE])
+  })
+
   it('makes room also when every post was read', () => {
     const cache = new PostCache(3 * ONE)
     for (const id of ['a', 'b', 'c']) cache.set(post(id))

@@ -1,6 +1,8 @@
 /**
- * Posts by id, bounded in bytes. Eviction is CLOCK (Corbató 1968): a post that was read since the hand last passed gets
- * another round. A hit costs one flag of the post itself, where a least-recently-used list would be re-linked a hundred times a feed.
+ * Posts by id, bounded in bytes, in two queues after S3-FIFO (Yang et al. 2023): half of what a feed reads nobody reads again,
+ * and it would push out what many read. So a newcomer goes soon, unless it is read once more; what was stays, and there
+ * eviction is CLOCK (Corbató 1968): a post that was read since the hand last passed gets another round. A hit costs one flag of
+ * the post itself, where a least-recently-used list would be re-linked a hundred times a feed.
  */
 import type { FeedPost } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
@@ -22,10 +24,56 @@ function placeOf(id: Id): number {
   return place
 }
 
+/** Of the capacity, what newcomers may take once all of it is in use. */
+const NEWCOMERS = 0.05
+
+/** Posts by place, oldest first. */
+class Queue extends Map<number, FeedPost> {
+  bytes = 0
+  /**
+   * From the oldest to the newest, over all evictions: one made anew for each would first pass over the thousands of places
+   * that earlier ones left empty.
+   */
+  private hand: MapIterator<[number, FeedPost]> | null = null
+
+  push(place: number, post: FeedPost): void {
+    post.touched = false
+    this.set(place, post)
+    this.bytes += bytesOf(post)
+  }
+
+  take(place: number): boolean {
+    const post = this.get(place)
+    if (post === undefined) return false
+    this.delete(place)
+    this.bytes -= bytesOf(post)
+    return true
+  }
+
+  /** Takes the oldest out; null where there is none. */
+  shift(): [number, FeedPost] | null {
+    this.hand ??= this.entries()
+    const next = this.hand.next()
+    if (next.done === true) {
+      // An iterator that came to the end goes no further.
+      this.hand = null
+      return this.size === 0 ? null : this.shift()
+    }
+    this.take(next.value[0])
+    return next.value
+  }
+
+  override clear(): void {
+    super.clear()
+    this.bytes = 0
+    this.hand = null
+  }
+}
+
 export class PostCache {
-  private readonly posts = new Map<number, FeedPost>()
+  private readonly newcomers = new Queue()
+  private readonly kept = new Queue()
   private readonly capacity: number
-  private used = 0
 
   /** @param capacity bytes; 0 keeps nothing */
   constructor(capacity: number) {
@@ -33,11 +81,11 @@ export class PostCache {
   }
 
   get bytes(): number {
-    return this.used
+    return this.newcomers.bytes + this.kept.bytes
   }
 
   get size(): number {
-    return this.posts.size
+    return this.newcomers.size + this.kept.size
   }
 
   get(id: Id): FeedPost | undefined {
@@ -52,9 +100,7 @@ export class PostCache {
     const bytes = bytesOf(post)
     if (bytes > this.capacity) return
     this.evict(this.capacity - bytes)
-    post.touched = false
-    this.posts.set(place, post)
-    this.used += bytes
+    this.newcomers.push(place, post)
   }
 
   /** New counts of a post, if it is here. */
@@ -68,35 +114,33 @@ export class PostCache {
   }
 
   deleteWhere(matches: (post: FeedPost) => boolean): void {
-    for (const [place, post] of this.posts) if (matches(post)) this.remove(place)
+    for (const queue of [this.newcomers, this.kept]) {
+      for (const [place, post] of queue) if (matches(post)) queue.take(place)
+    }
   }
 
   clear(): void {
-    this.posts.clear()
-    this.used = 0
+    this.newcomers.clear()
+    this.kept.clear()
   }
 
-  /** The map's order is the clock: a touched post moves behind the hand, an untouched one goes. */
   private evict(room: number): void {
-    for (const [place, post] of this.posts) {
-      if (this.used <= room) return
-      if (post.touched) {
-        post.touched = false
-        this.posts.delete(place)
-        this.posts.set(place, post)
-      } else this.remove(place)
+    while (this.bytes > room) {
+      const isFromNewcomers = this.kept.size === 0 || this.newcomers.bytes > this.capacity * NEWCOMERS
+      const oldest = (isFromNewcomers ? this.newcomers : this.kept).shift()
+      if (oldest === null) return
+      const [place, post] = oldest
+      if (post.touched) this.kept.push(place, post)
     }
   }
 
   private find(id: Id): FeedPost | undefined {
-    const post = this.posts.get(placeOf(id))
+    const place = placeOf(id)
+    const post = this.kept.get(place) ?? this.newcomers.get(place)
     return post?.id === id ? post : undefined
   }
 
   private remove(place: number): void {
-    const post = this.posts.get(place)
-    if (post === undefined) return
-    this.posts.delete(place)
-    this.used -= bytesOf(post)
+    if (!this.kept.take(place)) this.newcomers.take(place)
   }
 }
