@@ -6,6 +6,7 @@
  */
 import type { FeedPost } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
+import { OldestFirst } from '#core/oldest-first.ts'
 import type { Counts } from '#core/timeline/index.ts'
 
 /** A post beside its JSON: the objects, the key and the map's entry, as measured with heap snapshots, rounded up. */
@@ -28,13 +29,8 @@ function placeOf(id: Id): number {
 const NEWCOMERS = 0.05
 
 /** Posts by place, oldest first. */
-class Queue extends Map<number, FeedPost> {
+class Queue extends OldestFirst<number, FeedPost> {
   bytes = 0
-  /**
-   * From the oldest to the newest, over all evictions: one made anew for each would first pass over the thousands of places
-   * that earlier ones left empty.
-   */
-  private hand: MapIterator<[number, FeedPost]> | null = null
 
   push(place: number, post: FeedPost): void {
     post.touched = false
@@ -50,23 +46,15 @@ class Queue extends Map<number, FeedPost> {
     return true
   }
 
-  /** Takes the oldest out; null where there is none. */
-  shift(): [number, FeedPost] | null {
-    this.hand ??= this.entries()
-    const next = this.hand.next()
-    if (next.done === true) {
-      // An iterator that came to the end goes no further.
-      this.hand = null
-      return this.size === 0 ? null : this.shift()
-    }
-    this.take(next.value[0])
-    return next.value
+  override shift(): [number, FeedPost] | null {
+    const oldest = super.shift()
+    if (oldest !== null) this.bytes -= bytesOf(oldest[1])
+    return oldest
   }
 
   override clear(): void {
     super.clear()
     this.bytes = 0
-    this.hand = null
   }
 }
 
