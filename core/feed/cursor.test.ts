@@ -37,6 +37,18 @@ test('a cursor of one mode is refused by the other as any wrong cursor is', () =
   expect(() => decodeFeedCursor(following, 'ranked')).toThrow(refusal)
 })
 
+test('a cursor from before walks went beyond the followed posts is read on', () => {
+  const cursor = btoa(JSON.stringify(['feed', BigInt(at(1)).toString(36), '1', at(0), '', 7]))
+  expect(decodeFeedCursor(cursor, 'ranked')).toEqual({
+    mode: 'ranked',
+    rest: [{ id: at(1), reason: 'follow', relevance: 0 }],
+    bottom: at(0),
+    shown: [],
+    served: 7,
+    isBeyond: false,
+  })
+})
+
 test('a cursor that was tampered with is a position or a Problem 400, and its ids are ids', () => {
   const position = {
     mode: 'ranked' as const,
@@ -67,7 +79,8 @@ test('a cursor that was tampered with is a position or a Problem 400, and its id
     bare(['A', '1', '0', '', 0, false]),
     bare(['1.2', '1', '0', '', 0, false]),
     bare(['', '', '0', '', -1, false]),
-    bare(['', '', '0', '', 0]),
+    bare(['', '', '0', '', 0, 'no']),
+    bare(['', '', '0', '']),
   ]
   for (const cursor of refused) expect(() => decodeFeedCursor(cursor, 'ranked'), cursor).toThrow(Problem)
 })

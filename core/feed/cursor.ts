@@ -37,7 +37,8 @@ const shape = z
     id,
     z.string().max(MAX_IDS * 12),
     z.number().int().min(0),
-    z.boolean(),
+    // Missing in cursors that were given before there was such a part.
+    z.boolean().optional(),
   ])
   .readonly()
 
@@ -56,7 +57,7 @@ export function encodeFeedCursor(position: FeedPosition): string {
 
 /** @throws Problem 400 when it is not a cursor of the feed in this mode */
 export function decodeFeedCursor(cursor: string, mode: FeedMode): FeedPosition {
-  const [packed, reasons, bottom, packedShown, served, isBeyond] = decodeCursor(KINDS[mode], cursor, shape)
+  const [packed, reasons, bottom, packedShown, served, isBeyond = false] = decodeCursor(KINDS[mode], cursor, shape)
   const ids = unpackIds(packed)
   const shown = unpackIds(packedShown)
   if (ids === null || shown === null || ids.length !== reasons.length) {

@@ -97,6 +97,15 @@ describe('the last page', () => {
     expect(await another.find(of(ann), all, madeMs + 1)).toBe(page(3))
   })
 
+  it('is none where it must be cut and its cursor cannot be read', async () => {
+    const [{ keep, pages, written }, ann] = [setUp(), user()]
+    const kept = JSON.stringify({ ...JSON.parse(page(1, 2)), cursor: 'of another release' })
+    keep(ann, kept)
+    await written()
+    expect(await pages.find({ ...of(ann), limit: 1 }, all)).toBeNull()
+    expect(await pages.find(of(ann), all)).toBe(kept)
+  })
+
   it('is forgotten by the isolate and by the location', async () => {
     const [{ keep, pages, written, another }, ann] = [setUp(), user()]
     keep(ann, page(1))

@@ -3,7 +3,7 @@
  * isolate and, once a minute and reader, in the location's Cache API, where other isolates find it. Whoever is known by now
  * to be hidden from the reader, and what is known to be deleted, is left out of it.
  */
-import { decodeFeedCursor, encodeFeedCursor, type FeedMode, type Reason } from '#core/feed/index.ts'
+import { decodeFeedCursor, encodeFeedCursor, type FeedMode, type FeedPosition, type Reason } from '#core/feed/index.ts'
 import type { Clock, Id } from '#core/ids.ts'
 import { inTime } from '../data/in-time.ts'
 import { BoundedMap } from './bounded-map.ts'
@@ -103,11 +103,19 @@ function cutTo({ mode, limit }: FeedQuery, text: string, mayShow: (item: KeptIte
   const items = shown.slice(0, limit)
   const beyond = shown.slice(limit).filter(({ reason }) => reason !== 'sponsored')
   if (beyond.length === 0) return JSON.stringify({ items, cursor: page.cursor })
-  const walk =
-    page.cursor === null
-      ? { mode, rest: [], bottom: '0', shown: [], served: page.items.length, isBeyond: true }
-      : decodeFeedCursor(page.cursor, mode)
+  const ended = { mode, rest: [], bottom: '0', shown: [], served: page.items.length, isBeyond: true }
+  const walk = page.cursor === null ? ended : walkOf(page.cursor, mode)
+  if (walk === null) return null
   const rest = [...beyond.map(({ id, reason }) => ({ id, reason, relevance: 0 })), ...walk.rest]
   const served = Math.max(0, walk.served - beyond.length)
   return JSON.stringify({ items, cursor: encodeFeedCursor({ ...walk, rest, served }) })
+}
+
+/** Null where another release has made the cursor, and this one cannot read it: its reader did not send it. */
+function walkOf(cursor: string, mode: FeedMode): FeedPosition | null {
+  try {
+    return decodeFeedCursor(cursor, mode)
+  } catch {
+    return null
+  }
 }
