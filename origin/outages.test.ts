@@ -22,6 +22,11 @@ it('knows a Postgres that takes connections and says nothing as an outage', asyn
   silent.close()
 })
 
+it.each(['ENOTFOUND', 'EAI_AGAIN'])('knows a name that cannot be looked up (%s) as an outage', (code) => {
+  const lookup = Object.assign(new Error(`getaddrinfo ${code} postgres`), { code })
+  expect(isAway(new Error('Failed query', { cause: lookup }))).toBe(true)
+})
+
 it('knows a statement without an answer, and a pool without a free connection, as outages; a fault of the data is none', async () => {
   const server = await startEmbeddedPostgres()
   const pool = new pg.Pool({ connectionString: server.url, max: 1, connectionTimeoutMillis: 50 })

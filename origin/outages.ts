@@ -14,6 +14,8 @@ const NETWORK = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENOTFOUND',
+  // Names cannot be looked up yet, as while a host or a cluster boots.
+  'EAI_AGAIN',
 ])
 
 /** What node-postgres says, without a code, of a server that went away or says nothing. */
