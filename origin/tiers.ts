@@ -60,6 +60,8 @@ const HEARTBEAT_EVERY_MS = 1_000
 /** The embedded engine has no autovacuum: dead rows and stale statistics are ours to clear. */
 const VACUUM_EVERY_MS = 1_800_000
 const MEASURE_LAG_EVERY_MS = 2_000
+/** The alert waits five minutes, and counting reads every row that waits. */
+const COUNT_LETTERS_EVERY_MS = 15_000
 const LOOK_AT_REDIS_EVERY_MS = 1_000
 
 export async function createTiers(needs: TierNeeds): Promise<Tiers> {
@@ -178,7 +180,7 @@ function startTiers(needs: TierNeeds, tiers: WiredTiers, { consumers, stops }: W
     tiers.outbox.start()
     stops.push(() => tiers.outbox.stop())
     every(RECOVER_EVERY_MS, 'dead letters', () => tiers.ingest.recover())
-    every(MEASURE_LAG_EVERY_MS, 'dead letters that wait', lettersWaiting(engines.directory, needs.metrics))
+    every(COUNT_LETTERS_EVERY_MS, 'dead letters that wait', lettersWaiting(engines.directory, needs.metrics))
   }
   if (has('graph')) {
     consumers.push(tiers.graph.consume())
