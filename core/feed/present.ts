@@ -17,7 +17,7 @@ const WHY: Record<Reason, string> = {
   celebrity: 'You follow this account.',
   tag: 'You follow a hashtag of this post.',
   recommended: 'People with interests like yours engaged with this post.',
-  trending: 'Many people are engaging with this post now.',
+  trending: 'This post is among those that people engage with most now, or among the newest.',
   sponsored: 'An advertiser paid for this post to be shown.',
 }
 

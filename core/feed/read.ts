@@ -77,7 +77,7 @@ export function readBeyond(user: Id, policy: FeedPolicy): Command[] {
   ]
 }
 
-/** Reads the replies of `readBeyond`: the reader's own recommendations before what is trending, each once, none seen. */
+/** Reads the replies of `readBeyond`: the reader's own recommendations, what is trending, the newest; each once, none seen. */
 export function parseBeyond(replies: readonly Reply[], policy: FeedPolicy): Candidate[] {
   const [recommended, trending, seen] = replies
   const hasSeen = parseSeenBy(seen)

@@ -1,9 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addSeen, emptySeen, formatSeen } from '#core/feed/index.ts'
+import { addSeen, emptySeen, formatSeen, presentPage } from '#core/feed/index.ts'
 import { compareIds, type Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
-import type { RedisPort } from '#core/redis.ts'
 import { person } from '../testing.ts'
 import { FeedIsolate } from './isolate.ts'
 import type { FeedPage } from './serve.ts'
@@ -13,6 +12,7 @@ import {
   type Counted,
   follows,
   hideFrom,
+  ownTrendList,
   portsFor,
   posts,
   reasons,
@@ -26,26 +26,14 @@ import {
 const sorted = (ids: readonly Id[]) => [...ids].sort(compareIds)
 const walked = (pages: readonly FeedPage[]) => pages.flatMap(shown)
 
-/** A place of its own for what is trending, which all tests' readers would be shown otherwise. */
-async function ownTrends(first: readonly Id[]) {
-  const key = `${keys.trend('posts')}:${crypto.randomUUID()}`
-  const own: RedisPort = {
-    pipeline: (commands) =>
-      redis.pipeline(
-        commands.map((command) => command.map((part) => (part === keys.trend('posts') ? key : part)) as typeof command),
-      ),
-  }
-  const trend = async (ids: readonly Id[]) => {
-    const best = ids.flatMap((id, i) => [ids.length - i, id])
-    await redis.pipeline([
-      ['DEL', key],
-      ['ZADD', key, 0, SENTINEL, ...best],
-    ])
-  }
+async function ownTrends(first: readonly Id[], fillers: readonly Id[] = []) {
+  const own = ownTrendList()
+  const trend = (ids: readonly Id[]) =>
+    own.trend([...ids.map((id, i) => [id, ids.length - i] as const), ...fillers.map((id) => [id, 0] as const)])
   await trend(first)
   return {
     trend,
-    ports: (choices: Parameters<typeof portsFor>[0] = {}): Counted => portsFor({ redis: own, ...choices }),
+    ports: (choices: Parameters<typeof portsFor>[0] = {}): Counted => portsFor({ redis: own.redis, ...choices }),
   }
 }
 
@@ -65,6 +53,19 @@ describe('after the last followed post', () => {
     expect(sorted(walked(pages))).toEqual(sorted(trending))
     expect(pages.slice(0, 5).map((page) => page.items.length)).toEqual([24, 24, 24, 24, 24])
     expect(new Set(pages.flatMap(reasons))).toEqual(new Set(['trending']))
+  })
+
+  it('the newest posts, which fill up what trends, come last of all, and say no more than is true', async () => {
+    const [reader, ann, stranger] = [await person(), await person(), await person()]
+    await follows(reader.id, ann.id)
+    const [followed, trending] = [await posts(ann.id, 12), await posts(stranger.id, 20)]
+    const { ports } = await ownTrends(trending.slice(0, 5), trending.slice(5))
+    const isolate = new FeedIsolate()
+    const pages = await walk(reader.id, () => ports({ isolate }), { limit: 17 })
+    expect(sorted(shown(pages[0] as FeedPage))).toEqual(sorted([...followed, ...trending.slice(0, 5)]))
+    expect(sorted(walked(pages.slice(1)))).toEqual(sorted(trending.slice(5)))
+    const { items } = JSON.parse(presentPage(pages[1]?.items ?? [], { liked: new Set() }, null))
+    expect(items[0]).toMatchObject({ reason: 'trending', why: expect.stringContaining('or among the newest') })
   })
 
   it('recommendations that the first page had no room for come before what is trending', async () => {

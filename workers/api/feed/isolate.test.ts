@@ -115,7 +115,8 @@ describe('the slate and trends', () => {
     const isolate = new FeedIsolate()
     const slate = [{ campaignId: '1', postId: P, authorId: ANN.id, bidCents: 5, perPersonPerDay: 3, hashtags: [] }]
     const first = rideAlong({ isolate }, NOW)
-    first.take([[], JSON.stringify(slate), [Q, '5']])
+    // What only fills up what trends, P and the sentinel, is no candidate.
+    first.take([[], JSON.stringify(slate), [Q, '5', '~', '0', P, '0']])
     const later = NOW + 60_000
     const renewing = rideAlong({ isolate }, later)
     expect(renewing.commands.map(([name]) => name)).toContain('GET')

@@ -10,7 +10,7 @@ import {
   type SlateEntry,
 } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
-import { keys, SENTINEL } from '#core/keys.ts'
+import { keys } from '#core/keys.ts'
 import { type Command, type Reply, scored } from '#core/redis.ts'
 import { type Hidden, hiddenOf, readDelta } from '#core/timeline/index.ts'
 import { followedPosts, followedPostsOf, type HiddenRow, hiddenAuthors, type PostPlace } from '#drizzle/queries/feed.ts'
@@ -80,7 +80,7 @@ export function rideAlong(
       const [slate, trending] = replies.slice(since === null ? 0 : 1)
       isolate.slate = typeof slate === 'string' ? (JSON.parse(slate) as SlateEntry[]) : []
       isolate.trending = scored(trending)
-        .filter(([id]) => id !== SENTINEL)
+        .filter(([, score]) => score > 0)
         .map(([id, score]) => ({ id, score }))
     },
     failed: () => isolate.readsFailed(since !== null, shared),
@@ -103,7 +103,10 @@ export async function pullWithoutRedis(
   return { hidden: hiddenOf(members), authors, skeleton: pulledSkeleton(posts, limit) }
 }
 
-/** Candidates from outside the followed: one's own recommendations, else what is trending. */
+/**
+ * Candidates from outside the followed: one's own recommendations, else what is trending. The newest posts, which fill that list up
+ * with score 0, are for whoever has seen all the rest (beyond.ts).
+ */
 export function discoveries(read: Pick<FeedRead, 'recommended'>, { isolate, policy }: FeedPorts): Candidate[] {
   if (read.recommended.length > 0) return read.recommended
   const top = isolate.trending[0]?.score ?? 1

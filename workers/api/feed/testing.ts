@@ -30,6 +30,22 @@ export const awayDb = neonPostgres(
   breaker(),
 )
 
+/** The Redis, with a place of its own for what is trending, which all tests' readers would be shown otherwise. */
+export function ownTrendList() {
+  const key = `${keys.trend('posts')}:${crypto.randomUUID()}`
+  const own = (command: Command) => command.map((part) => (part === keys.trend('posts') ? key : part)) as typeof command
+  return {
+    redis: { pipeline: (commands) => redis.pipeline(commands.map(own)) } satisfies RedisPort,
+    /** @param trending with their scores: 0 for what only fills up */
+    async trend(trending: readonly (readonly [Id, number])[]) {
+      await redis.pipeline([
+        ['DEL', key],
+        ['ZADD', key, 0, SENTINEL, ...trending.flatMap(([id, score]) => [score, id])],
+      ])
+    },
+  }
+}
+
 export interface Counted extends FeedPorts {
   /** Pipelines sent, in order. */
   pipelines: (readonly Command[])[]

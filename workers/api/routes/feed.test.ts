@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { keys } from '#core/keys.ts'
 import type { Database } from '#drizzle/database.ts'
-import { follows, posts, redis } from '../feed/testing.ts'
+import { follows, ownTrendList, posts, redis } from '../feed/testing.ts'
 import { servicesFor } from '../services.ts'
 import { away, call, environmentOf, person, publish, services, type TestPerson } from '../testing.ts'
 
@@ -252,5 +252,23 @@ describe('GET /v1/feed when a store is slow and none is away', () => {
       if (status === 200) expect(body.items.map((item) => item.id)).not.toContain(blocked)
       else expect(status).toBe(503)
     }
+  })
+})
+
+describe('GET /v1/trending/posts', () => {
+  it('lists what trends, without the newest that fill up behind it; those alone where nothing trends', async () => {
+    const [first = '', second = '', ...newest] = await posts((await person()).id, 4)
+    const own = ownTrendList()
+    const env = { ...patient, IMAGE_BASE_URL: 'https://trends.test' }
+    Object.assign(servicesFor(environmentOf(env)).redis, own.redis)
+    const listed = async () => {
+      const { body } = await call<Pick<Page, 'items'>>('GET /v1/trending/posts', { env })
+      return body.items.map((item) => item.id)
+    }
+    const fillers = newest.map((id) => [id, 0] as const)
+    await own.trend([[second, 0.1], [first, 3], ...fillers])
+    expect(await listed()).toEqual([first, second])
+    await own.trend(fillers)
+    expect(await listed()).toEqual(newest)
   })
 })

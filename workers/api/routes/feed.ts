@@ -93,7 +93,10 @@ const trendingPosts = createRoute({
   tags: ['feed'],
   request: { query: z.strictObject({ limit }) },
   responses: {
-    200: json(z.object({ items: z.array(Post), cursor: z.null() }), 'Most engaged first.'),
+    200: json(
+      z.object({ items: z.array(Post), cursor: z.null() }),
+      'Most engaged first; the newest where nothing trends.',
+    ),
     ...refusals(401),
   },
 })
@@ -123,7 +126,9 @@ export function registerFeed(app: App): void {
   app.openapi(trendingPosts, async (c) => {
     const { limit } = c.req.valid('query')
     const ports = feedPorts(c, nothingYet())
-    const trending = await readTrend(c, 'posts', limit)
+    const found = await readTrend(c, 'posts', limit)
+    const engaged = found.filter(([, score]) => score > 0)
+    const trending = engaged.length > 0 ? engaged : found
     const posts = await hydrate(
       trending.map(([id]) => id),
       ports,
