@@ -151,6 +151,8 @@ async function returning(changes: Partial<BudgetPorts> = {}) {
   const { id, author, other, ids } = await reader(4)
   const { db, letGo } = heldBack()
   const isolate = new FeedIsolate()
+  // It listens when the page is asked for.
+  await warmUp(id, isolate)
   const feed = portsFor({ db, isolate })
   const { ports, kept } = timed(feed, changes)
   const before = await ask(id, portsFor({ isolate }), ports)
@@ -212,10 +214,7 @@ describe('a first page whose time is over before its candidates are known', () =
       () =>
         returning({
           isolate: { hasChangedSince: () => false, heardSinceMs: 0 },
-          lastPages: lastPages(
-            () => Date.now() - 250_000,
-            () => caches.default,
-          ),
+          startedMs: Date.now() - 250_000,
         }),
     ],
     [

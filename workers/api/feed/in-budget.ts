@@ -151,10 +151,10 @@ export function keepLast(
   query: FeedQuery,
   page: FeedPage,
   degraded: ReadonlySet<DegradedBy>,
-  { lastPages, later }: Pick<BudgetPorts, 'lastPages' | 'later'>,
+  { lastPages, later, startedMs }: Pick<BudgetPorts, 'lastPages' | 'later' | 'startedMs'>,
 ): () => string {
   const render = feedRenderer(page)
-  if (isToBeKept(query, degraded)) lastPages.keep(query, render, later)
+  if (isToBeKept(query, degraded)) lastPages.keep(query, { render, madeMs: startedMs }, later)
   return render
 }
 

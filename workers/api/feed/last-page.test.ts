@@ -21,7 +21,9 @@ function setUp() {
       () => now,
       () => caches.default,
     ),
-    keep: (user: string, body: string) => pages.keep({ user, mode: 'ranked' }, () => body, later),
+    at: () => now,
+    keep: (user: string, body: string, madeMs = now, write = later) =>
+      pages.keep({ user, mode: 'ranked' }, { render: () => body, madeMs }, write),
     written: () => Promise.all(waiting),
     writes: () => writes,
     pass(ms: number) {
@@ -112,6 +114,34 @@ describe('the last page', () => {
     await written()
     await pages.forget(ann)
     for (const held of [pages, another]) expect(await held.find(of(ann), all)).toBeNull()
+  })
+
+  it('is not replaced by one whose making began earlier', async () => {
+    const [{ keep, pages, pass, at, written, another }, ann] = [setUp(), user()]
+    const began = at()
+    pass(2 * MINUTE_MS)
+    keep(ann, page(2))
+    keep(ann, page(1), began)
+    await written()
+    for (const held of [pages, another]) expect(await held.find(of(ann), all)).toBe(page(2))
+  })
+
+  it('is none whose making had begun when it was forgotten; the next one is', async () => {
+    const [{ keep, pages, pass, at, written, another }, ann] = [setUp(), user()]
+    const began = at()
+    pass(10)
+    const writes: (() => Promise<unknown>)[] = []
+    keep(ann, page(1), began, (work) => void writes.push(work))
+    await pages.forget(ann)
+    for (const write of writes) await write()
+    keep(ann, page(1), began)
+    keep(ann, page(1))
+    await written()
+    for (const held of [pages, another]) expect(await held.find(of(ann), all)).toBeNull()
+    pass(1)
+    keep(ann, page(2))
+    await written()
+    for (const held of [pages, another]) expect(await held.find(of(ann), all)).toBe(page(2))
   })
 
   it('is none where the cache fails or does not answer', async () => {

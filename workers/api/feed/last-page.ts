@@ -15,7 +15,7 @@ const PAGES = 200
 /** For a look into a cache of the same building. */
 const LOOK_MS = 200
 const MODES: readonly FeedMode[] = ['ranked', 'following']
-/** When the page was made, in ms since 1970. */
+/** Since when the page was made, in ms since 1970. */
 const MADE = 'tideline-made'
 
 /** An item of a kept page, as far as it is looked at. */
@@ -26,11 +26,8 @@ export interface KeptItem {
 }
 
 export interface LastPages {
-  /**
-   * @param render joins the page's text from what the isolate holds of its posts anyway: two hundred texts, each new a
-   * moment later, would be what the garbage collector is busy with
-   */
-  keep(of: Pick<FeedQuery, 'user' | 'mode'>, render: () => string, later: (work: () => Promise<unknown>) => void): void
+  /** Keeps it, unless a newer page is here, or what this one shows was forgotten after its making had begun. */
+  keep(of: Pick<FeedQuery, 'user' | 'mode'>, page: KeptPage, later: (work: () => Promise<unknown>) => void): void
   /**
    * The last page of this mode, with at most `limit` items; its cursor goes on behind them. Null where there is none, none of
    * its items may be shown, or no cache answers.
@@ -42,19 +39,27 @@ export interface LastPages {
   forget(user: Id): Promise<void>
 }
 
-interface Kept {
+export interface KeptPage {
+  /**
+   * Joins the page's text from what the isolate holds of its posts anyway: two hundred texts, each new a moment later, would
+   * be what the garbage collector is busy with.
+   */
   render: () => string
+  /** When its making began, in ms since 1970: of what changed since it may know nothing. */
   madeMs: number
 }
 
 export function lastPages(clock: Clock, cache: () => Cache): LastPages {
-  const pages = new BoundedMap<string, Kept>(PAGES)
+  const pages = new BoundedMap<string, KeptPage>(PAGES)
   const written = new BoundedMap<string, number>(PAGES * 10)
+  /** Readers whose pages were forgotten, and when: a page whose making had begun by then is none. */
+  const forgotten = new BoundedMap<Id, number>(PAGES * 10)
   const keyOf = ({ user, mode }: Pick<FeedQuery, 'user' | 'mode'>) => `${mode}/${user}`
+  const isForgotten = (user: Id, { madeMs }: KeptPage) => madeMs <= (forgotten.get(user) ?? Number.NEGATIVE_INFINITY)
   /** Never fetched: only a name in the cache. */
   const request = (key: string) => new Request(`https://feed.invalid/last-page/${key}`)
 
-  async function inLocation(key: string): Promise<Kept | null> {
+  async function inLocation(key: string): Promise<KeptPage | null> {
     const found = await cache().match(request(key))
     if (found === undefined) return null
     const text = await found.text()
@@ -62,10 +67,12 @@ export function lastPages(clock: Clock, cache: () => Cache): LastPages {
   }
 
   return {
-    keep(of, render, later) {
-      const [key, madeMs] = [keyOf(of), clock()]
+    keep(of, page, later) {
+      const key = keyOf(of)
+      const { render, madeMs } = page
+      if (isForgotten(of.user, page) || madeMs < (pages.get(key)?.madeMs ?? madeMs)) return
       pages.delete(key)
-      pages.set(key, { render, madeMs })
+      pages.set(key, page)
       if (madeMs - (written.get(key) ?? 0) < WRITE_EVERY_MS) return
       written.set(key, madeMs)
       const headers = {
@@ -73,7 +80,11 @@ export function lastPages(clock: Clock, cache: () => Cache): LastPages {
         'cache-control': `max-age=${KEEP_SECONDS}`,
         [MADE]: String(madeMs),
       }
-      later(() => cache().put(request(key), new Response(render(), { headers })))
+      later(async () => {
+        await cache().put(request(key), new Response(render(), { headers }))
+        // While it was written.
+        if (isForgotten(of.user, page)) await cache().delete(request(key))
+      })
     },
     async find(of, mayShow, sinceMs = Number.NEGATIVE_INFINITY) {
       const key = keyOf(of)
@@ -81,10 +92,12 @@ export function lastPages(clock: Clock, cache: () => Cache): LastPages {
       const isNew = held !== undefined && held.madeMs >= sinceMs
       const look = () => inLocation(key).catch(() => null)
       const kept = isNew ? held : await inTime(look(), LOOK_MS)
-      if (kept === null || kept.madeMs < sinceMs) return null
+      if (kept === null || kept.madeMs < sinceMs || isForgotten(of.user, kept)) return null
       return cutTo(of, kept.render(), (item) => mayShow(item, kept.madeMs))
     },
     async forget(user) {
+      forgotten.delete(user)
+      forgotten.set(user, clock())
       const keys = MODES.map((mode) => keyOf({ user, mode }))
       for (const key of keys) {
         pages.delete(key)
