@@ -60,6 +60,17 @@ it('a place that nobody gives back is forgotten in the second minute after it wa
   expect(load.inFlight).toBe(0)
 })
 
+it('a place is given back once, though the clock was set back over the minute in which it was taken', () => {
+  let now = 60_000
+  const load = createLoad(POLICY, () => now)
+  const places = [load.stay(), load.stay()]
+  now = 59_000
+  expect(load.inFlight).toBe(2)
+  now = 60_000
+  for (const place of places) load.leave(place)
+  expect(load.inFlight).toBe(0)
+})
+
 describe('the limit', () => {
   it('becomes what gets done in the time that a feed may take', () => {
     const load = createLoad(POLICY, () => 0)
@@ -112,26 +123,32 @@ describe('the limit', () => {
   it('stays between its bounds, and counts what is under way, whatever happens', () => {
     const event = fc.oneof(
       fc.record({ enter: fc.constantFrom(...LOAD_CLASSES) }),
+      fc.record({ setBack: fc.integer({ min: 0, max: 100_000 }) }),
       fc.record({ leave: fc.integer({ min: 0, max: 5_000 }) }),
       fc.record({ late: fc.integer({ min: 0, max: 500 }) }),
     )
     fc.assert(
       fc.property(fc.array(event, { maxLength: 400 }), (events) => {
-        let now = 0
-        let inside: { place: number; takenMs: number }[] = []
+        let now = 200_000
+        let minute = 3
+        let inside: { place: number; minute: number }[] = []
         const load = createLoad(POLICY, () => now)
         for (const one of events) {
+          // The latest that the clock has shown: who sets it back brings no minute again.
+          minute = Math.max(minute, Math.floor(now / 60_000))
           if ('enter' in one) {
             const place = load.enter(one.enter)
-            if (place !== null) inside.push({ place, takenMs: now })
-          } else if ('late' in one) load.late(one.late)
+            if (place !== null) inside.push({ place, minute })
+          } else if ('setBack' in one) now -= one.setBack
+          else if ('late' in one) load.late(one.late)
           else {
             now += one.leave
             load.took(one.leave)
             const leaves = inside.shift()
             if (leaves !== undefined) load.leave(leaves.place)
           }
-          inside = inside.filter(({ takenMs }) => Math.floor(now / 60_000) - Math.floor(takenMs / 60_000) < 2)
+          minute = Math.max(minute, Math.floor(now / 60_000))
+          inside = inside.filter((taken) => minute - taken.minute < 2)
           expect(load.inFlight).toBe(inside.length)
           expect(load.limit).toBeGreaterThanOrEqual(16)
           expect(load.limit).toBeLessThanOrEqual(100)
@@ -143,17 +160,68 @@ describe('the limit', () => {
 
 describe('a process that is late with what it has to do', () => {
   it('takes on less, by so much as it is too late, at most by half', () => {
-    const load = createLoad(POLICY, () => 0)
+    let now = 0
+    const load = createLoad(POLICY, () => now)
+    const lateAgain = (ms: number) => {
+      now += 490
+      load.late(ms)
+      now += 10
+      load.late(ms)
+      return load.limit
+    }
     load.late(25)
     expect(load.limit).toBe(100)
-    load.late(25)
-    expect(load.limit).toBe(80)
-    load.late(500)
-    expect(load.limit).toBe(64)
-    load.late(500)
-    expect(load.limit).toBe(32)
-    for (let i = 0; i < 10; i++) load.late(500)
-    expect(load.limit).toBe(16)
+    expect(lateAgain(25)).toBe(80)
+    expect(lateAgain(500)).toBe(64)
+    expect([lateAgain(500), lateAgain(500), lateAgain(500), lateAgain(500)]).toEqual([32, 16, 16, 16])
+  })
+
+  it('takes on less once for one pause, however often that is measured', () => {
+    let now = 0
+    const load = createLoad(POLICY, () => now)
+    for (const ms of [90, 80, 60, 40, 30]) {
+      load.late(ms)
+      now += 10
+    }
+    expect(load.limit).toBe(50)
+    now = 509
+    load.late(80)
+    expect(load.limit).toBe(50)
+    now = 510
+    load.late(80)
+    expect(load.limit).toBe(25)
+  })
+
+  it('takes on as much as before when it is punctual again, though nobody reads a feed', () => {
+    let now = 0
+    const load = createLoad(POLICY, () => now)
+    const untilFull = () => {
+      let entered = 0
+      while (load.enter('interactive') !== null) entered++
+      return entered
+    }
+    for (; load.limit > 16; now += 100) load.late(100)
+    untilFull()
+    let measurements = 0
+    for (; load.limit < 100; measurements++) {
+      now += 10
+      load.late(1)
+      untilFull()
+    }
+    // A minute's, about.
+    expect(measurements).toBeLessThan(6_000)
+  })
+
+  it('stays where it is while little of that is in use', () => {
+    const load = createLoad(POLICY, () => 0)
+    load.late(100)
+    load.late(100)
+    for (let i = 0; i < 24; i++) load.enter('interactive')
+    for (let i = 0; i < 60; i++) load.late(1)
+    expect(load.limit).toBe(50)
+    for (let i = 0; i < 6; i++) load.enter('interactive')
+    for (let i = 0; i < 52; i++) load.late(1)
+    expect(load.limit).toBe(51)
   })
 
   it('is not taken for that when it is late once, or was before', () => {

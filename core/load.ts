@@ -58,7 +58,7 @@ const FORGET_MS = 60_000
 const FEWEST = 16
 /** Fewer under way than this tell nothing of how late it is. */
 const BUSY = 8
-/** How long a measurement of it holds, and how long the next one waits for it. */
+/** How long a measurement of it holds, how long the next one waits for it, and how long what it cut is left as it is. */
 const LAG_HOLDS_MS = 500
 
 export interface Load {
@@ -87,6 +87,7 @@ export interface Load {
 export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: Clock): Load {
   let limit = most
   let cutMs = Number.NEGATIVE_INFINITY
+  let lateCutMs = Number.NEGATIVE_INFINITY
   const places = createPlaces(clock)
   const lag = createLag(clock)
   return {
@@ -114,7 +115,13 @@ export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: 
       // Once is a pause of the collector's or somebody else's turn on the core; what is late again and again has too much to do.
       const standingMs = Math.min(lag.lastMs(), ms)
       lag.told(ms)
+      // Where nobody reads feeds, nothing else would ever raise it.
+      if (ms <= lagMs && 2 * places.taken() >= limit) limit = Math.min(most, limit + 1 / limit)
       if (standingMs <= lagMs) return
+      const now = clock()
+      // One pause is measured more than once, and what had come in before the last cut still waits its turn.
+      if (now - lateCutMs < LAG_HOLDS_MS) return
+      lateCutMs = now
       limit = Math.min(limit, Math.max(FEWEST, limit / 2, (limit * lagMs) / standingMs))
     },
     get lagMs() {
@@ -136,7 +143,8 @@ function createPlaces(clock: Clock) {
   let ofLastMinute = 0
   const forget = () => {
     const now = Math.floor(clock() / FORGET_MS)
-    if (now === minute) return
+    // A clock may be set back: were the minute, too, its places would be given back to another one.
+    if (now <= minute) return
     ofLastMinute = now === minute + 1 ? ofThisMinute : 0
     ofThisMinute = 0
     minute = now

@@ -1,8 +1,9 @@
 /** What an isolate does that has as much under way as it may: requests that were let in stand for themselves and stay. */
-import { describe, expect, it } from 'vitest'
-import type { LoadClass } from '#core/load.ts'
-import { loadClass } from './admit.ts'
-import { servicesFor } from './services.ts'
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { describe, expect, it, vi } from 'vitest'
+import { createLoad, type LoadClass } from '#core/load.ts'
+import { admitting, loadClass } from './admit.ts'
+import { environmentWith, servicesFor } from './services.ts'
 import { call, environmentOf, logLines, type PostAnswer, person, publish } from './testing.ts'
 
 let isolates = 0
@@ -80,18 +81,13 @@ describe('an isolate with much under way', () => {
 
   it('learns from feeds only how long a feed takes, not from what is refused before anything is read', async () => {
     const ann = await person()
-    const { env, services, places } = isolateWith(99, 100)
-    const { load } = services
-    load.took(60_000)
-    expect(load.limit).toBe(50)
-    for (const place of places.slice(40)) load.leave(place)
-    const enoughToGrow = 60
-    for (let i = 0; i < enoughToGrow; i++) {
-      expect((await call('GET /v1/feed', { token: 'no.token.at-all', env })).status).toBe(401)
-    }
-    expect(load.limit).toBe(50)
-    for (let i = 0; i < enoughToGrow; i++) await call('GET /v1/feed', { token: ann.token, env })
-    expect(load.limit).toBeGreaterThan(50)
+    const { env, services } = isolateWith(0)
+    const took = vi.spyOn(services.load, 'took')
+    expect((await call('GET /v1/feed', { token: 'no.token.at-all', env })).status).toBe(401)
+    expect((await call('GET /v1/trending/hashtags', { env })).status).toBe(200)
+    expect(took).not.toHaveBeenCalled()
+    expect((await call('GET /v1/feed', { token: ann.token, env })).status).toBe(200)
+    expect(took).toHaveBeenCalledOnce()
   })
 
   it('lets everything go, feeds too, once there is no room at all; and is as before when there is again', async () => {
@@ -118,6 +114,30 @@ describe('an isolate with much under way', () => {
     ])
     expect(services.load.inFlight).toBe(0)
   })
+})
+
+it('an isolate that comes too late to its timers, again and again, takes on less, whatever it is asked for', async () => {
+  let now = 0
+  const clock = () => now
+  const load = createLoad({ most: 100, least: 32, targetMs: 100, lagMs: 20 }, clock)
+  const env = environmentWith(environmentOf({}), { ...servicesFor(environmentOf({})), clock, load })
+  const serveLateBy = async (ms: number) => {
+    const ctx = createExecutionContext()
+    // While it is served, nobody looks at a timer.
+    const serve = admitting(() => {
+      now += 10 + ms
+      return new Response()
+    })
+    await serve(new Request('https://api.test/v1/trending/hashtags'), env, ctx)
+    await waitOnExecutionContext(ctx)
+  }
+  for (let i = 0; i < 2; i++) await serveLateBy(40)
+  expect([load.lagMs, load.limit]).toEqual([0, 100])
+  for (let i = 0; i < 8; i++) load.stay()
+  await serveLateBy(40)
+  expect([load.lagMs, load.limit]).toEqual([40, 100])
+  await serveLateBy(40)
+  expect([load.lagMs, load.limit]).toEqual([40, 50])
 })
 
 it('a feed without a token is as urgent as any read', () => {
