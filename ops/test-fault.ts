@@ -21,9 +21,9 @@ const FAULT_PORT_OFFSET = 20_000
 
 const USAGE = `npm run test:fault -- [--full | --profile small|cluster] [--servers | --only WORD] [--rounds N]
 
---full is --profile cluster. --servers: without the faults on embedded engines, which are part of npm test; overload is tried, then
-every server and role is killed. --only: of these those alone whose title has the word, or matches it as a pattern, and no overload.
---rounds: each of them so often.`
+--full is --profile cluster, and overload with all posts in the isolate, too. --servers: without the faults on embedded engines,
+which are part of npm test; overload is tried, then every server and role is killed. --only: of these those alone whose title has
+the word, or matches it as a pattern, and no overload. --rounds: each of them so often.`
 
 function commandLine() {
   const { values } = parseArgs({
@@ -105,7 +105,8 @@ async function run({ profile, only, rounds, isServersOnly }: ReturnType<typeof c
   const seconds = () => `${Math.round((performance.now() - began) / 1_000)} s`
   try {
     const embedded = isServersOnly ? NOTHING : await vitest(['--project=e2e', 'test/fault'])
-    const overload = only !== undefined || isInterrupted() ? NOTHING : await vitest(['--project=overload'])
+    const overload =
+      only !== undefined || isInterrupted() ? NOTHING : await vitest(['--project=overload'], { FAULT_PROFILE: profile })
     if (isInterrupted()) return sum(embedded, overload, failing('interrupted'))
     say(`\nProfile ${profile}, ${isDocker ? 'by Docker Compose' : 'as native processes'}, in ${cluster.folder}`)
     await servers.up()

@@ -32,14 +32,15 @@ const RECOVERY_MS = 5_000
 /** And it stays so. */
 const AFTERWARDS_MS = 2_000
 const WINDOW_MS = 500
-/** 5 alone on two cores. A generator that gets its core later than so, once in a hundred times, has measured the machine: void. */
+/** 5 alone on two cores. A generator that gets its core later than so, once in a hundred times, may have measured the machine. */
 const LAG_MS = 20
-/** Of one core, what has no part in it took: more has measured the machine, too. */
+/** Of one core, what has no part in it took: more may have measured the machine, too. */
 const FOREIGN_SHARE = 0.25
 const ATTEMPTS = 3
 /** What a setup must show under twice the load. */
 interface Setup {
   held: string
+  asked: string
   vars: Record<string, string>
   /** Of the feeds that can be made. */
   goodShare: number
@@ -49,11 +50,12 @@ interface Setup {
   stalls: number
 }
 
-/** Both at the deployed times. The criterion (issue: 70 %, 200 ms, normal within 5 s) is the first one's. */
+/** Both at the deployed times. The criterion (issue: 70 %, 200 ms, normal within 5 s) is the first one's; the second is seen with --full. */
 const SETUPS: readonly Setup[] = [
   // What an isolate holds where there are many people.
   {
     held: 'a tenth of the posts',
+    asked: '70 % of the feeds that it can make, 99 % in 200 ms, and all of them within 5 s after the load',
     vars: { POST_CACHE_BYTES: '1000000' },
     goodShare: 0.7,
     acceptedP99Ms: IN_TIME_MS,
@@ -62,8 +64,17 @@ const SETUPS: readonly Setup[] = [
   },
   // A feed costs so little here that refusing the rest takes a seventh of the core or more; and an isolate with so much in it
   // stands still for some tenths of a second now and then.
-  { held: 'all posts', vars: {}, goodShare: 0.6, acceptedP99Ms: 300, refusedP99Ms: 500, stalls: 1 },
+  {
+    held: 'all posts',
+    asked: '60 % of the feeds that it can make, 99 % in 300 ms, and all but half a second of them 5 s after the load',
+    vars: {},
+    goodShare: 0.6,
+    acceptedP99Ms: 300,
+    refusedP99Ms: 500,
+    stalls: 1,
+  },
 ]
+const TRIED = process.env.FAULT_PROFILE === 'cluster' ? SETUPS : SETUPS.slice(0, 1)
 /** Feeds that Redis answered too late, and that Postgres must make where there is one: here they are lost. */
 const LOST_SHARE = 0.01
 
@@ -111,9 +122,14 @@ async function startAsking({ backing, readers, vars }: Stage, more: Record<strin
   const place = { directory, name: 'overload', vars: { ...vars, ...more } }
   const { url, pids, stop } = await startFeed(place, backing, running)
   const feeds = readers.map(({ path, headers }) => ({ path, token: (headers?.authorization ?? '').slice(7) }))
-  const page = await fetch(url + feeds[0]?.path, { headers: { authorization: `Bearer ${feeds[0]?.token}` } })
-  const body = await page.text()
-  expect((JSON.parse(body) as { items: unknown[] }).items).toHaveLength(50)
+  let body = ''
+  // The first pages of an isolate are the slowest: on a busy machine more so than a reader may wait.
+  const openFeed = async () => {
+    const page = await fetch(url + feeds[0]?.path, { headers: { authorization: `Bearer ${feeds[0]?.token}` } })
+    body = await page.text()
+    return (JSON.parse(body) as { items?: unknown[] }).items
+  }
+  await expect.poll(openFeed, { timeout: 30_000 }).toHaveLength(50)
   const fewestBytes = Math.floor(body.length * 0.8)
   const port = Number(new URL(url).port)
   const generator = await startGenerator({ feeds, other: '/v1/trending/hashtags', port, fewestBytes })
@@ -182,21 +198,28 @@ async function overload(asked: Asked): Promise<Figures> {
 /** Milliseconds that the machine's cores have worked, for whomever. */
 const coresUsedMs = () => cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0)
 
-/** One that nothing else disturbed. @throws Error when it never did */
-async function validOverload(asked: Asked, held: string): Promise<Figures> {
+const isVoid = ({ feeds, foreignShare }: Figures) => feeds.lagP99Ms >= LAG_MS || foreignShare >= FOREIGN_SHARE
+
+/**
+ * Right figures are right, whoever else was there. Wrong ones tell nothing where others had the machine: then once more.
+ * @throws AssertionError when they were wrong on a quiet machine, or each time
+ */
+async function expectServedOnce(asked: Asked, setup: Setup): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const figures = await overload(asked)
-    const said = JSON.stringify(figures, null, 2)
-    console.log(`With ${held} in the isolate: ${said}`)
-    if (figures.feeds.lagP99Ms < LAG_MS && figures.foreignShare < FOREIGN_SHARE) return figures
-    if (attempt === ATTEMPTS) throw new Error(`void: this machine is too busy to judge by: ${said}`)
+    const shaken = isVoid(figures) ? ', while others used the machine' : ''
+    const said = `attempt ${attempt}, with ${setup.held} in the isolate${shaken}: ${JSON.stringify(figures, null, 2)}`
+    console.log(said)
+    try {
+      return expectServed(figures, setup, said)
+    } catch (error) {
+      if (shaken === '' || attempt === ATTEMPTS) throw error
+    }
   }
 }
 
-function expectServed(figures: Figures, setup: Setup): void {
+function expectServed(figures: Figures, setup: Setup, said: string): void {
   const { saturationPerSecond } = figures
-  const said = JSON.stringify(figures, null, 2)
-
   // It was twice the load, and too much: else nothing was shown.
   expect(figures.feeds.sentPerSecond, said).toBeGreaterThan(1.9 * saturationPerSecond)
   expect(figures.feeds.refusedShare, said).toBeGreaterThan(0.1)
@@ -216,16 +239,18 @@ function expectServed(figures: Figures, setup: Setup): void {
   expect(late.length, said).toBeLessThanOrEqual(setup.stalls)
 }
 
-it.skipIf(!isThere).each(SETUPS)(
-  `makes at twice the load most of the feeds that it can make, in time, and refuses the rest at once, with $held in the isolate${ABSENT}`,
-  { timeout: 200_000 },
-  async (setup) => {
-    if (stage === null) throw new Error('nothing was started')
-    const asked = await startAsking(stage, setup.vars)
-    try {
-      expectServed(await validOverload(asked, setup.held), setup)
-    } finally {
-      await asked.stop()
-    }
-  },
-)
+for (const setup of TRIED) {
+  it.skipIf(!isThere)(
+    `at twice the load an isolate with ${setup.held} makes ${setup.asked}, and refuses the rest at once${ABSENT}`,
+    { timeout: 200_000 },
+    async () => {
+      if (stage === null) throw new Error('nothing was started')
+      const asked = await startAsking(stage, setup.vars)
+      try {
+        await expectServedOnce(asked, setup)
+      } finally {
+        await asked.stop()
+      }
+    },
+  )
+}
