@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
 
-/** Text bindings of the Worker under test; the private key lets tests sign tokens of any age. */
+/** Text bindings of the Worker under test; the private key lets tests sign tokens of any age, the held Redis answers when it is told. */
 export interface BackingBindings {
   REDIS_REST_URL: string
   REDIS_REST_TOKEN: string
@@ -22,6 +22,7 @@ export interface BackingBindings {
   IMAGE_SIGNING_KEYS: string
   JWT_PUBLIC_JWKS: string
   TEST_PRIVATE_JWK: string
+  TEST_HELD_REDIS_URL: string
   FEED_BUDGET_MS: string
   REDIS_TIMEOUT_MS: string
 }

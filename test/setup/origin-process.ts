@@ -7,6 +7,7 @@ import { EDGE_DATABASE } from '../../origin/gateways.ts'
 import { startOrigin } from '../../origin/main.ts'
 import { publicJwks } from '../../origin/secrets.ts'
 import type { BackingBindings } from './backing.ts'
+import { startHeldRedis } from './held-redis.ts'
 
 const config = readConfig({
   STATE_DIR: process.argv[2],
@@ -33,6 +34,7 @@ const bindings: BackingBindings = {
   IMAGE_SIGNING_KEYS: config.secrets.IMAGE_SIGNING_KEYS,
   JWT_PUBLIC_JWKS: JSON.stringify(publicJwks(config.secrets)),
   TEST_PRIVATE_JWK: config.secrets.JWT_PRIVATE_JWK,
+  TEST_HELD_REDIS_URL: await startHeldRedis(),
   // Longer than in production: a loaded machine is no outage.
   FEED_BUDGET_MS: '30000',
   REDIS_TIMEOUT_MS: '1000',

@@ -10,7 +10,7 @@ import { admitting } from './admit.ts'
 import { createApp } from './app.ts'
 import { type Services, servicesFor } from './services.ts'
 
-export const env = bindings as unknown as ApiEnv & { TEST_PRIVATE_JWK: string }
+export const env = bindings as unknown as ApiEnv & { TEST_PRIVATE_JWK: string; TEST_HELD_REDIS_URL: string }
 export const services: Services = servicesFor(env)
 
 /** Lines of the access log of this test file. */

@@ -67,9 +67,26 @@ describe('the Redis port over Upstash', () => {
   })
 
   it('is not taken for silent for what the isolate itself is late by: the answer may lie there', async () => {
-    const stands = () => 0
-    const late = fresh({ timeoutMs: 1 }, neverOpen(), { clock: stands, lagMs: () => 10 })
+    const url = `${env.TEST_HELD_REDIS_URL}/${crypto.randomUUID()}`
+    let looks = 0
+    // Answers once its silence has lasted for twice the usual one, and is then waited for as long again.
+    const late = fresh({ url, timeoutMs: 500 }, neverOpen(), {
+      clock: Date.now,
+      lagMs() {
+        if (++looks === 2) void fetch(`${url}/pipeline`)
+        return 10_000
+      },
+    })
     expect(await late.pipeline([['PING']])).toEqual(['PONG'])
+    expect(looks).toBeGreaterThanOrEqual(2)
+  })
+
+  it('is taken for silent when it does not answer in time, be the isolate punctual or late', async () => {
+    const held = (lagMs: number) => {
+      const url = `${env.TEST_HELD_REDIS_URL}/${crypto.randomUUID()}`
+      return fresh({ url, timeoutMs: 50 }, neverOpen(), { clock: Date.now, lagMs: () => lagMs }).pipeline([['PING']])
+    }
+    for (const lagMs of [0, 10_000]) await expect(held(lagMs)).rejects.toThrow(RedisAwayError)
   })
 
   it('does not count a refused command as an outage', async () => {
