@@ -33,6 +33,7 @@ describe('an isolate with much under way', () => {
     expect(Object.fromEntries(read.headers)).toMatchObject({
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
       'retry-after': '1',
       'access-control-allow-origin': '*',
       'x-content-type-options': 'nosniff',

@@ -8,7 +8,7 @@ import { REQUEST_ID_HEADER } from '#core/origin-api.ts'
 import { problems } from '#core/problem.ts'
 import { OriginAwayError } from './data/origin.ts'
 import { DatabaseAwayError } from './data/postgres.ts'
-import { allowedOrigin, SECURITY_HEADERS } from './middleware/headers.ts'
+import { allowedOrigin, DATA_POLICY, SECURITY_HEADERS } from './middleware/headers.ts'
 import { requestId } from './middleware/trace.ts'
 import { environmentWith, type Services, servicesFor } from './services.ts'
 
@@ -110,6 +110,7 @@ const BODY = JSON.stringify(OVERLOADED.toJSON())
 const HEADERS: Readonly<Record<string, string>> = Object.freeze({
   'content-type': 'application/problem+json',
   'cache-control': 'no-store',
+  'content-security-policy': DATA_POLICY,
   ...SECURITY_HEADERS,
   ...OVERLOADED.headers,
 })

@@ -17,6 +17,9 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze(
   'strict-transport-security': 'max-age=31536000; includeSubDomains',
 })
 
+/** Of every answer that brings none of its own: it is data, and no page. */
+export const DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
 /** The value of Access-Control-Allow-Origin, or null for an origin that is not on the list. */
 export function allowedOrigin(origin: string, allowed: readonly string[]): string | null {
   if (allowed.length === 0) return '*'
@@ -32,9 +35,7 @@ export function securityAndCors(): MiddlewareHandler<AppEnv> {
     // Answers of the image Worker and of fetch have immutable headers; hono copies them when they are set through c.
     const { headers } = c.res
     for (const name in SECURITY_HEADERS) headers.set(name, SECURITY_HEADERS[name] ?? '')
-    if (!headers.has('content-security-policy')) {
-      headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
-    }
+    if (!headers.has('content-security-policy')) headers.set('content-security-policy', DATA_POLICY)
     if (allow !== null) {
       headers.set('access-control-allow-origin', allow)
       headers.set('access-control-expose-headers', EXPOSED_HEADERS)
