@@ -52,7 +52,7 @@ const register = createRoute({
   path: '/v1/accounts',
   tags: ['accounts'],
   request: { headers: idempotencyHeader, body: body(RegisterRequest) },
-  responses: { 201: json(Session, 'The account, signed in.'), ...refusals(401, 409, 413, 422) },
+  responses: { 201: json(Session, 'The account, signed in.'), ...refusals(401, 409, 413, 415, 422) },
 })
 const signIn = createRoute({
   operationId: 'signIn',
@@ -60,7 +60,7 @@ const signIn = createRoute({
   path: '/v1/sessions',
   tags: ['accounts'],
   request: { body: body(SignInRequest) },
-  responses: { 201: json(Session, 'A new session.'), ...refusals(401, 413) },
+  responses: { 201: json(Session, 'A new session.'), ...refusals(401, 413, 415) },
 })
 const refresh = createRoute({
   operationId: 'refreshSession',
@@ -70,7 +70,7 @@ const refresh = createRoute({
   request: { body: body(RefreshRequest) },
   responses: {
     200: json(Session, 'The session with new tokens; the old refresh token is void.'),
-    ...refusals(401, 413),
+    ...refusals(401, 413, 415),
   },
 })
 const signOut = createRoute({
@@ -80,7 +80,7 @@ const signOut = createRoute({
   tags: ['accounts'],
   security: [{}, { bearer: [] }],
   request: { body: body(RefreshRequest) },
-  responses: { 204: empty('The session has ended.'), ...refusals(401, 413) },
+  responses: { 204: empty('The session has ended.'), ...refusals(401, 413, 415) },
 })
 const jwks = createRoute({
   operationId: 'publicKeys',

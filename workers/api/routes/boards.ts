@@ -54,7 +54,7 @@ const create = createRoute({
   tags: ['boards'],
   security: signedIn,
   request: { headers: idempotencyHeader, body: body(NewBoard) },
-  responses: { 201: json(Board, 'The board.'), ...refusals(401, 413, 422) },
+  responses: { 201: json(Board, 'The board.'), ...refusals(401, 413, 415, 422) },
 })
 const list = createRoute({
   operationId: 'listBoards',

@@ -70,7 +70,7 @@ const create = createRoute({
   responses: {
     201: json(Comment, 'The comment.'),
     202: json(Accepted, 'Kept in the queue under its final id.'),
-    ...refusals(401, 404, 413, 422),
+    ...refusals(401, 404, 413, 415, 422),
   },
 })
 const edit = createRoute({
@@ -83,7 +83,7 @@ const edit = createRoute({
   responses: {
     200: json(Comment, 'The comment as it stands now.'),
     202: json(Accepted, 'Kept in the queue.'),
-    ...refusals(401, 403, 404, 413),
+    ...refusals(401, 403, 404, 413, 415),
   },
 })
 const remove = createRoute({

@@ -51,7 +51,7 @@ const route = createRoute({
       Accepted,
       'Kept in the queue under its final id; it shows once the database is back, or there is less to do.',
     ),
-    ...refusals(401, 413, 422),
+    ...refusals(401, 413, 415, 422),
   },
 })
 

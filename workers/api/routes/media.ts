@@ -78,7 +78,7 @@ const complete = createRoute({
   method: 'post',
   path: '/v1/media/{id}/complete',
   request: { headers: idempotencyHeader, params: idParams, body: body(CompleteMedia) },
-  responses: { 200: json(MediaState, 'Checked and taken.'), ...refusals(401, 403, 404, 409, 413, 422) },
+  responses: { 200: json(MediaState, 'Checked and taken.'), ...refusals(401, 403, 404, 409, 413, 415, 422) },
 })
 const show = createRoute({
   ...common,

@@ -23,7 +23,7 @@ const route = createRoute({
   request: { headers: idempotencyHeader, body: body(NewReport) },
   responses: {
     201: json(Report, 'Filed, if there is such a post, person or comment.'),
-    ...refusals(401, 404, 413, 422),
+    ...refusals(401, 404, 413, 415, 422),
   },
 })
 

@@ -114,7 +114,7 @@ const PROBLEMS = {
   404: problem('There is no such thing, or it is not for this viewer.'),
   409: problem('It conflicts with what is there.'),
   413: problem('The body has more than may be sent, or what it announces is too large.'),
-  415: problem('Files of this type are not taken.'),
+  415: problem('The body, or a file that it announces, is of a type that is not taken.'),
   422: problem('It cannot be done as asked.'),
   429: problem('Too many requests; see Retry-After.'),
   503: problem(

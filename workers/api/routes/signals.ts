@@ -23,7 +23,7 @@ const route = createRoute({
   tags: ['feed'],
   security: signedIn,
   request: { headers: idempotencyHeader, body: body(Signals) },
-  responses: { 202: json(Accepted, 'Noted.'), ...refusals(401, 413) },
+  responses: { 202: json(Accepted, 'Noted.'), ...refusals(401, 413, 415) },
 })
 
 export function registerSignals(app: App): void {

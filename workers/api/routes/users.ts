@@ -85,7 +85,7 @@ const change = createRoute({
   tags: ['people'],
   security: signedIn,
   request: { body: body(ProfileChange) },
-  responses: { 200: json(OwnProfile, 'The profile as it is now.'), ...refusals(401, 413, 422) },
+  responses: { 200: json(OwnProfile, 'The profile as it is now.'), ...refusals(401, 413, 415, 422) },
 })
 
 const tagOf = (row: ProfileRow) =>
