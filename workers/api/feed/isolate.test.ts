@@ -103,6 +103,26 @@ describe('an isolate that lost touch', () => {
   })
 })
 
+describe('an isolate that has heard more than it remembers', () => {
+  const MOST = 10_000
+
+  it('answers for pages from after what it forgot, and what it hears again is its newest', () => {
+    const isolate = isolateWith()
+    const gone = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => [`d:${firstIdAt(NOW + from + i)}`, NOW]).flat()
+    isolate.applyDelta(gone(0, 2), NOW, NOW + 1)
+    isolate.applyDelta(gone(2, MOST - 2), NOW, NOW + 2)
+    isolate.applyDelta(gone(0, 1), NOW, NOW + 3)
+    expect(isolate.heardSinceMs).toBe(NOW)
+    isolate.applyDelta(gone(MOST, 1), NOW, NOW + 4)
+    expect(isolate.heardSinceMs).toBe(NOW + 2)
+    isolate.applyDelta(gone(MOST + 1, 1), NOW, NOW + 5)
+    expect(isolate.heardSinceMs).toBe(NOW + 3)
+    const remembered = [0, 1, 2, 3].map((i) => isolate.hasChangedSince(firstIdAt(NOW + i), NOW))
+    expect(remembered).toEqual([true, false, false, true])
+  })
+})
+
 describe('the slate and trends', () => {
   it('are read once a minute, and again when that failed', () => {
     const isolate = new FeedIsolate()

@@ -107,7 +107,7 @@ export class FeedIsolate {
     return (this.changed.get(id) ?? Number.NEGATIVE_INFINITY) >= ms
   }
 
-  /** Since when this isolate has missed no change, in ms since 1970. */
+  /** Since when this isolate has missed no change, and forgotten none, in ms since 1970. */
   get heardSinceMs(): number {
     return this.wholeSinceMs
   }
@@ -134,14 +134,14 @@ export class FeedIsolate {
         this.posts.setCounts(change.post, { likes: change.likes, comments: change.comments })
         break
       case 'deleted':
-        this.changed.set(change.post, askedMs)
+        this.noteChanged(change.post, askedMs)
         this.posts.delete(change.post)
         break
       case 'celebrity-post':
         this.addCelebrityPost(change.author, change.post)
         break
       case 'user':
-        this.changed.set(change.user, askedMs)
+        this.noteChanged(change.user, askedMs)
         this.users.delete(change.user)
         this.posts.deleteWhere((post: FeedPost) => post.authorId === change.user)
         break
@@ -149,6 +149,14 @@ export class FeedIsolate {
         this.onSessionRevoked(change.session)
         break
     }
+  }
+
+  /** What it forgets for want of room it has not heard: pages from before are none. */
+  private noteChanged(id: Id, askedMs: number): void {
+    this.changed.delete(id)
+    const forgotten = this.changed.size < CHANGED ? null : this.changed.shift()
+    if (forgotten !== null) this.wholeSinceMs = Math.max(this.wholeSinceMs, forgotten[1] + 1)
+    this.changed.set(id, askedMs)
   }
 
   private addCelebrityPost(author: Id, id: Id): void {
