@@ -80,16 +80,24 @@ export class Edge {
   async #latePage(query: FeedQuery, isolate: FeedIsolate): Promise<FeedPage> {
     const { scheduler, spawn } = this.#stage
     let soFar: () => PageSoFar | null = () => null
-    let whole: FeedPage | null = null
-    spawn('a late page', async () => {
+    const late: { page?: FeedPage; fault?: unknown } = {}
+    const serve = async () => {
       const ports = this.#ports(isolate, (page) => {
         soFar = page
       })
-      whole = await serveFeed(query, ports)
-    })
+      late.page = await serveFeed(query, ports)
+    }
+    // Whoever waits for the page hears of its fault, too: those of processes are read when all have ended.
+    const serveOrSay = () =>
+      serve().catch((fault: unknown) => {
+        late.fault = fault
+        throw fault
+      })
+    spawn('a late page', serveOrSay)
     for (let steps = scheduler.below(LONGEST_PAGE); ; steps--) {
       await scheduler.step(() => {})
-      if (whole !== null) return whole
+      if ('fault' in late) throw late.fault
+      if (late.page !== undefined) return late.page
       const known = steps > 0 ? null : soFar()
       if (known !== null && (known.isFull || known.page.items.length > 0)) return known.page
     }

@@ -27,3 +27,11 @@ test(`nothing is missed, doubled or shown that must not be, in ${SCHEDULES} sche
 test('nor where half of the pages are late, and show what had been read of them', PATIENT, () =>
   check(SCHEDULES / 4, 0.5),
 )
+
+test('a page that fails ends its schedule, be it late, and says why', async () => {
+  const query = () => Promise.reject(new Error('the database fails'))
+  const failing: typeof memoryTruth = (time) => ({ ...memoryTruth(time), edge: { query, batch: query } })
+  await expect(new World({ seed: 0, redis, truth: failing, clock, late: 1 }).run()).rejects.toThrow(
+    'the database fails',
+  )
+})
