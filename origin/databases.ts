@@ -17,7 +17,7 @@ import { isAway } from './outages.ts'
 import { migrateAt, openPool, POOL, pooledDatabase } from './pools.ts'
 import { repeatedly } from './repeatedly.ts'
 import { createReplicas, postgresPair, type Replicas } from './replicas/index.ts'
-import { answersWithin, SILENCE, unlessSilent } from './silence.ts'
+import { lookAtPostgres, SILENCE, unlessSilent } from './silence.ts'
 import type { Waits } from './waits.ts'
 
 export interface Databases {
@@ -158,11 +158,11 @@ function databaseOf(
   const away = () => problems.away('The database', 1)
   const name = index === 0 ? 'postgres' : `postgres-${databaseName(index)}`
   const pooled = pooledDatabase(pool)
-  const isAnswering = () => answersWithin(url, SILENCE.answerMs)
+  const look = () => lookAtPostgres(url, SILENCE.answerMs)
   const primary =
     breakers === null
       ? pooled
-      : guardedDatabase(unlessSilent(pooled, { isAnswering, away }), { breaker: breakers.of(name), away })
+      : guardedDatabase(unlessSilent(pooled, { look, away }), { breaker: breakers.of(name), away })
   if (replica === null) return primary
   const isUsable = () => replicas.isUsable(index)
   return withReplica(primary, { database: pooledDatabase(replica), isUsable, onRead: replicas.onRead(index) })

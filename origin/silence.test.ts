@@ -7,7 +7,7 @@ import { openSlowLine, type SlowLine } from '../test/fault/slow-line.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import { isAway } from './outages.ts'
 import { pooledDatabase } from './pools.ts'
-import { answersWithin, unlessSilent } from './silence.ts'
+import { type Look, lookAtPostgres, unlessSilent } from './silence.ts'
 
 const limits = { suspiciousMs: 50, everyMs: 20 }
 const ANSWER_MS = 300
@@ -39,8 +39,8 @@ afterAll(async () => {
 })
 
 const one = sql`SELECT 1 AS one`
-const database = (isAnswering = () => answersWithin(url, ANSWER_MS)) =>
-  unlessSilent(pooled, { isAnswering, away, limits })
+const database = (look: () => Promise<Look> = () => lookAtPostgres(url, ANSWER_MS)) =>
+  unlessSilent(pooled, { look, away, limits })
 
 test('a database that falls silent keeps nobody waiting, and is used again when it speaks', async () => {
   const watched = database()
@@ -53,21 +53,32 @@ test('a database that falls silent keeps nobody waiting, and is used again when 
   expect(await watched.query(one)).toEqual([{ one: 1 }])
 })
 
-test('a slow statement of a database that answers is waited for', async () => {
+test.each([
+  ['answers', ['answers']],
+  ['answers at every other look', ['silent', 'answers']],
+  ['may have answered', ['unknown']],
+] as const)('a slow statement of a database that %s is waited for', async (_, looks) => {
   let asked = 0
-  const watched = database(async () => ++asked > 0)
+  const watched = database(async () => looks[asked++ % looks.length] ?? 'answers')
   line.delayMs = 10 * limits.suspiciousMs
   expect(await watched.query(one)).toEqual([{ one: 1 }])
   line.delayMs = 0
-  expect(asked).toBeGreaterThan(0)
+  expect(asked).toBeGreaterThan(looks.length)
 })
 
 test('a server that speaks answers; none, and one that says nothing, do not', async () => {
   const nobody = new URL(url)
   nobody.port = '9'
-  expect(await answersWithin(url, 10_000)).toBe(true)
-  expect(await answersWithin(nobody.href, 10_000)).toBe(false)
+  expect(await lookAtPostgres(url, 10_000)).toBe('answers')
+  expect(await lookAtPostgres(nobody.href, 10_000)).toBe('silent')
   line.delayMs = NEVER_MS
-  expect(await answersWithin(url, ANSWER_MS)).toBe(false)
+  expect(await lookAtPostgres(url, ANSWER_MS)).toBe('silent')
   line.delayMs = 0
+})
+
+test('what this process was too late to read is no silence of the server', async () => {
+  const looking = lookAtPostgres(url, ANSWER_MS)
+  const until = performance.now() + 3 * ANSWER_MS
+  while (performance.now() < until);
+  expect(await looking).not.toBe('silent')
 })

@@ -36,7 +36,7 @@ function withLine(line: Line, cut: () => Promise<never>) {
   }
   const away = () => problems.away('The database', 1)
   const limits = { suspiciousMs: 50, everyMs: 20 }
-  const watched = unlessSilent(database, { isAnswering: async () => !line.isCut, away, limits })
+  const watched = unlessSilent(database, { look: async () => (line.isCut ? 'silent' : 'answers'), away, limits })
   return shardedDatabase([first, { ranges: second!.ranges, database: watched }])
 }
 
