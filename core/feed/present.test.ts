@@ -38,19 +38,20 @@ test('a page is JSON that says what was put in, whatever people write', () => {
   expect(JSON.parse(presentPage([], viewer(), null))).toEqual({ items: [], cursor: null })
 })
 
-test('the tag moves with the viewer, the posts, their order, counts, likes and reasons', () => {
+test('the tag moves with the viewer, the posts, their order, counts, likes, reasons and what comes after', () => {
   const [a, b] = [item({ id: at(0) }), item({ id: at(1) })]
   const tags = [
-    pageTag([a, b], viewer()),
-    pageTag([b, a], viewer()),
-    pageTag([a], viewer()),
-    pageTag([a, b], viewer({ id: '2' })),
-    pageTag([a, b], viewer({ liked: new Set([at(1)]) })),
-    pageTag([a, item({ id: at(1), counts: { likes: 1, comments: 0 } })], viewer()),
-    pageTag([a, item({ id: at(1) }, 'celebrity')], viewer()),
+    pageTag([a, b], viewer(), 1),
+    pageTag([b, a], viewer(), 1),
+    pageTag([a], viewer(), 1),
+    pageTag([a, b], viewer({ id: '2' }), 1),
+    pageTag([a, b], viewer({ liked: new Set([at(1)]) }), 1),
+    pageTag([a, item({ id: at(1), counts: { likes: 1, comments: 0 } })], viewer(), 1),
+    pageTag([a, item({ id: at(1) }, 'celebrity')], viewer(), 1),
+    pageTag([a, b], viewer(), 0),
   ]
   expect(new Set(tags).size).toBe(tags.length)
-  expect(pageTag([a, b], viewer())).toBe(tags[0])
+  expect(pageTag([a, b], viewer(), 1)).toBe(tags[0])
 })
 
 test('private pictures are signed in every size, anew when the hour is over, and the tag knows', () => {
@@ -88,7 +89,7 @@ test('private pictures are signed in every size, anew when the hour is over, and
     expect(shown.caption).toBe(caption)
     expect(shown.author.avatar).toBe('https://img.test/img/thumb/media/1/a.jpg')
     expect(made.signedUntil).toBe(expires)
-    return pageTag([one], viewer())
+    return pageTag([one], viewer(), 0)
   })
   expect(tags[0]).not.toBe(tags[1])
 })

@@ -213,9 +213,14 @@ export function presentPage(
 /**
  * A weak ETag over what a page shows: which posts, in which order, with which counts and likes. Two FNV-1a sums of 32
  * bits; it is no secret, it only has to differ when the page does.
+ * @param next what comes after the page, as a number: a reader who kept the page would go on by its old cursor
  */
-export function pageTag(items: readonly HydratedItem[], viewer: { id: Id; liked: ReadonlySet<Id> }): string {
-  let a = mixText(FNV_BASIS, viewer.id)
+export function pageTag(
+  items: readonly HydratedItem[],
+  viewer: { id: Id; liked: ReadonlySet<Id> },
+  next: number,
+): string {
+  let a = mixNumber(mixText(FNV_BASIS, viewer.id), next)
   let b = a ^ SECOND_BASIS
   for (const { post, candidate } of items) {
     const { likes, comments } = post.counts

@@ -5,7 +5,7 @@ import { compareIds, type Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { person } from '../testing.ts'
 import { FeedIsolate } from './isolate.ts'
-import type { FeedPage } from './serve.ts'
+import { type FeedPage, feedTag } from './serve.ts'
 import {
   awayDb,
   awayRedis,
@@ -53,6 +53,20 @@ describe('after the last followed post', () => {
     expect(sorted(walked(pages))).toEqual(sorted(trending))
     expect(pages.slice(0, 5).map((page) => page.items.length)).toEqual([24, 24, 24, 24, 24])
     expect(new Set(pages.flatMap(reasons))).toEqual(new Set(['trending']))
+  })
+
+  it('a page that has the same posts and is no longer the last has another tag', async () => {
+    const [reader, stranger] = [await person(), await person()]
+    const trending = await posts(stranger.id, 11)
+    const { trend, ports } = await ownTrends(trending.slice(0, 10))
+    const first = () => serve(reader.id, ports({ isolate: new FeedIsolate() }), { limit: 10 })
+    const last = await first()
+    await trend(trending)
+    const onwards = await first()
+    expect(shown(onwards)).toEqual(shown(last))
+    expect([last.cursor === null, onwards.cursor === null]).toEqual([true, false])
+    expect(feedTag(onwards)).not.toBe(feedTag(last))
+    expect(feedTag(await first())).toBe(feedTag(onwards))
   })
 
   it('the newest posts, which fill up what trends, come last of all, and say no more than is true', async () => {

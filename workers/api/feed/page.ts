@@ -13,6 +13,8 @@ export interface FeedPage {
   items: HydratedItem[]
   viewer: Viewer
   cursor: string | null
+  /** The walk has left the followed posts behind: its cursor, if there is one, has the last of what comes. */
+  isBeyond: boolean
 }
 
 /** A page's items, and where its walk stands after them. */

@@ -239,7 +239,7 @@ const MAX_SHOWN = 200
 function pageOf(items: HydratedItem[], { viewer, position }: Filled): FeedPage {
   const more = position.rest.length > 0 || position.bottom !== '0' || goesBeyond(position)
   const next = { ...position, shown: stillToMeet(position, items), served: position.served + items.length }
-  return { items, viewer, cursor: more ? encodeFeedCursor(next) : null }
+  return { items, viewer, cursor: more ? encodeFeedCursor(next) : null, isBeyond: position.isBeyond }
 }
 
 /**
@@ -288,5 +288,7 @@ export function feedRenderer({ items, viewer: { liked }, cursor }: FeedPage): ()
   return () => presentPage(items, { liked }, cursor)
 }
 
-/** The page's tag. */
-export const feedTag = (page: FeedPage): string => pageTag(page.items, page.viewer)
+/** The page's tag. Equal posts with nothing behind them, or now with something, are another page. */
+export function feedTag({ items, viewer, cursor, isBeyond }: FeedPage): string {
+  return pageTag(items, viewer, (cursor === null ? 0 : 1) + (isBeyond ? 2 : 0))
+}
