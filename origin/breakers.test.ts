@@ -28,15 +28,17 @@ function stage() {
   const breaker = breakers.of('store')
   const port = guarded(store, ['find'], { breaker, away: () => problems.away('The store', 1) })
   const gauge = async () => /tideline_breaker_open\{dependency="store"\} (\d)/.exec((await metrics.expose()).body)?.[1]
-  return { time, breakers, store, port, gauge }
+  const failures = async () =>
+    /tideline_breaker_failures_total\{dependency="store"\} (\d+)/.exec((await metrics.expose()).body)?.[1]
+  return { time, breakers, store, port, gauge, failures }
 }
 const GONE = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
 
 describe('a store under a circuit breaker', () => {
   it('answers as it is while it answers', async () => {
-    const { port, breakers, gauge } = stage()
+    const { port, breakers, gauge, failures } = stage()
     expect([await port.find('a'), port.nameOf('a'), port.asked]).toEqual(['found a', 'name of a', 1])
-    expect([breakers.open(), await gauge()]).toEqual([[], '0'])
+    expect([breakers.open(), await gauge(), await failures()]).toEqual([[], '0', '0'])
   })
 
   it('is left alone after five outages in a row, which callers hear at once, and metrics and health say', async () => {
@@ -49,14 +51,14 @@ describe('a store under a circuit breaker', () => {
   })
 
   it('is asked once a second then, and as before when it has answered, be it with a refusal', async () => {
-    const { port, store, breakers, gauge, time } = stage()
+    const { port, store, breakers, gauge, failures, time } = stage()
     store.answer = () => Promise.reject(GONE)
     for (let i = 0; i < 8; i++) await port.find('a').catch(() => {})
     expect(store.asked).toBe(5)
     time.now = 1_000
     await port.find('a').catch(() => {})
     await port.find('a').catch(() => {})
-    expect(store.asked).toBe(6)
+    expect([store.asked, await failures()]).toEqual([6, '6'])
     time.now = 2_000
     store.answer = () => Promise.reject(problems.conflict('taken', 'It is there.'))
     await expect(port.find('a')).rejects.toMatchObject({ status: 409 })

@@ -24,11 +24,19 @@ export function createBreakers(metrics: Metrics, clock: Clock): Breakers {
   const isOpen = metrics.gauge('breaker_open', '1 while a dependency is left alone because it did not answer', [
     'dependency',
   ])
+  const failures = metrics.counter('breaker_failures_total', 'Calls to a dependency that brought no answer', [
+    'dependency',
+  ])
   const make = (dependency: string): Breaker => {
     const inner = createBreaker(POLICY, clock, () => isOpen.set({ dependency }, 1))
     isOpen.set({ dependency }, 0)
+    failures.inc({ dependency }, 0)
     return {
       ...inner,
+      failed() {
+        failures.inc({ dependency })
+        inner.failed()
+      },
       succeeded() {
         if (inner.isOpen()) isOpen.set({ dependency }, 0)
         inner.succeeded()
