@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FANOUT_POLICY } from './fanout-policy.ts'
-import { FEED_POLICY, readFeed, readFeedBelow, readViewer } from './feed/index.ts'
+import { FEED_POLICY, readBeyond, readFeed, readFeedBelow, readViewer } from './feed/index.ts'
 import { firstIdAt } from './ids.ts'
 import type { Command } from './redis.ts'
 import { commandSlot, keySlot, keysOf, SLOTS } from './redis-slots.ts'
@@ -104,6 +104,7 @@ const SPREAD: Record<string, (given: Given) => readonly Command[]> = {
 const BUILDERS: Record<string, (given: Given) => readonly Command[]> = {
   readFeed: ({ user }) => readFeed(user, FEED_POLICY),
   readFeedBelow: ({ user, post }) => readFeedBelow(user, post, FEED_POLICY),
+  readBeyond: ({ user }) => readBeyond(user, FEED_POLICY),
   readViewer: ({ user }) => readViewer(user, FEED_POLICY),
   readTimeline: ({ user }) => timeline.readTimeline(user, 10),
   readTimelineBelow: ({ user, ms }) => timeline.readTimelineBelow(user, ms, 10),
