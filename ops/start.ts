@@ -67,11 +67,12 @@ async function start(config: Config, apiPort: number): Promise<Running> {
   await refuseBusyPorts({ ...portsInUse(config), page: apiPort })
   const url = `http://127.0.0.1:${apiPort}`
   const logs = join(config.stateDir, 'logs')
+  const log = join(logs, 'origin.log')
 
   say(`Tideline, state in ${config.stateDir}`)
   const logger = createLogger({
     level: config.logLevel,
-    destination: createWriteStream(join(logs, 'origin.log'), { flags: 'a' }),
+    destination: createWriteStream(log, { flags: 'a' }),
   })
   const origin = await startOrigin({
     config,
@@ -84,8 +85,9 @@ async function start(config: Config, apiPort: number): Promise<Running> {
         celebrityAt: config.policy.celebrityAt,
         onProgress: sayProgress,
       }),
-    onWaiting: (what) => say(`  still waiting for ${what} …`),
-    onEngineDeath: (sentence) => say(`\n${sentence}\nThe log is ${join(logs, 'origin.log')}.`),
+    onWaiting: (what, reason) =>
+      say(`  still waiting for ${what}${reason === null ? ' …' : `: ${reason} (see ${log})`}`),
+    onEngineDeath: (sentence) => say(`\n${sentence}\nThe log is ${log}.`),
   })
   for (const [port, engine] of Object.entries(origin.engines.described)) say(`  ${port.padEnd(10)} ${engine}`)
   await buildWeb({

@@ -1,6 +1,7 @@
 /** Postgres: inside this process, or one or several servers that share the logical shards; brought to the current schema. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { SQL } from 'drizzle-orm'
 import type pg from 'pg'
 import { LOGICAL_SHARDS } from '#core/ids.ts'
 import { problems } from '#core/problem.ts'
@@ -13,6 +14,7 @@ import { type Breakers, guardedDatabase } from './breakers.ts'
 import type { Config } from './config.ts'
 import { startEmbeddedPostgres } from './embedded/postgres/index.ts'
 import type { Logger } from './observe/logger.ts'
+import { sentenceOf } from './observe/sentence.ts'
 import { isAway } from './outages.ts'
 import { migrateAt, openPool, POOL, pooledDatabase } from './pools.ts'
 import { repeatedly } from './repeatedly.ts'
@@ -64,7 +66,6 @@ export async function openDatabases({ config, logger, waits, breakers, onDeath }
   try {
     const { servers, description, end } = await findServers(config, logger, onDeath)
     closers.push(end)
-    const away = await whenReached(() => migrateAll(servers, logger), logger)
     const opened = openPools(servers, config, logger, (pool) => closers.push(() => pool.end()))
     const replicas = replicasOf(opened, logger)
     const shardOf = (one: Opened, index: number): Shard => ({
@@ -72,7 +73,12 @@ export async function openDatabases({ config, logger, waits, breakers, onDeath }
       ranges: one.ranges,
     })
     const shards = ofEach(opened, shardOf)
-    const map = await whenReached(() => settleShards(shards, away), logger)
+    // Who is away may change until all is settled: each round begins anew.
+    const settle = async () => {
+      const away = await migrateAll(servers, logger)
+      return { away, map: await settleShards(ofEach(shards, named), away) }
+    }
+    const { away, map } = await whenReached(settle, logger, waits)
     closers.push(...[...away].map((index) => settleLater(index, servers, shards, logger, waits)))
     return {
       database: routedDatabase(shards),
@@ -200,20 +206,50 @@ async function findServers(config: Config, logger: Logger, onDeath: EnginesNeeds
   }
 }
 
-/** Tries again for as long as the first database is away: what starts with it, in whatever order, needs no one to start it again. */
-async function whenReached<T>(work: () => Promise<T>, logger: Logger): Promise<T> {
+/** A database that cannot be reached now, for the reason that is its cause. */
+class UnreachedError extends Error {
+  readonly database: string
+
+  constructor(index: number, cause: unknown) {
+    super(`${databaseName(index)} cannot be reached`, { cause })
+    this.database = databaseName(index)
+  }
+}
+
+/** What its outage is told by says which database it is. */
+function named({ database, ranges }: Shard, index: number): Shard {
+  const say = (error: unknown) => {
+    throw isAway(error) ? new UnreachedError(index, error) : error
+  }
+  return {
+    ranges,
+    database: {
+      query: <T>(statement: SQL) => database.query<T>(statement).catch(say),
+      batch: (statements) => database.batch(statements).catch(say),
+    },
+  }
+}
+
+/** Tries again for as long as a database is away that is needed: what starts with it, in whatever order, needs no one to start it again. */
+async function whenReached<T>(work: () => Promise<T>, logger: Logger, waits: Waits): Promise<T> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LOOK_AGAIN_MS)) {
     try {
       return await work()
     } catch (error) {
       if (!isAway(error)) throw error
+      waits.because('postgres', sentenceOf(rootOf(error)))
       if (pauseMs === FIRST_PAUSE_MS) {
-        logger.warn({ err: error }, 'the first database cannot be reached; the start waits for it')
+        const database = error instanceof UnreachedError ? error.database : undefined
+        logger.warn({ err: error, database }, 'a database cannot be reached; the start waits for it')
       }
       await delay(pauseMs)
     }
   }
 }
+
+/** What went wrong at the bottom: the statement that met it says nothing to whoever starts this. */
+const rootOf = (error: unknown): unknown =>
+  error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error
 
 /** Answers which of them are away, by their places. */
 async function migrateAll(servers: Servers['servers'], logger: Logger): Promise<Set<number>> {
@@ -222,7 +258,8 @@ async function migrateAll(servers: Servers['servers'], logger: Logger): Promise<
     try {
       await migrateAt(url)
     } catch (error) {
-      if (index === 0 || !isAway(error)) throw error
+      if (!isAway(error)) throw error
+      if (index === 0) throw new UnreachedError(index, error)
       logger.warn({ err: error, database: databaseName(index) }, 'a database cannot be reached; starting without it')
       away.add(index)
     }

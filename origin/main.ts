@@ -34,8 +34,8 @@ export interface OriginOptions {
   prepare?(engines: Engines, tiers: Tiers): Promise<unknown>
   /** Told in a sentence of an engine that this process started and that ended by itself. */
   onEngineDeath?(sentence: string): void
-  /** Told what is still waited for, now and then. */
-  onWaiting?(what: string): void
+  /** Told what is still waited for, now and then, and in a sentence why, if that is known. */
+  onWaiting?(what: string, reason: string | null): void
 }
 
 export async function startOrigin({

@@ -1,7 +1,7 @@
 /** A start without everything: what is there is served, and what is not is said. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
@@ -63,9 +63,27 @@ it('what is waited for is told after a while, and oftener at first than later', 
   expect(after(600_000)).toBe(13)
 })
 
+it('the reason is told with what is waited for, once it is known', () => {
+  vi.useFakeTimers()
+  const told: (string | null)[][] = []
+  const waits = createWaits(logger, (...said) => void told.push(said))
+  const end = waits.begin('postgres')
+  vi.advanceTimersByTime(3_000)
+  waits.because('postgres', 'getaddrinfo ENOTFOUND nowhere')
+  waits.because('redis', 'of this nobody waits')
+  vi.advanceTimersByTime(6_000)
+  end()
+  expect(told).toEqual([
+    ['postgres', null],
+    ['postgres', 'getaddrinfo ENOTFOUND nowhere'],
+  ])
+})
+
 it('the start waits for the first database, and /health says so until it is there', async () => {
   const [port, databasePort] = [await freePort(), await freePort()]
+  const told: (string | null)[][] = []
   const starting = startOrigin({
+    onWaiting: (...said) => void told.push(said),
     config: env({
       PORT: String(port),
       REDIS_URL: 'embedded',
@@ -75,6 +93,9 @@ it('the start waits for the first database, and /health says so until it is ther
   })
   const health = healthAt(port)
   await expect.poll(health, { timeout: 30_000 }).toEqual({ code: 503, status: 'starting', waitingFor: ['postgres'] })
+  await expect
+    .poll(() => told, { timeout: 30_000 })
+    .toEqual([['postgres', `connect ECONNREFUSED ${HOST}:${databasePort}`]])
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'late'), host: HOST, port: databasePort })
   const origin = await starting
   expect(await health()).toMatchObject({ code: 200, status: 'ok', dependencies: { postgres: 'up' } })
@@ -121,3 +142,42 @@ it('databases that were settled before are opened without one that is away, whic
   await back.close()
   await first.close()
 }, 90_000)
+
+it('one that goes away while the databases are settled is left for later, too', async () => {
+  const [first, second] = [await startEmbeddedPostgres(), await startEmbeddedPostgres()]
+  const through = await connectionsTo(Number(new URL(second.url).port))
+  const viaLine = new URL(second.url)
+  viaLine.port = String(through.port)
+  const config = env({ DATABASE_URLS: `${first.url}#0-4095,${viaLine.href}#4096-8191` })
+  const waits = createWaits(logger)
+  const open = () => openDatabases({ config, logger, waits, breakers: createBreakers(createMetrics(), Date.now) })
+  await (await open()).close()
+  // It is brought to the schema, and gone.
+  through.left = 1
+  const opened = await open()
+  expect([through.left, waits.now()]).toEqual([0, ['db2']])
+  through.left = Number.POSITIVE_INFINITY
+  await expect.poll(() => waits.now(), { timeout: 20_000 }).toEqual([])
+  await opened.close()
+  await through.close()
+  await second.close()
+  await first.close()
+}, 90_000)
+
+/** A way to a port of this machine that takes so many connections more. */
+async function connectionsTo(port: number) {
+  const server = createServer((client) => {
+    client.on('error', () => {})
+    if (through.left === 0) return void client.destroy()
+    through.left--
+    const upstream = connect(port, HOST).on('error', () => client.destroy())
+    client.pipe(upstream).pipe(client)
+  }).listen(0, HOST)
+  await new Promise((resolve) => server.once('listening', resolve))
+  const through = {
+    left: Number.POSITIVE_INFINITY,
+    port: (server.address() as { port: number }).port,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  }
+  return through
+}

@@ -4,6 +4,8 @@ import type { Logger } from './observe/logger.ts'
 export interface Waits {
   /** Begins to wait. Answers what ends it. */
   begin(what: string): () => void
+  /** Says why what is waited for is not there yet, as far as is known: whoever is told hears it, too. */
+  because(what: string, reason: string): void
   /** Waits for work, whichever way it ends. */
   during<T>(what: string, work: Promise<T>): Promise<T>
   /** What is waited for now, in the order in which that began. */
@@ -14,18 +16,18 @@ export interface Waits {
 const TOLD_AFTER_MS = 3_000
 const LONGEST_SILENCE_MS = 60_000
 
-/** @param tell is told, too, what has been waited for a while */
-export function createWaits(logger: Logger, tell: (what: string) => void = () => {}): Waits {
-  const open = new Set<{ what: string }>()
+/** @param tell is told, too, what has been waited for a while, and why if that is known */
+export function createWaits(logger: Logger, tell: (what: string, reason: string | null) => void = () => {}): Waits {
+  const open = new Set<{ what: string; reason: string | null }>()
   function begin(what: string): () => void {
-    const wait = { what }
+    const wait: { what: string; reason: string | null } = { what, reason: null }
     open.add(wait)
     let pauseMs = TOLD_AFTER_MS
     let timer: NodeJS.Timeout
     const tellLater = () => {
       timer = setTimeout(() => {
-        logger.warn({ for: what }, 'still waiting')
-        tell(what)
+        logger.warn({ for: what, because: wait.reason }, 'still waiting')
+        tell(what, wait.reason)
         pauseMs = Math.min(2 * pauseMs, LONGEST_SILENCE_MS)
         tellLater()
       }, pauseMs)
@@ -39,6 +41,9 @@ export function createWaits(logger: Logger, tell: (what: string) => void = () =>
   }
   return {
     begin,
+    because(what, reason) {
+      for (const wait of open) if (wait.what === what) wait.reason = reason
+    },
     async during(what, work) {
       const end = begin(what)
       try {
