@@ -174,9 +174,18 @@ describe('what core builds', () => {
   it.each(Object.keys(SPREAD))('%s: has keys in several slots, which MGET alone may', (name) => {
     fc.assert(
       fc.property(arguments_, (given) => {
-        for (const command of SPREAD[name]!(given)) expect(command[0]).toBe('MGET')
+        for (const command of SPREAD[name]!(given)) {
+          expect(command[0]).toBe('MGET')
+          const slots = new Set(keysOf(command).map(keySlot))
+          expect(commandSlot(command)).toBe(slots.size > 1 ? 'several' : [...slots][0])
+        }
       }),
     )
+  })
+
+  it("reads a feed's counts from several slots", () => {
+    const [one, other] = [firstIdAt(1_764_000_000_000), firstIdAt(1_764_000_000_001)]
+    expect(commandSlot(timeline.readCounts([one, other]))).toBe('several')
   })
 
   it("reads a feed's candidates from one slot", () => {
