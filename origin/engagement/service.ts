@@ -75,17 +75,9 @@ export function engagementService(parts: EngagementParts) {
     deleteComment: (input: HandlerInput<'engagement.deleteComment'>, traceparent: string | null) =>
       deleteComment(parts, input, traceparent),
 
-    /** Whether a person has deleted what stands, or was to stand, under this very id. */
-    async isTakenBack({ postId, commentId, userId }: Pick<StoredComment, 'postId' | 'commentId' | 'userId'>) {
-      const named = await store.comment(postId, commentId)
-      return named?.userId === userId && named.deleted
-    },
+    isTakenBack: (named: CommentName) => isTakenBack(store, named),
 
-    async share(share: HandlerInput<'engagement.share'>, traceparent: string | null) {
-      const { added, at } = await store.share(share)
-      await parts.publish([shareEvent(share, at, originOf(parts, traceparent))])
-      return { result: added ? ('added' as const) : ('already' as const) }
-    },
+    share: (input: HandlerInput<'engagement.share'>, traceparent: string | null) => share(parts, input, traceparent),
   }
 }
 
@@ -182,6 +174,20 @@ async function forestall(parts: EngagementParts, postId: Id, commentId: Id, user
   // It may have come under another id meanwhile. Whoever keeps it so says where first, and looks for a tombstone then.
   const promised = await parts.aliases.find({ postId, userId, aliasId: commentId })
   return (promised !== null && (await parts.store.comment(postId, promised))) || tombstone
+}
+
+type CommentName = Pick<StoredComment, 'postId' | 'commentId' | 'userId'>
+
+/** Whether a person has deleted what stands, or was to stand, under this very id. */
+async function isTakenBack(store: EngagementStore, { postId, commentId, userId }: CommentName): Promise<boolean> {
+  const named = await store.comment(postId, commentId)
+  return named?.userId === userId && named.deleted
+}
+
+async function share(parts: EngagementParts, input: HandlerInput<'engagement.share'>, traceparent: string | null) {
+  const { added, at } = await parts.store.share(input)
+  await parts.publish([shareEvent(input, at, originOf(parts, traceparent))])
+  return { result: added ? ('added' as const) : ('already' as const) }
 }
 
 const originOf = ({ clock }: EngagementParts, traceparent: string | null): Origin => ({ traceparent, nowMs: clock() })

@@ -18,7 +18,7 @@ import {
   reserveInstead,
 } from '#drizzle/queries/idempotency.ts'
 import { Unprocessable } from '../event-log.ts'
-import type { HandlerInput } from '../internal-api.ts'
+import type { HandlerInput, RequestContext } from '../internal-api.ts'
 import type { DeferredHandler } from './deferred.ts'
 
 type Comment = HandlerInput<'engagement.comment'>
@@ -41,7 +41,7 @@ const ID_TRIES = 3
 const isIdTaken = (error: unknown) => error instanceof Problem && error.code === 'id-taken'
 
 export function createDeferredComments(options: DeferredCommentsOptions): DeferredHandler {
-  const { database, apply, remove, isTakenBack, ids = createIdFactory(Date.now, Math.random) } = options
+  const { database, apply, ids = createIdFactory(Date.now, Math.random) } = options
 
   /** The id that is held under a key: `mine`, when nobody took the key before. */
   async function idUnder(request: KeyedRequest, mine: Id, atMs: number): Promise<Id> {
@@ -51,9 +51,7 @@ export function createDeferredComments(options: DeferredCommentsOptions): Deferr
     if (row === undefined) throw problems.away('The first use of this idempotency key')
     if (row.request_hash !== request.requestHash)
       throw new Unprocessable('the idempotency key was used for another write')
-    const held = row.status === IN_FLIGHT ? row.response : (row.response as { id?: unknown }).id
-    if (typeof held !== 'string') throw new Unprocessable('the idempotency key was not used for a comment')
-    return held
+    return heldBy(row)
   }
 
   /**
@@ -75,7 +73,7 @@ export function createDeferredComments(options: DeferredCommentsOptions): Deferr
   return async function createDeferredComment(write, context) {
     if (write.kind !== 'engagement.comment') throw new TypeError('not a comment')
     const comment = originApi['engagement.comment'].input.parse(write.input)
-    const { commentId: promised, postId, userId } = comment
+    const { commentId: promised, userId } = comment
     const atMs = idMs(promised)
     const request = requestOf(write, userId)
     let commentId = request === null ? promised : await idUnder(request, promised, atMs)
@@ -88,13 +86,30 @@ export function createDeferredComments(options: DeferredCommentsOptions): Deferr
         commentId = await idInstead(request, comment, commentId, atMs)
       }
     }
-    if (commentId === promised) return
-    await database.query(insertCommentAlias({ postId, aliasId: promised, userId }, commentId))
-    // After the alias: who deletes leaves the tombstone first and looks for the alias then, so that one of the two sees the other.
-    if (!(await isTakenBack(comment))) return
-    const input = { postId, commentId, userId, postAuthorId: comment.authorId }
-    await remove({ kind: 'engagement.deleteComment', input, traceparent: write.traceparent }, context)
+    if (commentId !== promised) await leadTo(options, { write, comment, kept: commentId }, context)
   }
+}
+
+/**
+ * Has the promised id lead to the kept comment. If its author has deleted it under the promised id before, the kept one goes, too:
+ * who deletes leaves the tombstone first and looks for the alias then, so that one of the two sees the other.
+ */
+async function leadTo(
+  { database, isTakenBack, remove }: DeferredCommentsOptions,
+  { write, comment, kept }: { write: DeferredWrite; comment: Comment; kept: Id },
+  context: RequestContext,
+): Promise<void> {
+  const { commentId: promised, postId, userId, authorId } = comment
+  await database.query(insertCommentAlias({ postId, aliasId: promised, userId }, kept))
+  if (!(await isTakenBack(comment))) return
+  const input = { postId, commentId: kept, userId, postAuthorId: authorId }
+  await remove({ kind: 'engagement.deleteComment', input, traceparent: write.traceparent }, context)
+}
+
+function heldBy({ status, response }: IdempotencyRow): Id {
+  const held = status === IN_FLIGHT ? response : (response as { id?: unknown }).id
+  if (typeof held !== 'string') throw new Unprocessable('the idempotency key was not used for a comment')
+  return held
 }
 
 function requestOf(write: Exclude<DeferredWrite, { kind: 'post.create' }>, userId: Id): KeyedRequest | null {

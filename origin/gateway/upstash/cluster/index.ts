@@ -47,17 +47,14 @@ export function clusterBackend(parts: ConnectionParts, address: ClusterAddress):
     async run(request) {
       if (nodes.masters.length === 0) throw redisAway()
       if (request.form === 'transaction') {
-        const everywhere = request.commands.find(concernsAll)
-        if (everywhere !== undefined)
-          throw badRequest(`ERR '${nameOf(everywhere)}' concerns all nodes of a cluster: not in a transaction`)
+        refuseEverywhere(request.commands)
         return transact(nodes, request)
       }
       const answers = await answersOf(request)
       return Array.isArray(answers) ? joined(request.form, answers, limits.replyBytes) : answers
     },
     async dedicated(commands) {
-      if (commands.some((command) => nameOf(command) === 'MONITOR'))
-        throw badRequest("ERR Command is not available: 'MONITOR'. A cluster has no node that sees every command")
+      refuseMonitor(commands)
       // Channels are no keys: a message that is published on any node reaches all.
       const owner = soleOwner(nodes, commands)
       if (owner === null) throw badRequest(CROSSSLOT)
@@ -67,6 +64,18 @@ export function clusterBackend(parts: ConnectionParts, address: ClusterAddress):
     },
     close: () => nodes.close(),
   }
+}
+
+/** A transaction is one node's. */
+function refuseEverywhere(commands: readonly Command[]): void {
+  const everywhere = commands.find(concernsAll)
+  if (everywhere !== undefined)
+    throw badRequest(`ERR '${nameOf(everywhere)}' concerns all nodes of a cluster: not in a transaction`)
+}
+
+function refuseMonitor(commands: readonly Command[]): void {
+  if (commands.some((command) => nameOf(command) === 'MONITOR'))
+    throw badRequest("ERR Command is not available: 'MONITOR'. A cluster has no node that sees every command")
 }
 
 /** Puts the errors of commands that were not sent into their places. */
