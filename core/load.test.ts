@@ -184,10 +184,10 @@ describe('a process that is late with what it has to do', () => {
       now += 10
     }
     expect(load.limit).toBe(50)
-    now = 509
+    now = 109
     load.late(80)
     expect(load.limit).toBe(50)
-    now = 510
+    now = 110
     load.late(80)
     expect(load.limit).toBe(25)
   })

@@ -58,8 +58,10 @@ const FORGET_MS = 60_000
 const FEWEST = 16
 /** Fewer under way than this tell nothing of how late it is. */
 const BUSY = 8
-/** How long a measurement of it holds, how long the next one waits for it, and how long what it cut is left as it is. */
+/** How long a measurement of it holds, and how long the next one waits for it. */
 const LAG_HOLDS_MS = 500
+/** How long what it cut is left as it is: most of what had been let in before is done by then. */
+const LATE_CUT_HOLDS_MS = 100
 
 export interface Load {
   /** Takes a request on and gives it a place, if there is room for its class; else null. */
@@ -120,7 +122,7 @@ export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: 
       if (standingMs <= lagMs) return
       const now = clock()
       // One pause is measured more than once, and what had come in before the last cut still waits its turn.
-      if (now - lateCutMs < LAG_HOLDS_MS) return
+      if (now - lateCutMs < LATE_CUT_HOLDS_MS) return
       lateCutMs = now
       limit = Math.min(limit, Math.max(FEWEST, limit / 2, (limit * lagMs) / standingMs))
     },
