@@ -5,7 +5,7 @@ import { problems } from '#core/problem.ts'
 import { settleIdempotent } from '#drizzle/queries/idempotency.ts'
 import { startDatabase, type TestDatabase } from '../../test/contract/engines.ts'
 import type { RequestContext } from '../internal-api.ts'
-import { createDeferredComments } from './deferred-comments.ts'
+import { createDeferredComments, type DeferredCommentsOptions } from './deferred-comments.ts'
 
 const context = { traceparent: '' } as RequestContext
 const ANN = '1'
@@ -28,7 +28,8 @@ beforeEach(async () => {
 
 let made = 100
 const ids: IdFactory = { next: () => at(made++), randomShard: () => 0 }
-const drain = (write: DeferredWrite) =>
+const isTakenBack: DeferredCommentsOptions['isTakenBack'] = async ({ commentId }) => takenBack.has(commentId)
+const drain = (write: DeferredWrite, changes: Partial<DeferredCommentsOptions> = {}) =>
   createDeferredComments({
     database: postgres.database,
     ids,
@@ -42,8 +43,16 @@ const drain = (write: DeferredWrite) =>
       takenBack.add(commentId)
       kept.delete(commentId)
     },
-    isTakenBack: async ({ commentId }) => takenBack.has(commentId),
+    isTakenBack,
+    ...changes,
   })(write, context)
+
+/** What a deletion does, in its order: it leaves the tombstone, then looks where the promised id leads. */
+async function takeBack(promised: Id): Promise<void> {
+  takenBack.add(promised)
+  const leads = (await aliases()).find(({ alias }) => alias === promised)
+  if (leads !== undefined) kept.delete(leads.id)
+}
 
 const comment = (commentId: Id, key?: string, requestHash = 'hash'): DeferredWrite => ({
   kind: 'engagement.comment',
@@ -79,6 +88,22 @@ describe('a deferred comment', () => {
     for (const id of [at(1), at(2), at(1)]) await drain(comment(id, 'key'))
     expect([...kept.keys()]).toEqual([])
   })
+
+  it.each(['before', 'after'])(
+    'does not stay when all of its deletion comes just %s the look for one',
+    async (when) => {
+      await drain(comment(at(1), 'key'))
+      await drain(comment(at(2), 'key'), {
+        async isTakenBack(named) {
+          if (when === 'before') await takeBack(at(2))
+          const isThere = await isTakenBack(named)
+          if (when === 'after') await takeBack(at(2))
+          return isThere
+        },
+      })
+      expect([...kept.keys()]).toEqual([])
+    },
+  )
 
   it('is one with a try that the edge has answered', async () => {
     await drain(comment(at(1), 'key'))
