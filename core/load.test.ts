@@ -10,6 +10,14 @@ const fill = (load: ReturnType<typeof createLoad>, kind: LoadClass) => {
   return entered
 }
 
+/** So many come and go that twenty milliseconds' worth of them is a queue. */
+const crowd = (load: ReturnType<typeof createLoad>) => {
+  for (let i = 0; i < 1_000; i++) {
+    const place = load.enter('interactive')
+    if (place !== null) load.leave(place)
+  }
+}
+
 describe('what is let in', () => {
   it('keeps room for what is more important: the feed has all, background work the least', () => {
     const rooms = LOAD_CLASSES.map((kind) =>
@@ -120,6 +128,35 @@ describe('the limit', () => {
     expect(load.limit).toBe(51)
   })
 
+  it('is forgiven, twofold a second, once it keeps nobody out; until then it is not', () => {
+    let now = 0
+    const load = createLoad(POLICY, () => now)
+    fill(load, 'feed')
+    load.took(300)
+    expect(load.limit).toBe(50)
+    for (now = 999; now < 5_000; now += 999) load.enter('feed')
+    expect(load.limit).toBe(50)
+    for (let i = 0; i < 100; i++) load.leave(0)
+    now += 2
+    expect(fill(load, 'feed')).toBe(100)
+  })
+
+  it('is back within seconds, wherever it was, when next to nobody comes', () => {
+    let now = 0
+    const load = createLoad(POLICY, () => now)
+    for (; load.limit > 16; now += 100) {
+      crowd(load)
+      load.late(100)
+    }
+    const limits = Array.from({ length: 4 }, () => {
+      const place = load.enter('background')
+      if (place !== null) load.leave(place)
+      now += 1_000
+      return load.limit
+    })
+    expect(limits).toEqual([16, 32, 64, 100])
+  })
+
   it('stays between its bounds, and counts what is under way, whatever happens', () => {
     const event = fc.oneof(
       fc.record({ enter: fc.constantFrom(...LOAD_CLASSES) }),
@@ -164,11 +201,13 @@ describe('a process that is late with what it has to do', () => {
     const load = createLoad(POLICY, () => now)
     const lateAgain = (ms: number) => {
       now += 490
+      crowd(load)
       load.late(ms)
       now += 10
       load.late(ms)
       return load.limit
     }
+    crowd(load)
     load.late(25)
     expect(load.limit).toBe(100)
     expect(lateAgain(25)).toBe(80)
@@ -179,6 +218,7 @@ describe('a process that is late with what it has to do', () => {
   it('takes on less once for one pause, however often that is measured', () => {
     let now = 0
     const load = createLoad(POLICY, () => now)
+    crowd(load)
     for (const ms of [90, 80, 60, 40, 30]) {
       load.late(ms)
       now += 10
@@ -200,7 +240,10 @@ describe('a process that is late with what it has to do', () => {
       while (load.enter('interactive') !== null) entered++
       return entered
     }
-    for (; load.limit > 16; now += 100) load.late(100)
+    for (; load.limit > 16; now += 100) {
+      crowd(load)
+      load.late(100)
+    }
     untilFull()
     let measurements = 0
     for (; load.limit < 100; measurements++) {
@@ -214,6 +257,7 @@ describe('a process that is late with what it has to do', () => {
 
   it('stays where it is while little of that is in use', () => {
     const load = createLoad(POLICY, () => 0)
+    crowd(load)
     load.late(100)
     load.late(100)
     for (let i = 0; i < 24; i++) load.enter('interactive')
@@ -227,6 +271,7 @@ describe('a process that is late with what it has to do', () => {
   it('is not taken for that when it is late once, or was before', () => {
     let now = 0
     const load = createLoad(POLICY, () => now)
+    crowd(load)
     for (let i = 0; i < 10; i++) {
       load.late(200)
       load.late(20)
@@ -242,6 +287,7 @@ describe('a process that is late with what it has to do', () => {
     let now = 0
     const load = createLoad(POLICY, () => now)
     fill(load, 'feed')
+    crowd(load)
     load.late(40)
     load.late(40)
     expect(load.limit).toBe(50)
@@ -250,6 +296,20 @@ describe('a process that is late with what it has to do', () => {
     now = 500
     for (let i = 0; i < 60; i++) load.took(20)
     expect(load.limit).toBe(51)
+  })
+
+  it('takes on as much as ever when so few come that there is no queue of theirs: something else holds it up', () => {
+    let now = 0
+    const load = createLoad(POLICY, () => now)
+    const everyMs = (ms: number) => {
+      for (const end = now + 3_000; now < end; now += ms) {
+        load.enter('feed')
+        load.late(300)
+      }
+      return load.limit
+    }
+    expect(everyMs(25)).toBe(100)
+    expect(everyMs(15)).toBeLessThan(100)
   })
 
   it('is looked at by one at a time, where there is something to do, and by another when that one is gone', () => {

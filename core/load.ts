@@ -54,7 +54,10 @@ export type Place = number
  */
 const FORGET_MS = 60_000
 
-/** Below this the limit never falls: a process that is late with less is held up by something else. */
+/**
+ * Below this the limit never falls, and for fewer that wait it never does: a process that is late with less is held up by something
+ * else, a collector or its neighbours on the core, which no refusal helps.
+ */
 const FEWEST = 16
 /** Fewer under way than this tell nothing of how late it is. */
 const BUSY = 8
@@ -62,6 +65,10 @@ const BUSY = 8
 const LAG_HOLDS_MS = 500
 /** How long what it cut is left as it is: most of what had been let in before is done by then. */
 const LATE_CUT_HOLDS_MS = 100
+/** After so long without a cut or a refusal, and again and again, the limit is doubled: it was a pause's, and does nothing now. */
+const FORGIVEN_MS = 1_000
+/** Over how long arrivals are counted. */
+const ARRIVALS_MS = 500
 
 export interface Load {
   /** Takes a request on and gives it a place, if there is room for its class; else null. */
@@ -90,11 +97,25 @@ export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: 
   let limit = most
   let cutMs = Number.NEGATIVE_INFINITY
   let lateCutMs = Number.NEGATIVE_INFINITY
+  /** When the limit was last cut, or kept somebody out, or was doubled. */
+  let feltMs = clock()
   const places = createPlaces(clock)
+  const arrivals = createArrivals(clock)
   const lag = createLag(clock)
+  const forgive = () => {
+    const now = clock()
+    // A clock may be set back.
+    if (limit === most || Math.abs(now - feltMs) < FORGIVEN_MS) return
+    feltMs = now
+    limit = Math.min(most, limit * 2)
+  }
   return {
     enter(kind) {
-      return places.taken() < limit * SHARES[kind] ? places.take() : null
+      arrivals.one()
+      forgive()
+      if (places.taken() < limit * SHARES[kind]) return places.take()
+      feltMs = clock()
+      return null
     },
     leave: places.giveBack,
     stay: places.take,
@@ -110,6 +131,7 @@ export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: 
       // What began before the last cut says nothing of what has come of it.
       if (now - cutMs < ms) return
       cutMs = now
+      feltMs = now
       limit = Math.min(limit, Math.max(least, limit / 2, (inFlight * targetMs) / ms))
     },
     asksHowLate: () => places.taken() >= BUSY && lag.isDue(),
@@ -119,11 +141,12 @@ export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: 
       lag.told(ms)
       // Where nobody reads feeds, nothing else would ever raise it.
       if (ms <= lagMs && 2 * places.taken() >= limit) limit = Math.min(most, limit + 1 / limit)
-      if (standingMs <= lagMs) return
+      if (standingMs <= lagMs || arrivals.perMs() * standingMs < FEWEST) return
       const now = clock()
       // One pause is measured more than once, and what had come in before the last cut still waits its turn.
       if (now - lateCutMs < LATE_CUT_HOLDS_MS) return
       lateCutMs = now
+      feltMs = now
       limit = Math.min(limit, Math.max(FEWEST, limit / 2, (limit * lagMs) / standingMs))
     },
     get lagMs() {
@@ -165,6 +188,31 @@ function createPlaces(clock: Clock) {
       forget()
       if (place === minute) ofThisMinute--
       else if (place === minute - 1) ofLastMinute--
+    },
+  }
+}
+
+/** How many requests come, let in or not: counted by the half second, the last one fading as this one goes on. */
+function createArrivals(clock: Clock) {
+  let sinceMs = clock()
+  let ofThis = 0
+  let ofLast = 0
+  const turn = () => {
+    const passedMs = clock() - sinceMs
+    if (passedMs >= 0 && passedMs < ARRIVALS_MS) return passedMs
+    ofLast = passedMs >= 0 && passedMs < 2 * ARRIVALS_MS ? ofThis : 0
+    ofThis = 0
+    sinceMs += passedMs
+    return 0
+  }
+  return {
+    one() {
+      turn()
+      ofThis++
+    },
+    perMs() {
+      const passedMs = turn()
+      return (ofThis + ofLast * (1 - passedMs / ARRIVALS_MS)) / ARRIVALS_MS
     },
   }
 }

@@ -135,6 +135,8 @@ it('an isolate that comes too late to its timers, again and again, takes on less
   for (let i = 0; i < 2; i++) await serveLateBy(40)
   expect([load.lagMs, load.limit]).toEqual([0, 100])
   for (let i = 0; i < 8; i++) load.stay()
+  // A queue, of what has come and gone before.
+  for (let i = 0; i < 300; i++) load.leave(load.enter('feed') ?? 0)
   await serveLateBy(40)
   expect([load.lagMs, load.limit]).toEqual([40, 100])
   await serveLateBy(40)

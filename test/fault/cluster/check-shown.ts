@@ -1,15 +1,35 @@
 /** What people are shown, through the api Worker: feeds, posts with their counts, lists, pictures, search. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { type FeedItem, type Page, type Person, type PostAnswer, walkFeed } from '../../e2e/person.ts'
 import { type Check, type CheckOptions, type Checks, differences, each } from './comparison.ts'
+import { insisting } from './insistence.ts'
 
-export const shownChecks = (options: CheckOptions): Checks => ({
-  'posts by their ids': () => postsById(options),
-  'counts of followers': () => followerCounts(options),
-  'likes, comments and their counts': engagementCheck(options),
-  pictures: picturesCheck(options),
-  feeds: () => feeds(options),
-  search: () => search(options),
-})
+export function shownChecks(asked: CheckOptions): Checks {
+  const options = patiently(asked)
+  return {
+    'posts by their ids': () => postsById(options),
+    'counts of followers': () => followerCounts(options),
+    'likes, comments and their counts': engagementCheck(options),
+    pictures: picturesCheck(options),
+    feeds: () => feeds(options),
+    search: () => search(options),
+  }
+}
+
+/**
+ * By people who come again after "too much at once", as they are told to: what is compared here is what stands there. How often
+ * somebody is refused is the readers' and the writers' to count.
+ */
+function patiently(options: CheckOptions): CheckOptions {
+  const fetch = insisting(options.platform.edge.fetch, pause)
+  const at = (person: Person) => person.at(fetch)
+  return {
+    ...options,
+    log: { ...options.log, posts: options.log.posts.map((post) => ({ ...post, author: at(post.author) })) },
+    followers: options.followers.map(at),
+    crowd: options.crowd.map(at),
+  }
+}
 
 /** A promised id may lead to the post that was kept under another; a deleted one leads nowhere. */
 async function postsById({ log, followers: [reader] }: CheckOptions): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { againMs, turns } from './insistence.ts'
+import { type Problem, problems } from '#core/problem.ts'
+import { againMs, insisting, turns } from './insistence.ts'
 
 const refusal = (retryAfter: string) => ({ headers: new Headers({ 'retry-after': retryAfter }) })
 
@@ -15,6 +16,25 @@ it('makes no more than half of the 300 requests a minute that one person is allo
   let [passedMs, tries] = [0, 0]
   while (passedMs < 60_000) passedMs += againMs(++tries, null, 0)
   expect(tries * 2).toBeLessThan(150)
+})
+
+it('asks again, some times, what was too much at once, and nothing that was refused for another reason', async () => {
+  const refused = (problem: Problem) =>
+    Response.json(problem.toJSON(), { status: problem.status, headers: problem.headers })
+  const overloaded = () => refused(problems.overloaded())
+  const askedOf = async (answers: Response[]) => {
+    const [left, pauses]: [Response[], number[]] = [[...answers], []]
+    const fetch = insisting(
+      async () => left.shift() ?? Response.error(),
+      async (ms) => pauses.push(ms),
+    )
+    return { status: (await fetch('/v1/me')).status, pauses: pauses.length, left: left.length }
+  }
+  const fine = () => Response.json({})
+  expect(await askedOf([overloaded(), overloaded(), fine()])).toEqual({ status: 200, pauses: 2, left: 0 })
+  expect(await askedOf([refused(problems.away('Search', 1)), fine()])).toEqual({ status: 503, pauses: 0, left: 1 })
+  const always = Array.from({ length: 9 }, overloaded)
+  expect(await askedOf(always)).toEqual({ status: 503, pauses: 5, left: 3 })
 })
 
 it('begins nothing of a person before what was begun earlier has ended, well or not', async () => {

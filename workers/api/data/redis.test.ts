@@ -49,7 +49,6 @@ describe('the Redis port over Upstash', () => {
   it.each([
     ['nothing listens', { url: 'http://127.0.0.1:9' }],
     ['the token is wrong', { token: 'wrong' }],
-    ['the time is up', { timeoutMs: 0 }],
   ])('is away when %s', async (_, changes) => {
     await expect(fresh(changes).pipeline([['PING']])).rejects.toThrow(RedisAwayError)
   })
