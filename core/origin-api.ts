@@ -115,7 +115,8 @@ export const originApi = {
       /** Of two edits the later one stands, whichever comes first. */
       at: z.number().int(),
     }),
-    output: comment,
+    /** Null: the comment was promised with a 202 and has not come; the edit is kept for it. */
+    output: comment.nullable(),
   },
   'engagement.deleteComment': {
     input: z.object({ postId: idSchema, commentId: idSchema, userId: idSchema, postAuthorId: idSchema }),

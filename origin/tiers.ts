@@ -131,7 +131,7 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
   const methods = methodsOf(config.roles, { accounts, engagement, media, search })
   // A queue's message is applied wherever it arrives: the roles of a process say whose calls it answers.
   const deferred = deferredFromMethods(engagement.handlers)
-  const { 'engagement.comment': comment, 'engagement.deleteComment': remove } = deferred
+  const { 'engagement.comment': comment, 'engagement.editComment': edit, 'engagement.deleteComment': remove } = deferred
   const ingest = createIngest({
     ...common,
     outbox,
@@ -140,9 +140,10 @@ async function wireTiers({ config, engines, log, logger, metrics }: TierNeeds) {
     deferredHandlers: {
       ...deferred,
       ...(comment &&
+        edit &&
         remove && {
           'engagement.comment': createDeferredComments({
-            ...{ database, apply: comment, remove, isTakenBack: engagement.isTakenBack },
+            ...{ database, apply: comment, edit, remove, isTakenBack: engagement.isTakenBack },
           }),
         }),
       'post.create': createDeferredPosts({ database, publish: (event) => log.publish([event]) }),

@@ -94,9 +94,18 @@ export function deleteCommentAliases(olderThanMs: number, limit: number): SQL {
     RETURNING 1 AS deleted`)
 }
 
+/** Deletes up to `limit` edits, made more than `olderThanMs` ago, whose comments never came. */
+export function deleteWaitingEdits(olderThanMs: number, limit: number): SQL {
+  return inDirectory(sql`DELETE FROM waiting_edits WHERE (post_id, comment_id, user_id) IN (
+      SELECT post_id, comment_id, user_id FROM waiting_edits
+      WHERE created_at < clock_timestamp() - ${olderThanMs}::bigint * interval '1 millisecond' LIMIT ${limit})
+    RETURNING 1 AS deleted`)
+}
+
 /** Gives deleted rows' space back for use, on an engine without autovacuum. Not in a transaction. */
 export const vacuumOutbox = (): SQL[] => [
   sql`VACUUM (ANALYZE) outbox`,
   sql`VACUUM (ANALYZE) idempotency_keys`,
   sql`VACUUM (ANALYZE) comment_aliases`,
+  sql`VACUUM (ANALYZE) waiting_edits`,
 ]

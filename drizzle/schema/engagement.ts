@@ -54,6 +54,22 @@ export const commentAliases = pgTable(
   (t) => [primaryKey({ columns: [t.postId, t.aliasId, t.userId] })],
 )
 
+/** An edit of a comment that was promised with a 202 and has not come: it waits for it here. */
+export const waitingEdits = pgTable(
+  'waiting_edits',
+  {
+    postId: id('post_id').notNull(),
+    /** As it was promised. */
+    commentId: id('comment_id').notNull(),
+    userId: id('user_id').notNull(),
+    body: text('body').notNull(),
+    /** Unix milliseconds, set at the edge: of two edits the later one stands. */
+    editedAt: bigint('edited_at', { mode: 'number' }).notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [primaryKey({ columns: [t.postId, t.commentId, t.userId] })],
+)
+
 export const shares = pgTable(
   'shares',
   {

@@ -8,10 +8,9 @@ import { SHARDED_TABLES } from './tables.ts'
 const STAYS: Record<string, string> = {
   outbox: 'swept, published and replayed in every database',
   ...Object.fromEntries(
-    ['directory', 'sessions', 'comment_aliases', 'cache_purges', 'dead_letters', 'campaigns'].map((name) => [
-      name,
-      "the first database's own",
-    ]),
+    ['directory', 'sessions', 'comment_aliases', 'waiting_edits', 'cache_purges', 'dead_letters', 'campaigns'].map(
+      (name) => [name, "the first database's own"],
+    ),
   ),
   ...Object.fromEntries(
     ['likes', 'comments', 'shares', 'search_people', 'search_posts', 'search_hashtags'].map((name) => [

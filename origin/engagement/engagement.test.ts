@@ -86,6 +86,41 @@ test('an edit is another version of the comment, whose event says so once', asyn
   expect(await stage.one(['GET', keys.commentShard(post, 0)])).toBe('0')
 })
 
+test('an edit of a comment that has not come is kept; of one that comes while it is kept, made', async () => {
+  const { post, author } = await stage.begin()
+  const store = stage.store()
+  const [late, early, userId] = [newId(), newId(), newId()]
+  const { handlers, close } = stage.open({
+    ...store,
+    async comment(postId, commentId) {
+      const found = await store.comment(postId, commentId)
+      // All of it comes just behind the look for it.
+      if (commentId === late) {
+        await store.addComment({
+          ...{ postId, commentId, userId },
+          parentId: null,
+          body: 'frist',
+          createdMs: stage.now,
+        })
+      }
+      return found
+    },
+  })
+  const edit = (commentId: Id, over: { userId?: Id } = {}) =>
+    handlers['engagement.editComment']!(
+      { ...{ postId: post, commentId, userId, authorId: author }, body: 'first', at: stage.now, ...over },
+      context,
+    )
+  expect(await edit(late)).toMatchObject({ commentId: late, body: 'first', version: 2 })
+  expect(await edit(early)).toBeNull()
+  const kept = 'select comment_id::text as id, body from waiting_edits where post_id = $1 order by 1'
+  expect((await stage.pool.query(kept, [post])).rows).toContainEqual({ id: early, body: 'first' })
+  // Neither a stranger's, whose shard says so, nor one that is too old can come.
+  await expect(edit(newId(), { userId: '1' })).rejects.toMatchObject({ status: 404 })
+  await expect(edit('123')).rejects.toMatchObject({ status: 404 })
+  await close()
+})
+
 test('a page of likers hands out a cursor for exactly the rest', async () => {
   const { post, author } = await stage.begin()
   const users = []

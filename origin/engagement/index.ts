@@ -18,6 +18,7 @@ import { createRollUp, type Failed, ROLL_UP } from './roll-up.ts'
 import { type EngagementService, engagementService } from './service.ts'
 import type { EngagementStore } from './store.ts'
 import { gatherTaps } from './taps.ts'
+import { postgresWaitingEdits } from './waiting-edits.ts'
 
 export {
   BUCKET_ROWS,
@@ -86,7 +87,8 @@ export function createEngagement(needs: EngagementNeeds): Engagement {
 function serviceOf({ store, redis, log, posts, logger, clock, random }: Settled): EngagementService {
   const taps = gatherTaps({ redis, clock, shards: shardPicker(clock, random) })
   const publish: EventLog['publish'] = (events) => log.publish(events)
-  return engagementService({ store, aliases: postgresCommentAliases(posts), redis, publish, clock, taps, logger })
+  const [aliases, waitingEdits] = [postgresCommentAliases(posts), postgresWaitingEdits(posts)]
+  return engagementService({ store, aliases, waitingEdits, redis, publish, clock, taps, logger })
 }
 
 /** What runs on timers. @returns starts it, and answers what stops each */

@@ -17,6 +17,7 @@ import { commentDeletedEvent, commentEvent, likeEvent, type Origin, shareEvent }
 import { reflectLike } from './liked-set.ts'
 import { type EngagementStore, type LikeOutcome, type LikeState, likeVersion, type StoredComment } from './store.ts'
 import type { Taps } from './taps.ts'
+import type { WaitingEdits } from './waiting-edits.ts'
 
 /** A stamp from further ahead than clocks differ would be newer than every honest tap to come. */
 const MAX_AHEAD_MS = 60_000
@@ -24,6 +25,7 @@ const MAX_AHEAD_MS = 60_000
 export interface EngagementParts {
   store: EngagementStore
   aliases: CommentAliases
+  waitingEdits: WaitingEdits
   redis: RedisPort
   publish(events: readonly TidelineEvent[]): Promise<void>
   clock: Clock
@@ -131,11 +133,11 @@ async function editComment(
   parts: EngagementParts,
   input: HandlerInput<'engagement.editComment'>,
   traceparent: string | null,
-): Promise<StoredComment> {
+): Promise<StoredComment | null> {
   const { postId, userId, authorId, body, at } = input
   notAhead(at, parts.clock)
-  const named = await commentOf(parts, postId, input.commentId, userId)
-  if (named === null) throw problems.notFound('comment')
+  const named = (await commentOf(parts, postId, input.commentId, userId)) ?? (await keepEdit(parts, input))
+  if (named === null) return null
   const { commentId, userId: writer } = named
   if (userId !== writer) throw problems.forbidden('Only its author may edit a comment.')
   const edited = await parts.store.editComment({ postId, commentId, body, at })
@@ -143,6 +145,20 @@ async function editComment(
   if (edited.comment.deleted) throw problems.deleted('comment')
   await parts.publish([commentEvent(edited.comment, authorId, originOf(parts, traceparent))])
   return edited.comment
+}
+
+/**
+ * Keeps an edit of a comment that may be on its way. Whoever brings it stores it first, and looks for an edit then.
+ * @returns the comment, where it has come meanwhile
+ * @throws Problem 404 where nothing of theirs can come any more
+ */
+async function keepEdit(
+  parts: EngagementParts,
+  { postId, commentId, userId, body, at }: HandlerInput<'engagement.editComment'>,
+): Promise<StoredComment | null> {
+  if (!mayBeOnItsWay(commentId, userId, parts.clock())) throw problems.notFound('comment')
+  await parts.waitingEdits.keep({ postId, commentId, userId, body, at })
+  return commentOf(parts, postId, commentId, userId)
 }
 
 async function deleteComment(

@@ -40,8 +40,8 @@ export async function openStage() {
     }
     return createRollUp({ redis, store: store(), posts: database, clock, owner, onRecount })
   }
-  const open = () =>
-    createEngagement({ store: store(), redis, log, posts: database, metrics: createMetrics(), logger, clock })
+  const open = (over = store()) =>
+    createEngagement({ store: over, redis, log, posts: database, metrics: createMetrics(), logger, clock })
   const engagement = open()
 
   return Object.assign(moment, {

@@ -3,6 +3,7 @@ import { firstIdAt, type Id, type IdFactory } from '#core/ids.ts'
 import { type DeferredWrite, originApi } from '#core/origin-api.ts'
 import { problems } from '#core/problem.ts'
 import { settleIdempotent } from '#drizzle/queries/idempotency.ts'
+import { keepEdit } from '#drizzle/queries/waiting-edits.ts'
 import { startDatabase, type TestDatabase } from '../../test/contract/engines.ts'
 import type { RequestContext } from '../internal-api.ts'
 import { createDeferredComments, type DeferredCommentsOptions } from './deferred-comments.ts'
@@ -15,6 +16,8 @@ let postgres: TestDatabase
 let kept: Map<Id, string>
 /** Ids under which their author has deleted a comment. */
 let takenBack: Set<Id>
+/** What comments were edited to, by the id that the edit named. */
+let edits: [Id, string][]
 
 beforeAll(async () => {
   postgres = await startDatabase()
@@ -23,7 +26,8 @@ afterAll(() => postgres.close())
 beforeEach(async () => {
   kept = new Map()
   takenBack = new Set()
-  await postgres.pool.query('TRUNCATE idempotency_keys, comment_aliases')
+  edits = []
+  await postgres.pool.query('TRUNCATE idempotency_keys, comment_aliases, waiting_edits')
 })
 
 let made = 100
@@ -37,6 +41,10 @@ const drain = (write: DeferredWrite, changes: Partial<DeferredCommentsOptions> =
       const { commentId, userId } = originApi['engagement.comment'].input.parse('input' in comment && comment.input)
       if ((kept.get(commentId) ?? userId) !== userId) throw problems.conflict('id-taken', 'taken')
       if (!takenBack.has(commentId)) kept.set(commentId, userId)
+    },
+    async edit(edit) {
+      const { commentId, body } = originApi['engagement.editComment'].input.parse('input' in edit && edit.input)
+      edits.push([commentId, body])
     },
     async remove(deletion) {
       const { commentId } = originApi['engagement.deleteComment'].input.parse('input' in deletion && deletion.input)
@@ -129,6 +137,49 @@ describe('a deferred comment', () => {
     kept.set(at(1), 'somebody else')
     for (let round = 0; round < 3; round++) await drain(comment(at(1), 'key'))
     expect([...kept.values()].filter((person) => person === ANN)).toHaveLength(1)
+  })
+
+  describe('that was edited before it came', () => {
+    const waiting = (commentId: Id, body: string, edited: number, userId = ANN) =>
+      postgres.database.query(keepEdit({ postId: '7', commentId, userId, body, at: edited }))
+
+    it('is edited once, as it was edited last', async () => {
+      for (const [body, edited] of [
+        ['later', 2],
+        ['sooner', 1],
+      ] as const)
+        await waiting(at(1), body, edited)
+      for (let round = 0; round < 2; round++) await drain(comment(at(1)))
+      expect(edits).toEqual([[at(1), 'later']])
+    })
+
+    it('is edited under the id that was promised, whichever it is kept under', async () => {
+      await waiting(at(2), 'edited', 1)
+      for (const id of [at(1), at(2)]) await drain(comment(id, 'key'))
+      expect([...kept.keys()]).toEqual([at(1)])
+      expect(edits).toEqual([[at(2), 'edited']])
+    })
+
+    it('is edited again by an edit that came while one was made', async () => {
+      await waiting(at(1), 'first', 1)
+      await drain(comment(at(1)), { edit: () => waiting(at(1), 'second', 2).then(() => {}) })
+      await drain(comment(at(1)))
+      expect(edits).toEqual([[at(1), 'second']])
+    })
+
+    it('is edited when it comes again, where the edit failed', async () => {
+      await waiting(at(1), 'edited', 1)
+      const edit = () => Promise.reject(problems.away('The store'))
+      await expect(drain(comment(at(1)), { edit })).rejects.toMatchObject({ status: 503 })
+      await drain(comment(at(1)))
+      expect(edits).toEqual([[at(1), 'edited']])
+    })
+
+    it('is not edited by anybody else', async () => {
+      await waiting(at(1), 'theirs', 1, '2')
+      await drain(comment(at(1)))
+      expect(edits).toEqual([])
+    })
   })
 
   it('is given up when its key was used for another request', async () => {

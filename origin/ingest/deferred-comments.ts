@@ -2,7 +2,7 @@
  * Comments that were accepted while their store, or Postgres, was away. The idempotency key decides about the id, as it
  * does at the edge: what another try reserved or made under it is this comment too (correctness 19). An id that is
  * somebody else's by now is replaced by a new one (correctness 18). In both cases the promised id leads to the kept one. What
- * was deleted under the promised id before it came does not stay.
+ * was deleted under the promised id before it came does not stay, and what was edited is as it was edited.
  */
 import { createIdFactory, type Id, type IdFactory, idMs, idShard } from '#core/ids.ts'
 import { type DeferredWrite, originApi } from '#core/origin-api.ts'
@@ -17,6 +17,7 @@ import {
   reserveIdempotent,
   reserveInstead,
 } from '#drizzle/queries/idempotency.ts'
+import { dropEdit, editInWaiting, type WaitingEditRow } from '#drizzle/queries/waiting-edits.ts'
 import { Unprocessable } from '../event-log.ts'
 import type { HandlerInput, RequestContext } from '../internal-api.ts'
 import type { DeferredHandler } from './deferred.ts'
@@ -29,6 +30,8 @@ export interface DeferredCommentsOptions {
   apply: DeferredHandler
   /** Deletes a comment, or leaves a tombstone where it has not come. */
   remove: DeferredHandler
+  /** Edits a comment, unless it was edited later; to the end, also where it is deleted. */
+  edit: DeferredHandler
   /** Whether its author has deleted a comment under this very id. */
   isTakenBack(comment: Pick<Comment, 'postId' | 'commentId' | 'userId'>): Promise<boolean>
   /** Makes the ids that replace promised ones. */
@@ -87,7 +90,23 @@ export function createDeferredComments(options: DeferredCommentsOptions): Deferr
       }
     }
     if (commentId !== promised) await leadTo(options, { write, comment, kept: commentId }, context)
+    await makeWaitingEdit(options, write, context)
   }
+}
+
+/** Who edits what has not come leaves the edit first and looks for the comment then, so that one of the two sees the other. */
+async function makeWaitingEdit(
+  { database, edit }: DeferredCommentsOptions,
+  { input, traceparent }: Exclude<DeferredWrite, { kind: 'post.create' }>,
+  context: RequestContext,
+): Promise<void> {
+  const { postId, commentId, userId, authorId } = originApi['engagement.comment'].input.parse(input)
+  const promised = { postId, commentId, userId }
+  const [row] = await database.query<WaitingEditRow>(editInWaiting(promised))
+  if (row === undefined) return
+  const waiting = { ...promised, body: row.body, at: Number(row.edited_at) }
+  await edit({ kind: 'engagement.editComment', input: { ...waiting, authorId }, traceparent }, context)
+  await database.query(dropEdit(waiting))
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   deleteCommentAliases,
   deleteIdempotencyKeys,
   deletePublished,
+  deleteWaitingEdits,
   markPublished,
   vacuumOutbox,
 } from '#drizzle/queries/outbox.ts'
@@ -141,7 +142,7 @@ async function cleanOnce(database: Database, { isFirst, vacuum, isStopped }: Cle
   for (const statement of [
     deletePublished(PUBLISHED_FOR_MS, ROWS_A_DELETE),
     deleteIdempotencyKeys(LATEST_MS, ROWS_A_DELETE),
-    ...(isFirst ? [deleteCommentAliases(LATEST_MS, ROWS_A_DELETE)] : []),
+    ...(isFirst ? [deleteCommentAliases(LATEST_MS, ROWS_A_DELETE), deleteWaitingEdits(LATEST_MS, ROWS_A_DELETE)] : []),
   ]) {
     for (let deleted = ROWS_A_DELETE; deleted >= ROWS_A_DELETE && !isStopped(); ) {
       deleted = (await database.query(statement)).length

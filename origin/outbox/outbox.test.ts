@@ -55,7 +55,7 @@ afterAll(async () => {
   await server.close()
 })
 beforeEach(async () => {
-  await pool.query('TRUNCATE log_messages, log_partitions, outbox, idempotency_keys, comment_aliases')
+  await pool.query('TRUNCATE log_messages, log_partitions, outbox, idempotency_keys, comment_aliases, waiting_edits')
   buried = []
   logAway = false
 })
@@ -148,7 +148,7 @@ describe('outbox', () => {
     }
   })
 
-  it('deletes what has been published for an hour, and keys and aliases of three days ago, and nothing else', async () => {
+  it('deletes what has been published for an hour, and keys, aliases and waiting edits of three days ago, and nothing else', async () => {
     const [old, unpublished, fresh] = [changed('1'), changed('2'), changed('3')]
     await database.query(insertOutbox([old, unpublished, fresh]))
     await age('outbox', 'created_at', '2 days')
@@ -158,7 +158,10 @@ describe('outbox', () => {
       (1, 'old', 'h', 201, '{}', now() - interval '73 hours'), (1, 'new', 'h', 201, '{}', now() - interval '71 hours')`)
     await pool.query(`INSERT INTO comment_aliases (post_id, alias_id, user_id, comment_id, created_at) VALUES
       (1, 2, 1, 4, now() - interval '73 hours'), (1, 3, 1, 4, now() - interval '71 hours')`)
-    expect(await open().clean()).toBe(3)
+    await pool.query(`INSERT INTO waiting_edits (post_id, comment_id, user_id, body, edited_at, created_at) VALUES
+      (1, 2, 1, 'old', 1, now() - interval '73 hours'), (1, 3, 1, 'new', 1, now() - interval '71 hours')`)
+    expect(await open().clean()).toBe(4)
+    expect(await rows('SELECT body FROM waiting_edits')).toEqual([{ body: 'new' }])
     expect(await rows('SELECT alias_id::text AS alias FROM comment_aliases')).toEqual([{ alias: '3' }])
     const left = (await rows('SELECT event_id FROM outbox')).map((row) => row.event_id)
     expect(left.toSorted()).toEqual([unpublished.id, fresh.id].toSorted())

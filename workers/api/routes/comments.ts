@@ -82,7 +82,7 @@ const edit = createRoute({
   request: { params: z.strictObject({ id, cid: id }), body: body(EditedComment) },
   responses: {
     200: json(Comment, 'The comment as it stands now.'),
-    202: json(Accepted, 'Kept in the queue.'),
+    202: json(Accepted, 'Kept in the queue, or for a comment that was accepted with a 202 and has not come yet.'),
     ...refusals(401, 403, 404, 413, 415),
   },
 })
@@ -171,8 +171,9 @@ function registerCommentEdits(app: App): void {
     const input = { postId, commentId, authorId, userId, ...c.req.valid('json'), at: services.clock() }
     const answer = await deferWhenAway(c, 'engagement.editComment', input, async () => {
       const stored = await services.origin.call('engagement.editComment', input, c.get('trace'))
-      return present(stored, await writerOf(c, userId))
+      return stored === null ? null : present(stored, await writerOf(c, userId))
     })
+    if (answer.body === null) return c.json({ status: 'accepted' as const, id: commentId }, 202)
     return c.json(answer.body as z.output<typeof Comment>, answer.status as 200)
   })
 }

@@ -88,6 +88,54 @@ describe('a comment that is deleted before it comes', () => {
   })
 })
 
+describe('a comment that is edited before it comes', () => {
+  const path = (post: string) => `/v1/posts/${post}/comments`
+  const listed = async (post: string) => (await call<{ items: { body: string }[] }>(`GET ${path(post)}`)).body.items
+  async function promised(without: Partial<ApiEnv>) {
+    const [ann, bob] = [await person(), await person()]
+    const post = await publish(ann)
+    await call(`POST /v1/posts/${post}/like`, { token: bob.token })
+    const { queue, messages } = keptQueue()
+    const env = { ...without, DEFERRED_WRITES: queue }
+    const { body } = await call<Promised>(`POST ${path(post)}`, { token: bob.token, body: { body: 'frist' }, env })
+    const verb = `PATCH ${path(post)}/${body.id}`
+    const edit = (text: string, { token } = bob, more = {}) => call(verb, { token, body: { body: text }, ...more })
+    return { ...{ ann, bob, post, id: body.id, env, messages, verb, edit } }
+  }
+
+  it('comes as it was edited last, and can be edited then', async () => {
+    const { ann, post, id, messages, edit } = await promised(away.origin)
+    expect((await edit('mine', ann)).status).toBe(404)
+    for (const text of ['second', 'first']) {
+      expect(await edit(text)).toMatchObject({ status: 202, body: { status: 'accepted', id } })
+    }
+    await deliverTwice(messages)
+    expect(await listed(post)).toMatchObject([{ id, body: 'first', editedAt: expect.any(String) }])
+    expect(await edit('third')).toMatchObject({ status: 200, body: { body: 'third' } })
+    await deliverTwice(messages)
+    expect(await listed(post)).toMatchObject([{ body: 'third' }])
+  })
+
+  it.each(['in this order', 'the other way round'])(
+    'comes as it was edited when both were queued, brought %s',
+    async (order) => {
+      const { bob, post, env, messages, edit } = await promised(away.origin)
+      expect((await edit('first', bob, { env })).status).toBe(202)
+      for (const message of order === 'in this order' ? messages : messages.toReversed()) await deliverTwice([message])
+      expect(await listed(post)).toMatchObject([{ body: 'first' }])
+    },
+  )
+
+  it('does not come when it was deleted as well', async () => {
+    const { bob, post, messages, verb, edit } = await promised(away.origin)
+    expect((await edit('first')).status).toBe(202)
+    expect((await call(verb.replace('PATCH', 'DELETE'), { token: bob.token })).status).toBe(204)
+    expect((await edit('risen')).status).toBe(404)
+    await deliverTwice(messages)
+    expect(await listed(post)).toEqual([])
+  })
+})
+
 describe('a post that is deleted before it comes', () => {
   const shown = async ({ id, token }: TestPerson) =>
     (await call<{ items: { id: string }[] }>(`GET /v1/users/${id}/posts`, { token })).body.items
