@@ -26,7 +26,7 @@ export interface FeedPosition {
   served: number
 }
 
-const CODES: Reason[] = ['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']
+const CODES: Reason[] = ['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored', 'seen']
 const KINDS: Record<FeedMode, string> = { ranked: 'feed', following: 'feed:following' }
 const MAX_IDS = 400
 const id = z.string().refine((text) => parseId(text) !== null)

@@ -19,6 +19,7 @@ const WHY: Record<Reason, string> = {
   recommended: 'People with interests like yours engaged with this post.',
   trending: 'This post is among those that people engage with most now, or among the newest.',
   sponsored: 'An advertiser paid for this post to be shown.',
+  seen: 'You have seen this post before; there is little now that you have not.',
 }
 
 /**

@@ -16,7 +16,7 @@ import {
   TIMELINE_REPLIES,
   type TimelineRead,
 } from '../timeline/index.ts'
-import { seenReader } from './seen.ts'
+import { type SeenReader, seenReader } from './seen.ts'
 import type { Candidate, FeedPolicy, Reason } from './types.ts'
 
 /** The newest likes of a viewer. */
@@ -77,19 +77,32 @@ export function readBeyond(user: Id, policy: FeedPolicy): Command[] {
   ]
 }
 
-/** Reads the replies of `readBeyond`: the reader's own recommendations, what is trending, the newest; each once, none seen. */
-export function parseBeyond(replies: readonly Reply[], policy: FeedPolicy): Candidate[] {
-  const [recommended, trending, seen] = replies
-  const hasSeen = parseSeenBy(seen)
+/** What there is from outside the followed: of the reader's own recommendations, what is trending, the newest, in this order. */
+export interface Beyond {
+  unseen: Candidate[]
+  /** What was seen longest ago first, as far as the filters tell it. */
+  seen: Candidate[]
+}
+
+/** Reads the replies of `readBeyond`; each post once. */
+export function parseBeyond(replies: readonly Reply[], policy: FeedPolicy): Beyond {
+  const [recommended, trending, filters] = replies
+  const { hasSeen, lately } = parseSeenBy(filters)
   const candidates = new Map<Id, Candidate>()
   const add = (candidate: Candidate) => candidates.has(candidate.id) || candidates.set(candidate.id, candidate)
   parseRecommended(recommended).forEach(add)
   for (const [id] of scored(trending)) if (id !== SENTINEL) add({ id, reason: 'trending', relevance: 0 })
-  return [...candidates.values()].filter(({ id }) => !hasSeen(id)).slice(0, policy.beyondCandidates)
+  const all = [...candidates.values()]
+  const seen = all.filter(({ id }) => hasSeen(id)).map(({ id }): Candidate => ({ id, reason: 'seen', relevance: 0 }))
+  return {
+    unseen: all.filter(({ id }) => !hasSeen(id)).slice(0, policy.beyondCandidates),
+    seen: [...seen.filter(({ id }) => !lately(id)), ...seen.filter(({ id }) => lately(id))],
+  }
 }
 
-const parseSeenBy = (reply: Reply | undefined): ((post: Id) => boolean) =>
-  (typeof reply === 'string' ? seenReader(reply) : null) ?? (() => false)
+const NOTHING_SEEN: SeenReader = { hasSeen: () => false, lately: () => false }
+const parseSeenBy = (reply: Reply | undefined): SeenReader =>
+  (typeof reply === 'string' ? seenReader(reply) : null) ?? NOTHING_SEEN
 
 /** How many replies `readViewer` has. */
 const VIEWER_REPLIES = 5
@@ -117,7 +130,7 @@ export function parseFeed(replies: readonly Reply[], nowMs: number, policy: Feed
     ...parseViewer(replies.slice(TIMELINE_REPLIES), nowMs),
     recommended: parseRecommended(recommended),
     adsToday: new Map(Object.entries(hash(adsToday) ?? {}).map(([campaign, n]) => [campaign, Number(n)])),
-    hasSeen: parseSeenBy(seen),
+    hasSeen: parseSeenBy(seen).hasSeen,
   }
 }
 

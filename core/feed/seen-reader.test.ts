@@ -11,8 +11,10 @@ describe('reading stored filters as text', () => {
         const before = addSeen(emptySeen(0), older, 0)
         const seen = addSeen(before, newer, SEEN_ROTATE_MS + 1)
         const read = seenReader(formatSeen(seen))
-        for (const id of [...older, ...newer, ...others]) expect(read?.(id)).toBe(hasSeen(seen, id))
-        for (const id of [...older, ...newer]) expect(read?.(id)).toBe(true)
+        for (const id of [...older, ...newer, ...others]) expect(read?.hasSeen(id)).toBe(hasSeen(seen, id))
+        for (const id of [...older, ...newer]) expect(read?.hasSeen(id)).toBe(true)
+        const lately = addSeen(emptySeen(0), newer, 0)
+        for (const id of [...older, ...newer, ...others]) expect(read?.lately(id)).toBe(hasSeen(lately, id))
       }),
     )
   })

@@ -112,11 +112,17 @@ for (const [value, char] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 }
 const TEXT_LENGTH = Math.ceil(BYTES / 3) * 4
 
+export interface SeenReader {
+  hasSeen(post: Id): boolean
+  /** Whether it was seen since the filters were rotated last: what was seen, but not lately, was seen longest ago. */
+  lately(post: Id): boolean
+}
+
 /**
  * Reads stored filters without decoding them: a feed asks for a hundred posts, seven bits each, of sixteen thousand.
  * Null when the text is none of ours.
  */
-export function seenReader(text: string): ((post: Id) => boolean) | null {
+export function seenReader(text: string): SeenReader | null {
   const first = text.indexOf('.') + 1
   const second = first + TEXT_LENGTH + 1
   if (first === 0 || text.length !== second + TEXT_LENGTH || text[second - 1] !== '.') return null
@@ -126,9 +132,15 @@ export function seenReader(text: string): ((post: Id) => boolean) | null {
     for (let i = 0; i < HASHES; i++) if (!bitStands(text, filter, bitAt(sums, i))) return false
     return true
   }
-  return (post) => {
-    sumsOf(post, sums)
-    return isIn(first) || isIn(second)
+  return {
+    hasSeen(post) {
+      sumsOf(post, sums)
+      return isIn(first) || isIn(second)
+    },
+    lately(post) {
+      sumsOf(post, sums)
+      return isIn(first)
+    },
   }
 }
 

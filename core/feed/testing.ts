@@ -38,5 +38,5 @@ export const item = (over: Partial<FeedPost> = {}, reason: Reason = 'follow', re
   const made = post(over)
   return { candidate: { id: made.id, reason, relevance }, post: made }
 }
-export const reasons: Reason[] = ['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']
+export const reasons: Reason[] = ['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored', 'seen']
 export const idsOf = (items: readonly { post: FeedPost }[]) => items.map((one) => one.post.id)

@@ -3,7 +3,7 @@ import type { Id } from '../ids.ts'
 import type { Counts, Hidden } from '../timeline/index.ts'
 
 /** Why a post is in the feed. */
-export type Reason = 'own' | 'follow' | 'celebrity' | 'tag' | 'recommended' | 'trending' | 'sponsored'
+export type Reason = 'own' | 'follow' | 'celebrity' | 'tag' | 'recommended' | 'trending' | 'sponsored' | 'seen'
 
 /** An id with its source: all that the skeleton knows. */
 export interface Candidate {

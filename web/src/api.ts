@@ -32,7 +32,7 @@ export interface Post {
   liked: boolean
 }
 
-export type Reason = 'own' | 'follow' | 'celebrity' | 'tag' | 'recommended' | 'trending' | 'sponsored'
+export type Reason = 'own' | 'follow' | 'celebrity' | 'tag' | 'recommended' | 'trending' | 'sponsored' | 'seen'
 
 export interface FeedItem extends Post {
   reason: Reason

@@ -30,12 +30,12 @@ export function card(app: App, item: FeedItem, eager: boolean): HTMLElement {
   )
 }
 
-const OUTSIDE: ReadonlySet<string> = new Set(['recommended', 'trending', 'tag'])
+const OUTSIDE: ReadonlySet<string> = new Set(['recommended', 'trending', 'tag', 'seen'])
 
 function head(app: App, item: FeedItem, id: string, why: HTMLElement): HTMLElement {
   const isSponsored = item.reason === 'sponsored'
   const isOutside = OUTSIDE.has(item.reason)
-  const label = isSponsored ? 'Sponsored' : isOutside ? 'Suggested' : null
+  const label = isSponsored ? 'Sponsored' : item.reason === 'seen' ? 'Seen before' : isOutside ? 'Suggested' : null
   const isOwn = item.author.id === app.session.current()?.userId
   return postHead(
     item,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addSeen, emptySeen, formatSeen, presentPage } from '#core/feed/index.ts'
+import { addSeen, emptySeen, formatSeen, presentPage, SEEN_ROTATE_MS } from '#core/feed/index.ts'
 import { compareIds, type Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { person } from '../testing.ts'
@@ -140,6 +140,70 @@ describe('after the last followed post', () => {
     await hideFrom(reader.id, muted.id)
     const pages = await walk(reader.id, () => ports({ isolate }), { limit: 8 })
     expect(walked(pages)).toEqual(strange.slice(30))
+  })
+
+  describe('where all else does not fill a first page', () => {
+    /** Who has seen posts: some before the filters were rotated, some after. */
+    async function whoSaw(earlier: readonly Id[], later: readonly Id[]) {
+      const reader = await person()
+      const now = Date.now()
+      const before = addSeen(emptySeen(now - 2 * SEEN_ROTATE_MS), earlier, now - 2 * SEEN_ROTATE_MS)
+      const seen = addSeen(before, later, now)
+      await redis.pipeline([['SET', keys.seen(reader.id), formatSeen(seen)]])
+      return reader
+    }
+
+    it('what was seen comes again and says so, longest ago first, whatever is seen and trends meanwhile', async () => {
+      const stranger = await person()
+      const trending = await posts(stranger.id, 40)
+      const [lately, longAgo, unseen] = [trending.slice(0, 20), trending.slice(20, 35), trending.slice(35)]
+      // What was seen in both times was seen lately.
+      const reader = await whoSaw([...longAgo, ...lately.slice(10)], lately)
+      const { trend, ports } = await ownTrends(trending)
+      const isolate = new FeedIsolate()
+      const between = async (page: number) => {
+        const now = Date.now()
+        await redis.pipeline([['SET', keys.seen(reader.id), formatSeen(addSeen(emptySeen(now), trending, now))]])
+        await trend([...trending.slice(page), ...trending.slice(0, page)])
+      }
+      const pages = await walk(reader.id, () => ports({ isolate }), { limit: 12, between })
+      expect(walked(pages)).toEqual([...unseen, ...longAgo, ...lately])
+      expect(pages.flatMap(reasons)).toEqual(trending.map((_, i) => (i < unseen.length ? 'trending' : 'seen')))
+      const { items } = JSON.parse(presentPage(pages[1]?.items ?? [], { liked: new Set() }, null))
+      expect(items[0]).toMatchObject({ reason: 'seen', why: expect.stringContaining('seen this post before') })
+      expect((await serve(reader.id, ports({ isolate: new FeedIsolate() }), { limit: 12 })).items).toHaveLength(12)
+    })
+
+    it('what a filled page leaves out stays out', async () => {
+      const stranger = await person()
+      const trending = await posts(stranger.id, 20)
+      const reader = await whoSaw([], trending.slice(12))
+      const { ports } = await ownTrends(trending)
+      const isolate = new FeedIsolate()
+      const pages = await walk(reader.id, () => ports({ isolate }), { limit: 12 })
+      expect(walked(pages)).toEqual(trending.slice(0, 12))
+    })
+
+    it('neither a post that was shown comes again, nor one of who is hidden or whose account is private', async () => {
+      const [ann, stranger, muted, hermit] = [
+        await person(),
+        await person(),
+        await person(),
+        await person({ isPrivate: true }),
+      ]
+      const [anns, strange] = [await posts(ann.id, 3), await posts(stranger.id, 4)]
+      const others = [...(await posts(muted.id, 2)), ...(await posts(hermit.id, 2))]
+      const all = [...anns, ...strange, ...others]
+      const reader = await whoSaw(all, [])
+      await follows(reader.id, ann.id)
+      const isolate = new FeedIsolate()
+      await warmUp(reader.id, isolate)
+      await hideFrom(reader.id, muted.id)
+      const { ports } = await ownTrends(all)
+      const pages = await walk(reader.id, () => ports({ isolate }), { limit: 10 })
+      expect(sorted(walked(pages))).toEqual(sorted([...anns, ...strange]))
+      expect(new Set(pages.flatMap(reasons))).toEqual(new Set(['follow', 'seen']))
+    })
   })
 
   it('a sponsored post of the first page does not come again', async () => {

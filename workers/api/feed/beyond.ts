@@ -1,6 +1,7 @@
 /** What comes after the last followed post: recommended and trending posts that the first page had no room for. */
 import {
   attach,
+  type Beyond,
   type Candidate,
   type FeedPosition,
   type HydratedItem,
@@ -23,20 +24,24 @@ export const isUsedUp = (position: FeedPosition) =>
   position.rest.length === 0 && position.bottom === '0' && goesBeyond(position)
 
 /**
- * Puts all that there is from outside the followed into the walk, best first. What trends changes from minute to minute: so it is
+ * Puts all that there is from outside the followed into the walk, best first; what was seen before comes again, and says so, behind
+ * what does not fill a first page. What trends changes from minute to minute: so it is
  * read once a walk, and its order is frozen in the cursor. The walk ends where nobody can say what there is or what was shown.
  */
 export async function goBeyond(
-  { cursor }: Pick<FeedQuery, 'cursor'>,
+  { cursor, limit }: Pick<FeedQuery, 'cursor' | 'limit'>,
   { items, viewer, position }: Filled,
   ports: FeedPorts,
 ): Promise<void> {
   const shown = new Set([...position.shown, ...items.map((item) => item.post.id)])
   const found = await readOrNothing(viewer.id, ports)
-  const fresh = found.filter(({ id }) => !shown.has(id))
+  const notShown = (candidates: readonly Candidate[]) => candidates.filter(({ id }) => !shown.has(id))
+  const fresh = notShown(found.unseen)
   // On a first page the items are all that was shown.
   const isAllNew = cursor === null || fresh.length === 0
-  const rest = isAllNew ? fresh : await withoutFollowed(viewer, fresh, ports)
+  const isShort = cursor === null && items.length + fresh.length < limit
+  const all = isShort ? [...fresh, ...notShown(found.seen)].slice(0, ports.policy.beyondCandidates) : fresh
+  const rest = isAllNew ? all : await withoutFollowed(viewer, all, ports)
   // Both at once: a page that is shown meanwhile must not take the walk for ended.
   Object.assign(position, { rest, isBeyond: true })
 }
@@ -48,13 +53,13 @@ export function withoutAds(rest: Candidate[], page: readonly HydratedItem[], { i
   return rest.filter(({ id }) => !ads.has(id))
 }
 
-async function readOrNothing(user: Id, ports: FeedPorts): Promise<Candidate[]> {
+async function readOrNothing(user: Id, ports: FeedPorts): Promise<Beyond> {
   try {
     return parseBeyond(await ports.redis.pipeline(readBeyond(user, ports.policy)), ports.policy)
   } catch (error) {
     if (!(error instanceof RedisAwayError)) throw error
     ports.degraded('redis')
-    return []
+    return { unseen: [], seen: [] }
   }
 }
 

@@ -22,7 +22,7 @@ import { signPosts } from '../present/signatures.ts'
 import { cursorParam, etagHeader, ifNoneMatch, json, Post, refusals, signedIn } from './schemas.ts'
 
 const FeedItem = Post.extend({
-  reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored']),
+  reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored', 'seen']),
   why: z.string().openapi({ description: 'Why am I seeing this: a sentence.' }),
 }).openapi('FeedItem')
 
