@@ -23,9 +23,10 @@ export function parseQuery(q: string): SearchQuery {
 
 /**
  * Groups of a result, best first, and within each by descending id:
- * people: the handle itself · a handle that begins so · words of name or handle, the last of the query's as a beginning · misspelt
+ * people: the handle itself · a handle that begins so · words of name or handle, the last of the query's as a beginning · misspelt (only
+ *   when few else are found)
  * posts: all words · the last word as a beginning · misspelt (only when nothing else is found)
- * hashtags: the tag itself · tags that begin so (most used first) · misspelt
+ * hashtags: the tag itself · tags that begin so (most used first) · misspelt (only when few else are found, and nobody is called so)
  */
 export const TIER = Object.freeze({ exact: 0, prefix: 1, words: 2, misspelt: 3 })
 

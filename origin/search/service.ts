@@ -1,4 +1,4 @@
-/** Pages of search results: first what matches, as the engine orders it; then what is misspelt, as query.ts does. */
+/** Pages of search results: first what matches, as the engine orders it; then, where that is little, what is misspelt, as query.ts does. */
 import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '#core/cursor.ts'
 import { type Id, parseId } from '#core/ids.ts'
@@ -11,7 +11,7 @@ import {
   misspeltTags,
   type TagHit,
 } from './misspelt.ts'
-import { parseQuery, TIER } from './query.ts'
+import { parseQuery, type SearchQuery, TIER } from './query.ts'
 import type { Hashtag, SearchStore } from './store.ts'
 
 export interface PageRequest {
@@ -38,7 +38,10 @@ export function searchService(store: SearchStore) {
       if (query.text === '') return { items: [], cursor: null }
       const after = readPosition('people', cursor)
       const hits = isMisspelt(after) ? [] : (await store.people(query, after, limit + 1)).map(exactly)
-      if (hits.length <= limit) hits.push(...behind(await misspeltPeople(store, query), after))
+      const matching = (most: number) => store.people(query, null, most)
+      if (hits.length <= limit && (await isLittle(hits, after, matching))) {
+        hits.push(...behind(await misspeltPeople(store, query), after))
+      }
       return pageOf('people', hits, limit, (hit) => ({ userId: hit.id }))
     },
 
@@ -52,6 +55,7 @@ export function searchService(store: SearchStore) {
       return pageOf('posts', hits, limit, (hit) => ({ postId: hit.id }))
     },
 
+    /** What is somebody's name is spelt right: then nothing is offered in its place. */
     async hashtags({ q, limit, cursor }: PageRequest): Promise<Page<Hashtag>> {
       const query = parseQuery(q)
       if (query.text === '') return { items: [], cursor: null }
@@ -59,7 +63,8 @@ export function searchService(store: SearchStore) {
       const hits: TagHit[] = isMisspelt(after)
         ? []
         : (await store.hashtags(query, after, limit + 1)).map((hit) => ({ ...hit, edits: 0 }))
-      if (hits.length <= limit) {
+      const matching = (most: number) => store.hashtags(query, null, most)
+      if (hits.length <= limit && (await isLittle(hits, after, matching)) && !(await isName(store, query))) {
         const misspelt = await misspeltTags(store, query)
         hits.push(...misspelt.filter((hit) => !isMisspelt(after) || compareTags(hit, after) > 0))
       }
@@ -79,6 +84,27 @@ export type SearchService = ReturnType<typeof searchService>
 const exactly = ({ tier, id }: { tier: number; id: Id }): Hit => ({ tier, id, edits: 0 })
 
 const isMisspelt = <T extends { tier: number }>(after: T | null): after is T => after?.tier === TIER.misspelt
+
+/** Behind so many that match, what is misspelt would be noise. */
+const ENOUGH = 5
+
+/**
+ * Whether few match in all, so that what is misspelt may follow.
+ * @param hits those that match and come behind `after`
+ * @param matching the first of all that match
+ */
+async function isLittle(
+  hits: readonly unknown[],
+  after: { tier: number } | null,
+  matching: (most: number) => Promise<readonly unknown[]>,
+): Promise<boolean> {
+  if (isMisspelt(after)) return true
+  if (after === null || hits.length >= ENOUGH) return hits.length < ENOUGH
+  return (await matching(ENOUGH)).length < ENOUGH
+}
+
+const isName = async (store: SearchStore, query: SearchQuery): Promise<boolean> =>
+  (await store.people(query, null, 1)).length > 0
 
 const behind = (hits: Hit[], after: Hit | null) =>
   hits.filter((hit) => !isMisspelt(after) || compareHits(hit, after) > 0)
