@@ -3,7 +3,7 @@
  * their names, and a changed one has another name.
  */
 import { createHash } from 'node:crypto'
-import { elements, elementText, xmlText } from './replies.ts'
+import { elements, elementText, elementXml, parseXml, S3_NAMESPACE, xmlText } from './replies.ts'
 
 export interface BucketRules {
   /** Where uploads lie until they are claimed. */
@@ -62,6 +62,7 @@ export function corsRule({ origins }: BucketRules): Rule {
  * The rules of a document, ours among them.
  * @param current the document that the store has; null: none
  * @returns null when it has ours as they should be, and no former one of ours
+ * @throws SyntaxError for a document that is no XML: written anew, it would lose what others have set
  */
 export function withRules(
   document: 'LifecycleConfiguration' | 'CORSConfiguration',
@@ -69,15 +70,17 @@ export function withRules(
   ours: readonly Rule[],
 ): string | null {
   const name = document === 'CORSConfiguration' ? 'CORSRule' : 'Rule'
-  const there = elements(current ?? '', name)
-  const ids = there.map((inner) => elementText(inner, 'ID') ?? '')
+  const found = current === null ? undefined : parseXml(current)
+  if (current?.trim() && found === undefined) throw new SyntaxError(`The ${document} of the bucket is no XML.`)
+  const there = found === undefined ? [] : elements(found, name)
+  const ids = there.map((rule) => elementText(rule, 'ID') ?? '')
   const isOurs = (id: string) => id.startsWith('tideline-')
   const known = ids.filter(isOurs).sort().join()
   const wanted = ours.map(({ id }) => id)
   if (known === wanted.sort().join()) return null
-  const others = there.filter((_, index) => !isOurs(ids[index] ?? '')).map((inner) => `<${name}>${inner}</${name}>`)
+  const others = there.filter((_, index) => !isOurs(ids[index] ?? '')).map(elementXml)
   const all = [...others, ...ours.map(({ xml }) => xml)].join('')
-  return `<${document} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${all}</${document}>`
+  return `<${document} xmlns="${S3_NAMESPACE}">${all}</${document}>`
 }
 
 const NAME = 'TidelineNoPublicRead'

@@ -1,22 +1,43 @@
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+/** What S3 answers, read; and text made fit for what it is sent. */
+import { DOMParser, type Document, type Element, onErrorStopParsing, XMLSerializer } from '@xmldom/xmldom'
+import { ObjectStoreError } from './errors.ts'
 
 /**
- * The contents of every element of this name, not decoded. S3's replies nest no element inside one of its own name,
- * so this needs no parser.
+ * Undefined when it is no well-formed XML: error pages of proxies are not. What brings a document type along is refused with its
+ * entities; no reply of S3's has one.
  */
-export function elements(xml: string, name: string): string[] {
-  const pattern = new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, 'g')
-  return [...xml.matchAll(pattern)].map((match) => match[1] ?? '')
+export function parseXml(text: string): Document | undefined {
+  try {
+    // Stores send blanks, so that nobody gives up, while they work.
+    const document = new DOMParser({ onError: onErrorStopParsing }).parseFromString(text.trim(), 'text/xml')
+    return document.doctype === null ? document : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The document that an answer is. @throws ObjectStoreError MalformedReply where it is none: nothing must pass for an empty list */
+export async function readXml(response: Response): Promise<Document> {
+  const document = parseXml(await response.text())
+  if (document !== undefined) return document
+  throw new ObjectStoreError('MalformedReply', response.status, 'The object store did not answer in XML.')
+}
+
+/** Every element of this name, wherever it stands. */
+export function elements(within: Document | Element, name: string): Element[] {
+  return [...within.getElementsByTagName(name)]
 }
 
 /** Text of the first element of this name; undefined when there is none. */
-export function elementText(xml: string, name: string): string | undefined {
-  const [first] = elements(xml, name)
-  return first?.replace(/&(#x[0-9a-fA-F]{1,6}|#\d{1,7}|[a-z]{2,4});/g, (whole, entity: string) => {
-    if (entity.startsWith('#x')) return String.fromCodePoint(Number.parseInt(entity.slice(2), 16))
-    if (entity.startsWith('#')) return String.fromCodePoint(Number.parseInt(entity.slice(1), 10))
-    return ENTITIES[entity] ?? whole
-  })
+export function elementText(within: Document | Element, name: string): string | undefined {
+  return within.getElementsByTagName(name)[0]?.textContent ?? undefined
+}
+
+export const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/'
+
+/** An element as it stands in a document whose root declares S3's namespace. */
+export function elementXml(element: Element): string {
+  return new XMLSerializer().serializeToString(element).replace(` xmlns="${S3_NAMESPACE}"`, '')
 }
 
 /** An ETag without its quotes. */

@@ -1,6 +1,6 @@
 import { type Connection, putHeaders } from './connection.ts'
 import { ObjectStoreError } from './errors.ts'
-import { bareEtag, elements, elementText, xmlText } from './replies.ts'
+import { bareEtag, elements, elementText, parseXml, readXml, xmlText } from './replies.ts'
 import { refusal } from './signed-fetch.ts'
 import type { ObjectStore, UploadRef } from './store.ts'
 
@@ -19,8 +19,7 @@ export function multipart({ send, sendOrThrow, objectUrl, timeoutMs }: Connectio
         headers: putHeaders(put),
         timeoutMs,
       } as const
-      const xml = await (await sendOrThrow(request)).text()
-      const uploadId = elementText(xml, 'UploadId')
+      const uploadId = elementText(await readXml(await sendOrThrow(request)), 'UploadId')
       if (!uploadId) throw new ObjectStoreError('Unknown', 200, 'The object store gave no upload id.')
       return { uploadId }
     },
@@ -30,12 +29,12 @@ export function multipart({ send, sendOrThrow, objectUrl, timeoutMs }: Connectio
         const url = objectUrl(key, { uploadId, 'part-number-marker': marker })
         const response = await send({ method: 'GET', url, timeoutMs })
         if (!response.ok) return whenUploadIsGone(await refusal(response), undefined)
-        const xml = await response.text()
-        for (const part of elements(xml, 'Part')) {
+        const page = await readXml(response)
+        for (const part of elements(page, 'Part')) {
           const partNumber = Number(elementText(part, 'PartNumber'))
           parts.push({ partNumber, size: Number(elementText(part, 'Size')), etag: bareEtag(elementText(part, 'ETag')) })
         }
-        marker = elementText(xml, 'IsTruncated') === 'true' ? elementText(xml, 'NextPartNumberMarker') : undefined
+        marker = elementText(page, 'IsTruncated') === 'true' ? elementText(page, 'NextPartNumberMarker') : undefined
       }
       return parts
     },
@@ -53,8 +52,8 @@ export function multipart({ send, sendOrThrow, objectUrl, timeoutMs }: Connectio
         timeoutMs: COMPLETE_MS,
       })
       // A store may begin its answer with 200 and fail afterwards: then the body says so.
-      const xml = await response.clone().text()
-      const etag = elementText(xml, 'ETag')
+      const reply = parseXml(await response.clone().text())
+      const etag = reply && elementText(reply, 'ETag')
       if (etag === undefined) throw await refusal(response)
       return { etag: bareEtag(etag) }
     },

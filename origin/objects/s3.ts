@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { Document } from '@xmldom/xmldom'
 import { connect, putHeaders, type S3ObjectsOptions } from './connection.ts'
 import { ObjectStoreError } from './errors.ts'
 import { presigning } from './presigning.ts'
-import { bareEtag, elements, elementText, urlDecoded, xmlText } from './replies.ts'
+import { bareEtag, elements, elementText, parseXml, readXml, urlDecoded, xmlText } from './replies.ts'
 import { multipart } from './s3-multipart.ts'
 import { refusal, type StoreRequest } from './signed-fetch.ts'
 import type { ObjectInfo, ObjectPage, ObjectStore, StoredObject } from './store.ts'
@@ -59,7 +60,7 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
     async list(prefix, cursor) {
       const query = { 'list-type': '2', 'encoding-type': 'url', prefix }
       const url = bucketUrl(cursor === undefined ? query : { ...query, 'continuation-token': cursor })
-      return readPage(await (await sendOrThrow({ method: 'GET', url, timeoutMs })).text())
+      return readPage(await readXml(await sendOrThrow({ method: 'GET', url, timeoutMs })))
     },
     ...presigning(connection),
     ...multipart(connection),
@@ -92,15 +93,15 @@ function readInfo({ headers }: Response): ObjectInfo {
   }
 }
 
-function readPage(xml: string): ObjectPage {
-  const items = elements(xml, 'Contents').map((item) => ({
+function readPage(page: Document): ObjectPage {
+  const items = elements(page, 'Contents').map((item) => ({
     key: urlDecoded(elementText(item, 'Key') ?? ''),
     size: Number(elementText(item, 'Size')),
     etag: bareEtag(elementText(item, 'ETag')),
     lastModified: Date.parse(elementText(item, 'LastModified') ?? ''),
   }))
-  const isTruncated = elementText(xml, 'IsTruncated') === 'true'
-  return { items, cursor: isTruncated ? elementText(xml, 'NextContinuationToken') : undefined }
+  const isTruncated = elementText(page, 'IsTruncated') === 'true'
+  return { items, cursor: isTruncated ? elementText(page, 'NextContinuationToken') : undefined }
 }
 
 function deletion(url: string, keys: readonly string[]): Omit<StoreRequest, 'timeoutMs'> {
@@ -111,7 +112,8 @@ function deletion(url: string, keys: readonly string[]): Omit<StoreRequest, 'tim
 }
 
 async function requireAllDeleted(response: Response): Promise<void> {
-  const [error] = elements(await response.text(), 'Error')
+  const reply = parseXml(await response.text())
+  const [error] = reply === undefined ? [] : elements(reply, 'Error')
   if (error === undefined) return
   const code = elementText(error, 'Code') ?? 'Unknown'
   throw new ObjectStoreError(code, response.status, `The object store did not delete: ${code}.`)

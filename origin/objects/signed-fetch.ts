@@ -1,6 +1,6 @@
 import { AwsV4Signer } from 'aws4fetch'
 import { ObjectStoreError } from './errors.ts'
-import { elementText } from './replies.ts'
+import { elementText, parseXml } from './replies.ts'
 import type { PresignedRequest } from './store.ts'
 
 export interface SigningOptions {
@@ -91,9 +91,9 @@ function lengthOf(body: StoreRequest['body']): number {
 
 /** The error that an answer stands for; consumes the body. */
 export async function refusal(response: Response): Promise<ObjectStoreError> {
-  const xml = await response.text()
-  const code = elementText(xml, 'Code') ?? 'Unknown'
-  const message = elementText(xml, 'Message') ?? `status ${response.status}`
+  const reply = parseXml(await response.text())
+  const code = (reply && elementText(reply, 'Code')) ?? 'Unknown'
+  const message = (reply && elementText(reply, 'Message')) ?? `status ${response.status}`
   return new ObjectStoreError(code, response.status, `The object store refused: ${code}: ${message}`)
 }
 
