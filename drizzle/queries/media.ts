@@ -276,10 +276,20 @@ export function mediaOfDeletedPost(postId: Id): SQL {
   )
 }
 
-/** Jobs that wait or are under way. Rows of `{ jobs }`: one of each database. */
-export function countWaitingJobs(): SQL {
+export interface JobsRow {
+  /** That wait or are under way. */
+  jobs: number
+  /** That were given up, though their media are still wanted. */
+  given_up: number
+}
+
+/** One row of each database. */
+export function countJobs(): SQL {
   return everywhere(
-    (owned) =>
-      sql`SELECT count(*)::int AS jobs FROM media_jobs WHERE state IN ('waiting', 'running') AND ${owned('media_id')}`,
+    (owned) => sql`SELECT
+      (SELECT count(*)::int FROM media_jobs WHERE state IN ('waiting', 'running') AND ${owned('media_id')}) AS jobs,
+      (SELECT count(*)::int FROM media_jobs j JOIN media m ON m.media_id = j.media_id
+         LEFT JOIN posts p ON p.post_id = m.post_id
+        WHERE j.state = 'dead' AND p.deleted_at IS NULL AND ${owned('j.media_id')}) AS given_up`,
   )
 }

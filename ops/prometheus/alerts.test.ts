@@ -43,6 +43,7 @@ it('each alert has a runbook and a condition that is tested', () => {
     'TimelineHitRateLow',
     'FanoutSlow',
     'MediaQueueLong',
+    'MediaJobsGivenUp',
     'ReplicationLag',
     'DeadLetters',
     'BreakerOpen',

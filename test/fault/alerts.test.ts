@@ -15,6 +15,7 @@ import { readConfig } from '../../origin/config.ts'
 import { type EmbeddedObjects, startEmbeddedObjects } from '../../origin/embedded/objects/index.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../origin/embedded/redis/index.ts'
 import { type Origin, startOrigin } from '../../origin/main.ts'
+import { MEDIA_JOBS } from '../../origin/media/worker.ts'
 import { createLogger } from '../../origin/observe/logger.ts'
 import type { FeedItem, Page, Person } from '../e2e/person.ts'
 import { until } from '../e2e/until.ts'
@@ -118,16 +119,24 @@ describe.skipIf(!hasPrometheus)('an alert fires for its reason (needs prometheus
       async () => {
         const [{ id }] = [await author.post('well'), await readFeed(), await readFeed(), await readFeed()]
         await author.call('DELETE', `/v1/posts/${id}`)
-        const alerts = ['FeedSlow', 'FeedDegraded', 'TimelineHitRateLow', 'FanoutSlow', 'MediaQueueLong']
+        const alerts = [
+          'FeedSlow',
+          'FeedDegraded',
+          'TimelineHitRateLow',
+          'FanoutSlow',
+          'MediaQueueLong',
+          'MediaJobsGivenUp',
+        ]
         return (await Promise.all(alerts.map(prometheus.value))).every((value) => value !== null)
       },
       { withinMs: PATIENCE_MS, everyMs: 100 },
     )
     expect(await prometheus.value('TimelineHitRateLow')).toBeGreaterThan(0.7)
     expect(await prometheus.value('MediaQueueLong')).toBe(0)
+    expect(await prometheus.value('MediaJobsGivenUp')).toBe(0)
     expect(await prometheus.value('DeadLetters')).toBe(0)
     expect(await prometheus.value('BreakerOpen')).toBe(0)
-    const quiet = new Set(['TimelineHitRateLow', 'MediaQueueLong', 'DeadLetters', 'BreakerOpen'])
+    const quiet = new Set(['TimelineHitRateLow', 'MediaQueueLong', 'MediaJobsGivenUp', 'DeadLetters', 'BreakerOpen'])
     expect((await prometheus.firing()).filter((alert) => quiet.has(alert))).toEqual([])
   })
 
@@ -178,6 +187,16 @@ describe.skipIf(!hasPrometheus)('an alert fires for its reason (needs prometheus
     expect(await brought.json()).toMatchObject({ results: [{ outcome: 'dead' }] })
     await untilFires('DeadLetters')
     expect(await prometheus.value('DeadLetters')).toBe(1)
+  })
+
+  it('MediaJobsGivenUp: the original of a picture is gone at the last of its tries', async () => {
+    expect(await prometheus.firing()).not.toContain('MediaJobsGivenUp')
+    await origin.engines.database.query(sql`WITH uploaded AS (
+      INSERT INTO media (media_id, user_id, key, content_type, bytes, state)
+      VALUES (3999999, ${author.id}::bigint, 'uploads/3999999', 'image/jpeg', 1000, 'uploaded') RETURNING media_id)
+      INSERT INTO media_jobs (media_id, attempts) SELECT media_id, ${MEDIA_JOBS.maxAttempts - 1}::int FROM uploaded`)
+    await untilFires('MediaJobsGivenUp')
+    expect(await prometheus.value('MediaJobsGivenUp')).toBe(1)
   })
 
   it('MediaQueueLong and BreakerOpen: the object store is away while ten thousand and one pictures come', async () => {
