@@ -1,18 +1,12 @@
 /** Authors across the celebrity line, on Postgres and Redis, embedded. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { EventData } from '#core/events.ts'
 import { keys } from '#core/keys.ts'
 import { strings } from '#core/redis.ts'
 import { followedCelebrities } from '#drizzle/queries/feed.ts'
-import { startTierStage, type TierStage } from '../../test/contract/fanout-stage.ts'
+import { useTierStage } from '../../test/contract/fanout-stage.ts'
 
-let stage: TierStage
-
-beforeAll(async () => {
-  stage = await startTierStage()
-}, 60_000)
-afterAll(() => stage.close())
-beforeEach(() => stage.clear())
+const stage = useTierStage()
 
 test('an author crosses the line and back: no timeline is written above it, nothing is missing below', async () => {
   const author = await stage.person()

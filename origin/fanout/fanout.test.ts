@@ -1,16 +1,10 @@
 /** Fan-out on Postgres and Redis, embedded. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { compareIds, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
-import { startTierStage, type TierStage } from '../../test/contract/fanout-stage.ts'
+import { useTierStage } from '../../test/contract/fanout-stage.ts'
 
-let stage: TierStage
-
-beforeAll(async () => {
-  stage = await startTierStage()
-}, 60_000)
-afterAll(() => stage.close())
-beforeEach(() => stage.clear())
+const stage = useTierStage()
 
 test('a push reaches readers with a timeline; inactive ones are not written to', async () => {
   const [reader, inactive, author] = [await stage.person(), await stage.person(), await stage.person()]

@@ -1,19 +1,13 @@
 /** What follows, blocks and mutes mean for timelines, on Postgres and Redis, embedded. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { strings } from '#core/redis.ts'
 import { hiddenAuthors } from '#drizzle/queries/feed.ts'
 import { follow, unfollow } from '#drizzle/queries/graph.ts'
-import { startTierStage, type TierStage } from '../../test/contract/fanout-stage.ts'
+import { useTierStage } from '../../test/contract/fanout-stage.ts'
 
-let stage: TierStage
-
-beforeAll(async () => {
-  stage = await startTierStage()
-}, 60_000)
-afterAll(() => stage.close())
-beforeEach(() => stage.clear())
+const stage = useTierStage()
 
 const counts = async (user: Id) =>
   (await stage.postgres.pool.query('select follower_count, following_count from users where user_id = $1', [user]))

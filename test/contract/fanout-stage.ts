@@ -1,4 +1,5 @@
 /** Graph, fan-out and crossings on Postgres and Redis, embedded: what their tests stand on. */
+import { afterAll, beforeAll, beforeEach } from 'vitest'
 import type { EventData, TidelineEvent } from '#core/events.ts'
 import { createIdFactory, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
@@ -18,9 +19,20 @@ const ids = createIdFactory(Date.now, Math.random)
 
 type Whose = <T>(work: () => Promise<T>) => Promise<T>
 type FollowEvent = { event: { data: EventData<'follow.changed'> } }
-export type TierStage = Awaited<ReturnType<typeof startTierStage>>
+type TierStage = Awaited<ReturnType<typeof startTierStage>>
 
-export async function startTierStage() {
+/** A stage for the tests of a file: it stands before the first of them, and is empty before each. */
+export function useTierStage(): TierStage {
+  const stage = {} as TierStage
+  beforeAll(async () => {
+    Object.assign(stage, await startTierStage())
+  }, 60_000)
+  afterAll(() => stage.close())
+  beforeEach(() => stage.clear())
+  return stage
+}
+
+async function startTierStage() {
   const [postgres, server] = await Promise.all([startDatabase(), startRedis()])
   /** What fan-out has published, and the pipelines that were sent, since `clear`. */
   const seen = { events: [] as TidelineEvent[], pipelines: [] as Command[][] }
