@@ -7,6 +7,7 @@ import { idMs } from '#core/ids.ts'
 import { keys, MARK, SENTINEL } from '#core/keys.ts'
 import type { Command, RedisPort } from '#core/redis.ts'
 import { type PostRecord, writePost, writeUser } from '#core/timeline/index.ts'
+import { makeVariants } from '../../origin/media/variants.ts'
 import type { ObjectStore } from '../../origin/objects/index.ts'
 import { batches } from '../feed/seed.ts'
 import { seededRandom } from '../random.ts'
@@ -173,18 +174,25 @@ const recordOf = ({ id, picture }: AuthoredPost, userId: string): PostRecord => 
 const PHOTOS = 8
 const UPLOADS_AT_ONCE = 16
 
-/** Photos of 1080 by 1350 pixels under every picture's key. */
+/** Photos of 1080 by 1350 pixels under every picture's key, with the variants that the media tier makes of each. */
 export async function seedPictures(objects: ObjectStore): Promise<void> {
   const photos = await Promise.all(Array.from({ length: PHOTOS }, (_, i) => photo(i)))
+  const made = await Promise.all(photos.map((bytes) => makeVariants(bytes, pictureKey(0))))
   for (let i = 0; i < PICTURES; i += UPLOADS_AT_ONCE) {
     const some = Array.from({ length: Math.min(UPLOADS_AT_ONCE, PICTURES - i) }, (_, k) => i + k)
     await Promise.all(
-      some.map((picture) =>
-        objects.put(pictureKey(picture), photos[picture % PHOTOS] ?? new Uint8Array(), { contentType: 'image/jpeg' }),
-      ),
+      some.map(async (picture) => {
+        const key = pictureKey(picture)
+        await objects.put(key, photos[picture % PHOTOS] ?? new Uint8Array(), { contentType: 'image/jpeg' })
+        for (const { key: name, bytes, contentType } of made[picture % PHOTOS] ?? []) {
+          await objects.put(name.replace(stem(pictureKey(0)), stem(key)), bytes, { contentType })
+        }
+      }),
     )
   }
 }
+
+const stem = (key: string) => key.replace(/\.jpg$/, '')
 
 /** Waves with a grain: about as many bytes as a phone's photo of that size. */
 async function photo(seed: number): Promise<Uint8Array> {

@@ -2,6 +2,7 @@
  * Keys of originals in the object store: `media/<mediaId>/<name>.<ext>` for everyone, `private/…` with a signature. The name
  * is of the content's hash, and of the move that brought it here: no key ever comes to stand for a picture twice.
  */
+import type { PresetName } from './options.ts'
 import { refusals } from './refusal.ts'
 
 export type ImageType = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif'
@@ -64,4 +65,14 @@ export const mediaTag = (mediaId: string): string => `media:${mediaId}`
 export function largeVariantKey(source: ImageKey): ImageKey {
   const key = source.key.replace(/\.[0-9a-z]+$/, '-large.jpg')
   return { key, private: source.private, declaredType: 'jpeg' }
+}
+
+/** The presets that pages show: the media tier makes them of each upload, as WebP, at the preset's width and quality. */
+export const PREPARED_PRESETS = Object.freeze(['thumb', 'small', 'medium', 'large'] as const satisfies PresetName[])
+export type PreparedPreset = (typeof PREPARED_PRESETS)[number]
+
+/** Where the media tier keeps a preset that it has made of an original. */
+export function preparedVariantKey(source: ImageKey, preset: PreparedPreset): ImageKey {
+  const key = source.key.replace(/\.[0-9a-z]+$/, `-${preset}.webp`)
+  return { key, private: source.private, declaredType: 'webp' }
 }

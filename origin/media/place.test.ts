@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { isPrivateKey } from '#core/image/key.ts'
+import { isPrivateKey, PREPARED_PRESETS } from '#core/image/key.ts'
 import { parsePost, readPost, writePost } from '#core/timeline/index.ts'
 import { eventually } from '../../test/contract/engines.ts'
 import { putInPlace } from './place.ts'
@@ -13,6 +13,9 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => stage.close())
 beforeEach(() => stage.begin())
+
+/** An original, the presets that pages show, and the stand-in. */
+const WITH_VARIANTS = 2 + PREPARED_PRESETS.length
 
 const jobs = () => postgresMediaJobs(stage.database)
 const bytesAt = async (key: string) =>
@@ -57,7 +60,7 @@ test('an upload of a private account is private from its first moment, variants 
   const media = await postWithPicture()
   expect(isPrivateKey(media.key)).toBe(true)
   const objects = await stage.objectsOf(media.mediaId)
-  expect(objects).toHaveLength(4)
+  expect(objects).toHaveLength(WITH_VARIANTS)
   expect(objects.every(isPrivateKey)).toBe(true)
   expect((await stage.objects.head(media.key))?.cacheControl).toBe('private, no-store')
 })
@@ -75,7 +78,7 @@ test('when an account turns private, its pictures get keys that nobody knows, an
   expect(key).toMatch(new RegExp(`^private/${media.mediaId}/[0-9a-f]{32}-\\d+\\.jpg$`))
   expect(sha256Of(await bytesAt(key))).toBe(sha256Of(bytes))
   const objects = await stage.objectsOf(media.mediaId)
-  expect(objects).toHaveLength(4)
+  expect(objects).toHaveLength(WITH_VARIANTS)
   expect(objects.every(isPrivateKey)).toBe(true)
   const row = (await stage.pool.query('select variants from media where media_id = $1', [media.mediaId])).rows[0]
   const variants = row.variants.map((variant: { key: string }) => variant.key)
@@ -102,7 +105,7 @@ test('there and back again, each time under a new name, and never a picture lost
     expect(isPrivateKey(key)).toBe(isPrivate)
     expect(seen.has(key)).toBe(false)
     seen.add(key)
-    expect(await stage.objectsOf(media.mediaId)).toHaveLength(4)
+    expect(await stage.objectsOf(media.mediaId)).toHaveLength(WITH_VARIANTS)
     expect(sha256Of(await bytesAt(key))).toBe(sha256Of(await jpeg()))
   }
 })

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => stage.close())
 beforeEach(() => stage.begin())
 
-test('a job makes three variants without metadata, and the media is ready with its event', async () => {
+test('a job makes the variants that pages show, and a stand-in, without metadata, and the media is ready with its event', async () => {
   const original = await picture(1600, 1200)
     .withExif({ IFD0: { Artist: 'somebody' } })
     .jpeg()
@@ -29,8 +29,10 @@ test('a job makes three variants without metadata, and the media is ready with i
   const base = done.key.replace('.jpg', '')
   expect(rows[0].variants).toEqual([
     { name: 'thumb', key: `${base}-thumb.webp`, width: 150, height: 113, contentType: 'image/webp' },
+    { name: 'small', key: `${base}-small.webp`, width: 320, height: 240, contentType: 'image/webp' },
     { name: 'medium', key: `${base}-medium.webp`, width: 640, height: 480, contentType: 'image/webp' },
-    { name: 'large', key: `${base}-large.jpg`, width: 1080, height: 810, contentType: 'image/jpeg' },
+    { name: 'large', key: `${base}-large.webp`, width: 1080, height: 810, contentType: 'image/webp' },
+    { name: 'stand-in', key: `${base}-large.jpg`, width: 1080, height: 810, contentType: 'image/jpeg' },
   ])
   for (const { key, width } of rows[0].variants) {
     const stored = new Uint8Array(await new Response((await stage.objects.get(key))!.body).arrayBuffer())

@@ -9,12 +9,11 @@ import { type ImageRequest, parseImageUrl } from '#core/image/url.ts'
 import type { Observations } from '#core/observations.ts'
 import { Problem } from '#core/problem.ts'
 import type { Bindings, Config } from './config.ts'
-import type { ResizedImage } from './engine/index.ts'
 import { observe } from './observe.ts'
 import type { OriginalStore } from './originals.ts'
 import { matchesEtag, problemResponse, secureHeaders, variantHeaders } from './respond.ts'
 import { createStopwatch, type Stopwatch } from './timing.ts'
-import { makeVariant, type VariantMaker } from './variant.ts'
+import { makeVariant, type Variant, type VariantMaker } from './variant.ts'
 import { type VariantCache, type VariantName, variantName } from './variant-cache.ts'
 
 /** What a request needs, wired in index.ts. */
@@ -98,7 +97,7 @@ async function serveImage(c: ImageContext, settings: ImageAppSettings): Promise<
   await verifyImageRequest(image, services.config.signingKeys, now)
 
   const accepted = acceptClass(c.req.header('accept'), services.engine.outputs)
-  const name = await variantName(image, accepted, services.engine.version, url.origin)
+  const name = variantName(image, accepted, services.engine.version, url.origin)
   const headers = variantHeaders(image, { etag: name.etag, now })
   if (matchesEtag(c.req.header('if-none-match'), name.etag)) return new Response(null, { status: 304, headers })
 
@@ -137,7 +136,7 @@ async function forgetImage(c: ImageContext, settings: ImageAppSettings): Promise
   for (const width of PRESET_WIDTHS) {
     for (const accepted of classes) {
       const preset = { source: image.source, options: { ...DEFAULT_OPTIONS, width } }
-      const name = await variantName(preset, accepted, engine.version, origin)
+      const name = variantName(preset, accepted, engine.version, origin)
       await cache.putRefusal(name, refusals.missing(), FORGOTTEN_SECONDS)
     }
   }
@@ -157,7 +156,7 @@ async function makeOrNote(
   image: ImageRequest,
   accepted: AcceptClass,
   name: VariantName,
-): Promise<ResizedImage> {
+): Promise<Variant> {
   try {
     return await makeVariant(services, services.originals, image, accepted, c.var.time)
   } catch (fault) {

@@ -69,5 +69,6 @@ export function problemResponse(problem: Problem, instance: string, requestId: s
 /** Whether If-None-Match (RFC 9110 §13.1.2, weak comparison) names this tag. */
 export function matchesEtag(ifNoneMatch: string | undefined, etag: string): boolean {
   if (!ifNoneMatch) return false
-  return ifNoneMatch.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag)
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
+  return ifNoneMatch.split(',').some((candidate) => opaque(candidate) === opaque(etag))
 }

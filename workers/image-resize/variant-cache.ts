@@ -7,27 +7,27 @@ import { cacheTag, MAX_AGE_SECONDS, refusalSeconds } from './respond.ts'
 export interface VariantName {
   /** The Cache API's key: a URL, without signature and expiry, which are checked before. */
   readonly url: string
-  /** Strong: equal names give equal bytes, for an engine's version is part of the name. */
+  /**
+   * Tells apart what one address may answer: the formats, and what different engines make. Weak (RFC 9110 §8.8.1): the same
+   * picture at the same size, whether it was made here or by the media tier.
+   */
   readonly etag: string
   /** What a purge of the original names. */
   readonly tag: string
 }
 
 /** @param origin of the request: the Cache API keeps zones apart. */
-export async function variantName(
+export function variantName(
   request: ImageRequest,
   accepted: AcceptClass,
   engineVersion: string,
   origin: string,
-): Promise<VariantName> {
+): VariantName {
   const { source, options } = request
   const format = options.format === 'auto' ? accepted : 'fixed'
-  const name = `${imagePath(source.key, options)}?as=${format}&engine=${engineVersion}`
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(name)))
-  return { url: origin + name, etag: `"${hex(digest.subarray(0, 16))}"`, tag: cacheTag(request) }
+  const url = `${origin}${imagePath(source.key, options)}?as=${format}&engine=${engineVersion}`
+  return { url, etag: `W/"${engineVersion}-${format}"`, tag: cacheTag(request) }
 }
-
-const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /** A variant as it was made, or the reason why there is none. */
 export type CachedVariant = { readonly variant: Response } | { readonly refusal: Problem }
