@@ -9,7 +9,7 @@ const THIS_MACHINE = ['http://127.0.0.1:*', 'http://localhost:*']
 const STATIC = ['index.html', 'favicon.svg']
 
 /** What the sign-in view offers to somebody who only wants to look around. */
-export interface DemoSignIn {
+interface DemoSignIn {
   /** One for all. */
   password: string
   people: readonly { username: string; displayName: string; bio?: string; avatarUrl?: string | null }[]

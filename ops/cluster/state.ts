@@ -6,7 +6,6 @@ import { type ObjectServer, PORT_OFFSET, PROFILES, type Profile, type Server, se
 import { type ClusterSecrets, clusterSecrets } from './secrets.ts'
 
 export const WAYS = ['docker', 'native'] as const
-export type WayName = (typeof WAYS)[number]
 
 const choice = z.object({
   profile: z.enum(PROFILES),

@@ -19,7 +19,7 @@ export const replayRequest = z.union([
   z.strictObject({ topic: z.enum(topics), group: z.string().min(1).optional() }),
   z.strictObject({ jobs: z.literal('media') }),
 ])
-export type ReplayRequest = z.infer<typeof replayRequest>
+type ReplayRequest = z.infer<typeof replayRequest>
 
 interface ReplayDependencies {
   ingest: IngestService['ingest']

@@ -1,6 +1,6 @@
 /** What REDIS_URL names: one server, or some nodes of a cluster. */
 
-export interface ServerAddress {
+interface ServerAddress {
   kind: 'server'
   url: string
 }

@@ -7,7 +7,7 @@ import { freePort } from '../embedded/free-port.ts'
 import { startEmbeddedRedis } from '../embedded/redis/index.ts'
 import { findRedisServer } from '../embedded/redis-server.ts'
 
-export interface RunningRedis {
+interface RunningRedis {
   url: string
   port: number
   close(): Promise<void>

@@ -14,7 +14,7 @@ import {
 import { parseQuery, type SearchQuery, TIER } from './query.ts'
 import type { Hashtag, SearchStore } from './store.ts'
 
-export interface PageRequest {
+interface PageRequest {
   q: string
   limit: number
   cursor: string | null

@@ -4,7 +4,7 @@
 const APART_MS = 1_000
 
 /** Answers alike, one after another. */
-export interface Stretch {
+interface Stretch {
   /** Milliseconds from the start to the first of them, and to the end of the last. */
   fromMs: number
   toMs: number

@@ -6,7 +6,7 @@ import { layersAsked, mayBeTold, watchedServices } from './layers.ts'
 import { Timings, timedServices } from './timings.ts'
 import { requestId, traceparent } from './trace.ts'
 
-export interface AccessLine {
+interface AccessLine {
   level: 'info' | 'warn' | 'error'
   msg: 'request'
   requestId: string
