@@ -9,11 +9,24 @@ import type { Shard } from './sharded.ts'
 /** How a database is called, by its place in the settings when it first took part. */
 export const databaseName = (index: number): string => `db${index + 1}`
 
+/** The first start needs all databases, and one of them cannot be reached. */
+export class MissingDatabaseError extends Error {
+  /** Its place in the settings. */
+  readonly index: number
+
+  constructor(index: number) {
+    super(`${databaseName(index)} cannot be reached: the first start needs all.`)
+    this.name = 'MissingDatabaseError'
+    this.index = index
+  }
+}
+
 /**
  * The first start founds the map of all databases with the ranges of the settings; from then on the map says who owns what,
  * and moves change it. Each database knows its name and what it owns itself. Then enters the people that a single database
  * knew into the directory. Repeats harmlessly, also while a move is under way. Answers the map; none for a single database.
  * @param away cannot be reached just now: what a database that took part before has been told already, it is told later
+ * @throws MissingDatabaseError when it is the first start and one is away
  * @throws Error with a sentence when the first database holds people of others, when the settings name too few databases, or
  *   in another order than before
  */
@@ -26,7 +39,7 @@ export async function settleShards(
   if (known.length === 0) {
     if (shards.length === 1) return []
     const [missing] = away
-    if (missing !== undefined) throw new Error(`${databaseName(missing)} cannot be reached: the first start needs all.`)
+    if (missing !== undefined) throw new MissingDatabaseError(missing)
     if (await holdsOthersPeople(directory, shards[0].ranges)) {
       throw new Error(
         'The first of DATABASE_URLS holds people of shards that the settings give to other databases. ' +

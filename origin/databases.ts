@@ -8,7 +8,7 @@ import { problems } from '#core/problem.ts'
 import { formatRanges, type OwnedRange, type ShardDatabase } from '#core/shard-map.ts'
 import type { Database } from '#drizzle/database.ts'
 import { withReplica } from '#drizzle/replicas.ts'
-import { databaseName, settleShards } from '#drizzle/settle-shards.ts'
+import { databaseName, MissingDatabaseError, settleShards } from '#drizzle/settle-shards.ts'
 import { type RoutingOptions, type Shard, shardedDatabase } from '#drizzle/sharded.ts'
 import { type Breakers, guardedDatabase } from './breakers.ts'
 import type { Config } from './config.ts'
@@ -54,8 +54,8 @@ export interface EnginesNeeds {
 }
 
 /**
- * The start waits for the first of them. Another one that is away holds it up only if these databases are not settled yet: else the
- * others are served, and it is brought to the schema when it is back.
+ * The start waits for the first of them, and for all where they are not settled yet. Once they are, another one that is away holds up
+ * nobody: the others are served, and it is brought to the schema when it is back.
  * @throws when one cannot be brought to the schema, or when they hold other shards than the settings say
  */
 export async function openDatabases({ config, logger, waits, breakers, onDeath }: EnginesNeeds): Promise<Databases> {
@@ -75,11 +75,18 @@ export async function openDatabases({ config, logger, waits, breakers, onDeath }
     const shards = ofEach(opened, shardOf)
     // Who is away may change until all is settled: each round begins anew.
     const settle = async () => {
-      const away = await migrateAll(servers, logger)
-      return { away, map: await settleShards(ofEach(shards, named), away) }
+      const away = await migrateAll(servers)
+      const settled = settleShards(ofEach(shards, named), new Set(away.keys()))
+      const map = await settled.catch((error: unknown) => {
+        throw error instanceof MissingDatabaseError ? new UnreachedError(error.index, away.get(error.index)) : error
+      })
+      return { away, map }
     }
     const { away, map } = await whenReached(settle, logger, waits)
-    closers.push(...[...away].map((index) => settleLater(index, servers, shards, logger, waits)))
+    for (const [index, error] of away) {
+      logger.warn({ err: error, database: databaseName(index) }, 'a database cannot be reached; starting without it')
+    }
+    closers.push(...[...away.keys()].map((index) => settleLater(index, servers, shards, logger, waits)))
     return {
       database: routedDatabase(shards),
       directory: shards[0].database,
@@ -237,9 +244,10 @@ async function whenReached<T>(work: () => Promise<T>, logger: Logger, waits: Wai
       return await work()
     } catch (error) {
       if (!isAway(error)) throw error
-      waits.because('postgres', sentenceOf(rootOf(error)))
+      const database = error instanceof UnreachedError ? error.database : undefined
+      const reason = sentenceOf(rootOf(error))
+      waits.because('postgres', (database ?? databaseName(0)) === databaseName(0) ? reason : `${database}: ${reason}`)
       if (pauseMs === FIRST_PAUSE_MS) {
-        const database = error instanceof UnreachedError ? error.database : undefined
         logger.warn({ err: error, database }, 'a database cannot be reached; the start waits for it')
       }
       await delay(pauseMs)
@@ -251,17 +259,16 @@ async function whenReached<T>(work: () => Promise<T>, logger: Logger, waits: Wai
 const rootOf = (error: unknown): unknown =>
   error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error
 
-/** Answers which of them are away, by their places. */
-async function migrateAll(servers: Servers['servers'], logger: Logger): Promise<Set<number>> {
-  const away = new Set<number>()
+/** Answers which of them are away, by their places, with why. */
+async function migrateAll(servers: Servers['servers']): Promise<Map<number, unknown>> {
+  const away = new Map<number, unknown>()
   for (const [index, { url }] of servers.entries()) {
     try {
       await migrateAt(url)
     } catch (error) {
       if (!isAway(error)) throw error
       if (index === 0) throw new UnreachedError(index, error)
-      logger.warn({ err: error, database: databaseName(index) }, 'a database cannot be reached; starting without it')
-      away.add(index)
+      away.set(index, error)
     }
   }
   return away

@@ -119,19 +119,40 @@ it('the start waits for Redis, and /health says so until it is there', async () 
   await redis.close()
 }, 60_000)
 
+it('a first start waits for every database, and says which one it waits for', async () => {
+  const [port, secondPort, first] = [await freePort(), await freePort(), await startEmbeddedPostgres()]
+  const told: (string | null)[][] = []
+  const starting = startOrigin({
+    onWaiting: (...said) => void told.push(said),
+    config: env({
+      PORT: String(port),
+      REDIS_URL: 'embedded',
+      DATABASE_URLS: `${first.url}#0-4095,postgres://postgres:postgres@${HOST}:${secondPort}/postgres#4096-8191`,
+    }),
+    logger,
+  })
+  const health = healthAt(port)
+  await expect.poll(health, { timeout: 30_000 }).toEqual({ code: 503, status: 'starting', waitingFor: ['postgres'] })
+  await expect
+    .poll(() => told, { timeout: 30_000 })
+    .toContainEqual(['postgres', `db2: connect ECONNREFUSED ${HOST}:${secondPort}`])
+  const second = await startEmbeddedPostgres({ dataDir: join(folder, 'late-second'), host: HOST, port: secondPort })
+  const origin = await starting
+  expect(await health()).toMatchObject({ code: 200, status: 'ok', dependencies: { postgres: 'up' } })
+  expect(origin.engines.described.postgres).toContain('shards 0-4095 | 4096-8191')
+  await origin.close()
+  await second.close()
+  await first.close()
+}, 90_000)
+
 it('databases that were settled before are opened without one that is away, which is settled when it is back', async () => {
   const port = await freePort()
   const second = () => startEmbeddedPostgres({ dataDir: join(folder, 'second'), host: HOST, port })
   const [first, before] = [await startEmbeddedPostgres(), await second()]
   const config = env({ DATABASE_URLS: `${first.url}#0-4095,${before.url}#4096-8191` })
   const waits = createWaits(logger)
-  await before.close()
-  await expect(
-    openDatabases({ config, logger, waits, breakers: createBreakers(createMetrics(), Date.now) }),
-  ).rejects.toThrow('db2 cannot be reached')
-  const again = await second()
   await (await openDatabases({ config, logger, waits, breakers: createBreakers(createMetrics(), Date.now) })).close()
-  await again.close()
+  await before.close()
 
   const opened = await openDatabases({ config, logger, waits, breakers: createBreakers(createMetrics(), Date.now) })
   expect(waits.now()).toEqual(['db2'])
