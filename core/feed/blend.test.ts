@@ -36,6 +36,26 @@ test('recommendations are paced, and everything stays once and in its order', ()
   )
 })
 
+test('no author’s followed posts follow each other more than twice while another’s are left', () => {
+  const authors = fc.array(fc.constantFrom('2', '2', '2', '3', '4'), { maxLength: 30 })
+  const made = (reason: Reason, ms: number) =>
+    authors.map((list) =>
+      list.map((authorId, i): RankedItem => ({ ...item({ id: at(ms, i), authorId }, reason), score: 1 / (i + 1) })),
+    )
+  fc.assert(
+    fc.property(made('follow', 0), made('trending', 5), (followed, trending) => {
+      const paced = paceRecommended([...followed, ...trending], FEED_POLICY)
+      for (const reason of ['follow', 'trending']) {
+        const names = paced.filter((one) => one.candidate.reason === reason).map((one) => one.post.authorId)
+        names.forEach((name, i) => {
+          const isThird = i >= 2 && names[i - 1] === name && names[i - 2] === name
+          if (isThird) expect(new Set(names.slice(i)).size).toBe(1)
+        })
+      }
+    }),
+  )
+})
+
 test('sponsored posts stand in their slots only, none twice, and the page keeps its order', () => {
   fc.assert(
     fc.property(fc.nat(60), fc.nat(8), (length, ads) => {

@@ -1,5 +1,6 @@
 /** Blending: where recommended and sponsored posts stand among the followed ones. */
 import type { Id } from '../ids.ts'
+import { spreadAuthors } from './spread.ts'
 import type { FeedPolicy, HydratedItem, RankedItem } from './types.ts'
 
 /** A sponsored candidate of ads:slate, before hydration. */
@@ -12,19 +13,23 @@ export interface SlateEntry {
   hashtags: readonly string[]
 }
 
+const authorOf = ({ post }: HydratedItem): Id => post.authorId
 const isRecommended = (item: HydratedItem) =>
   item.candidate.reason === 'recommended' || item.candidate.reason === 'trending' || item.candidate.reason === 'tag'
 
 /**
- * Lets at most one in `recommendedEvery` of the page be a recommendation while there are followed posts left; the others
- * keep their order. Every item stays exactly once.
+ * Lets at most one in `recommendedEvery` of the page be a recommendation while there are followed posts left, and no author's
+ * followed posts, nor recommended ones, follow each other more than twice; else both keep their order. Every item stays exactly once.
  */
 export function paceRecommended(
   ranked: readonly RankedItem[],
   policy: Pick<FeedPolicy, 'recommendedEvery'>,
 ): RankedItem[] {
-  const followed = ranked.filter((item) => !isRecommended(item))
-  const recommended = ranked.filter(isRecommended)
+  const followed = spreadAuthors(
+    ranked.filter((item) => !isRecommended(item)),
+    authorOf,
+  )
+  const recommended = spreadAuthors(ranked.filter(isRecommended), authorOf)
   const paced: RankedItem[] = []
   let since = 0
   let f = 0

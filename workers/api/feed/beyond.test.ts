@@ -82,6 +82,21 @@ describe('after the last followed post', () => {
     expect(items[0]).toMatchObject({ reason: 'trending', why: expect.stringContaining('or among the newest') })
   })
 
+  it('nobody stands in it more than twice in a row while somebody else is left', async () => {
+    const [reader, ann, bob, eve, isolate] = [
+      ...[await person(), await person(), await person(), await person()],
+      new FeedIsolate(),
+    ] as const
+    // As many as the first page has room for come before it.
+    const anns = await posts(ann.id, 20)
+    const [bobs, eves] = [await posts(bob.id, 12), await posts(eve.id, 4)]
+    const { ports } = await ownTrends([...anns, ...bobs, ...eves])
+    const pages = await walk(reader.id, () => ports({ isolate }), { limit: 8 })
+    const beyond = walked(pages).slice(anns.length)
+    expect(beyond.map((id) => (bobs.includes(id) ? 'b' : 'e')).join('')).toBe('bbebbebbebbebbbb')
+    for (const own of [bobs, eves]) expect(beyond.filter((id) => own.includes(id))).toEqual(own)
+  })
+
   it('recommendations that the first page had no room for come before what is trending', async () => {
     const [reader, stranger] = [await person(), await person()]
     const [recommended, trending] = [await posts(stranger.id, 40), await posts(stranger.id, 30)]
@@ -207,9 +222,13 @@ describe('after the last followed post', () => {
   })
 
   it('a sponsored post of the first page does not come again', async () => {
-    const [reader, brand, stranger, isolate] = [await person(), await person(), await person(), new FeedIsolate()]
+    const [reader, brand, isolate] = [await person(), await person(), new FeedIsolate()]
+    const strangers = [await person(), await person()]
     isolate.sharedDue(Date.now())
-    const [[ad = ''], strange] = [await posts(brand.id, 1), await posts(stranger.id, 20)]
+    const [ad = ''] = await posts(brand.id, 1)
+    // Two each in turn: nobody's post is moved forward to part them.
+    const strange: Id[] = []
+    for (let i = 0; i < 20; i += 2) strange.push(...(await posts(strangers[(i / 2) % 2]?.id ?? '', 2)))
     const { ports } = await ownTrends([...strange, ad])
     isolate.slate = [{ postId: ad, authorId: brand.id, campaignId: '1', bidCents: 9, perPersonPerDay: 3, hashtags: [] }]
     const pages = await walk(reader.id, () => ports({ isolate }), { limit: 10 })

@@ -5,11 +5,13 @@ import {
   type Candidate,
   type FeedPosition,
   type HydratedItem,
+  MOST_IN_A_ROW,
   parseBeyond,
   readBeyond,
+  spreadAuthors,
   type Viewer,
 } from '#core/feed/index.ts'
-import type { Id } from '#core/ids.ts'
+import { type Id, idShard } from '#core/ids.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import { followedAmong } from '#drizzle/queries/feed.ts'
 import { hydrate } from './hydrate.ts'
@@ -41,9 +43,26 @@ export async function goBeyond(
   const isAllNew = cursor === null || fresh.length === 0
   const isShort = cursor === null && items.length + fresh.length < limit
   const all = isShort ? [...fresh, ...notShown(found.seen)].slice(0, ports.policy.beyondCandidates) : fresh
-  const rest = isAllNew ? all : await withoutFollowed(viewer, all, ports)
+  const news = isAllNew ? all : await withoutFollowed(viewer, all, ports)
+  const rest = spread(news, items)
   // Both at once: a page that is shown meanwhile must not take the walk for ended.
   Object.assign(position, { rest, isBeyond: true })
+}
+
+/**
+ * Nobody more than twice in a row. Who made a post is not known before it is read, but its id carries the shard of who did: two
+ * authors share one once in 8,192 times, and then are spread in vain. What was seen stays behind what was not.
+ */
+function spread(candidates: readonly Candidate[], shown: readonly HydratedItem[]): Candidate[] {
+  const authorOf = ({ id }: { id: Id }) => idShard(id)
+  const before = shown.slice(-MOST_IN_A_ROW).map(({ post }) => authorOf(post))
+  const unseen = spreadAuthors(
+    candidates.filter(({ reason }) => reason !== 'seen'),
+    authorOf,
+    before,
+  )
+  const seen = candidates.filter(({ reason }) => reason === 'seen')
+  return [...unseen, ...spreadAuthors(seen, authorOf, [...before, ...unseen.slice(-MOST_IN_A_ROW).map(authorOf)])]
 }
 
 /** What is from outside may be what was sponsored on the first page; followed posts of the window are not. */

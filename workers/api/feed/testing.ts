@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { createBreaker } from '#core/breaker.ts'
 import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import { DEFAULT_MODEL, FEED_POLICY, type FeedMode, type FeedPolicy } from '#core/feed/index.ts'
-import { compareIds, ID_EPOCH_MS, type Id } from '#core/ids.ts'
+import { compareIds, ID_EPOCH_MS, type Id, idShard } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { type Command, RedisAwayError, type RedisPort } from '#core/redis.ts'
 import type { Database } from '#drizzle/database.ts'
@@ -132,6 +132,10 @@ export function idAt(ms: number): Id {
   return String((BigInt(Math.floor(ms) - ID_EPOCH_MS) << 23n) | BigInt(sequence++ % 8_000_000))
 }
 
+/** The same, of an owner. */
+const idOf = (owner: Id, ms: number): Id =>
+  String((BigInt(idAt(ms)) & ~0x7fffffn) | BigInt(idShard(owner) << 10) | BigInt(sequence % 1_024))
+
 const HOUR_MS = 3_600_000
 
 /** Posts of an author, newest first: the i-th is i hours old and a little, so that several authors' posts interleave. */
@@ -141,7 +145,7 @@ export async function posts(
   options: { hashtags?: string[]; from?: number } = {},
 ): Promise<Id[]> {
   const newest = Date.now() - 60_000 - Math.random() * 600_000
-  const ids = Array.from({ length: count }, (_, i) => idAt(newest - (i + (options.from ?? 0)) * HOUR_MS))
+  const ids = Array.from({ length: count }, (_, i) => idOf(author, newest - (i + (options.from ?? 0)) * HOUR_MS))
   const tags = `{${(options.hashtags ?? []).join(',')}}`
   await db.query(sql`INSERT INTO posts (post_id, user_id, caption, media_urls, hashtags, like_count, comment_count)
     SELECT id, ${author}::bigint, 'post ' || id, '[]'::jsonb, ${tags}::text[], 3, 1 FROM unnest(${idList(ids)}) AS id`)
