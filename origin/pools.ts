@@ -4,6 +4,7 @@ import pg from 'pg'
 import { type Database, nodeDatabase, sqlState } from '#drizzle/database.ts'
 import { migrate } from '#drizzle/migrate.ts'
 import type { Logger } from './observe/logger.ts'
+import { sparingly } from './observe/sparingly.ts'
 
 /**
  * The origin's own pools, one a database. A Postgres that is silent must not hold its callers for ever.
@@ -22,9 +23,13 @@ export const POOL = {
 
 export function openPool(connectionString: string, limits: pg.PoolConfig, logger: Logger): pg.Pool {
   const pool = new pg.Pool({ connectionString, ...limits })
-  pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to Postgres broke'))
+  const broke = sparingly(Date.now, (error, times) =>
+    logger.warn({ err: error, times }, 'a connection to Postgres broke'),
+  )
   // One that breaks within a transaction is nobody's but its own: without a listener it would end the process.
-  pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'Postgres hung up')))
+  pool.on('connect', (client) => client.on('error', broke))
+  // Of idle ones the pool tells once more.
+  pool.on('error', () => {})
   return pool
 }
 

@@ -16,8 +16,8 @@ interface CommitterOptions {
   database: Database
   /** Milliseconds that commits may be gathered. */
   gatherMs: number
-  /** The partition has been taken over by another member. */
-  lost(held: HeldPartition): void
+  /** These partitions have been taken over by other members. */
+  lost(held: readonly HeldPartition[]): void
   logger: Logger
 }
 
@@ -35,8 +35,8 @@ export function createCommitter({ database, gatherMs, lost, logger }: CommitterO
       const kept = new Set((await database.query<GroupPlace>(commitOffsets(commits))).map(groupPlaceName))
       for (const [index, held] of chosen.entries()) {
         if (kept.has(groupPlaceName(held))) held.committed = Math.max(held.committed, commits[index]!.offset)
-        else if (!held.over.signal.aborted) lost(held)
       }
+      lost(chosen.filter((held) => !kept.has(groupPlaceName(held))))
     } catch (error) {
       for (const held of chosen) if (held.handled > held.committed) dirty.add(held)
       throw error

@@ -125,6 +125,57 @@ describe('the log on Postgres', () => {
     expect(rows).toEqual([{ owner: 'somebody else', offset: '0' }])
   })
 
+  it('says in one line that all partitions of a process went to others', async () => {
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+    const log = open({ logger })
+    const signals: AbortSignal[] = []
+    const consumers = ['a', 'b'].map((group) =>
+      log.subscribe({
+        group,
+        topics: ['user.changed'],
+        async handle(_, { signal }) {
+          signals.push(signal)
+        },
+      }),
+    )
+    await log.publish([changed('1')])
+    await expect.poll(() => signals.length, { timeout: 5_000 }).toBe(2)
+    // Committed, so that it is the heartbeat which finds the others.
+    for (const consumer of consumers) await expect.poll(() => consumer.lag()).toBe(0)
+    // In one transaction: a member that comes is given its half.
+    await pool.query(
+      `INSERT INTO log_members SELECT 'other ' || g, g, '{user.changed}', now() + interval '1 hour' FROM unnest('{a,b}'::text[]) g;
+       UPDATE log_offsets SET owner = 'other ' || group_id`,
+    )
+    await expect.poll(() => signals.every(({ aborted }) => aborted), { timeout: 5_000 }).toBe(true)
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { partitions: 32, groups: ['a', 'b'], msg: 'partitions were taken over by other members' },
+    ])
+  })
+
+  it('says in one line that it was silent for longer than its leases, and takes its partitions anew', async () => {
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+    let aheadMs = 0
+    const log = open({ logger, clock: () => Date.now() + aheadMs })
+    const seen: string[] = []
+    log.subscribe({
+      group: 'a',
+      topics: ['user.changed'],
+      async handle(event) {
+        seen.push(event.key)
+      },
+    })
+    await log.publish([changed('before')])
+    await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['before'])
+    aheadMs = 60_000
+    await expect.poll(() => lines.length, { timeout: 5_000 }).toBe(1)
+    await log.publish([changed('after')])
+    await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['before', 'after'])
+    expect(JSON.parse(lines[0]!)).toMatchObject({ partitions: 16, groups: ['a'] })
+  })
+
   it('deletes what is old, but nothing that a group has still to handle', async () => {
     const hours = (n: number) => ({ clock: () => Date.now() + n * 3_600_000, keepHours: 24 })
     const log = open()

@@ -14,6 +14,7 @@ import {
   takePartitions,
 } from '#drizzle/queries/log.ts'
 import type { Logger } from '../observe/logger.ts'
+import { isTold } from '../observe/sparingly.ts'
 import { planMember, type Take } from './assignment.ts'
 import type { Committer } from './committer.ts'
 import { type HeldPartition, holdPartition, readerName } from './held-partition.ts'
@@ -23,8 +24,8 @@ export interface Membership {
   join(member: MemberRow): void
   /** Lets the handlers at work finish, commits, and hands the partitions to whoever comes next. */
   leave(members: readonly string[]): Promise<void>
-  /** The partition is somebody else's by now. */
-  drop(held: HeldPartition): void
+  /** These partitions are somebody else's by now. */
+  drop(held: readonly HeldPartition[]): void
   stop(): Promise<void>
 }
 
@@ -59,6 +60,8 @@ class LeasedMembership implements Membership {
   #timer: NodeJS.Timeout | null = null
   #beating: Promise<void> | null = null
   #isStopped = false
+  /** Beats that failed, in a row. */
+  #failures = 0
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -84,12 +87,20 @@ class LeasedMembership implements Membership {
     }
   }
 
-  drop(held: HeldPartition): void {
-    if (held.over.signal.aborted) return
+  drop(held: readonly HeldPartition[]): void {
+    this.#drop(held, 'partitions were taken over by other members')
+  }
+
+  #drop(held: readonly HeldPartition[], why: string): void {
     const { registry, logger } = this.#options
-    held.over.abort()
-    registry.remove(held)
-    logger.info({ group: held.group, topic: held.topic, partition: held.partition }, 'a partition was taken over')
+    const ours = held.filter(({ over }) => !over.signal.aborted)
+    if (ours.length === 0) return
+    for (const one of ours) {
+      one.over.abort()
+      registry.remove(one)
+    }
+    // One line, and not one for each: after an outage of the database all of a process's leases end at once.
+    logger.info({ partitions: ours.length, groups: [...new Set(ours.map(({ group }) => group))] }, why)
   }
 
   async stop(): Promise<void> {
@@ -110,8 +121,14 @@ class LeasedMembership implements Membership {
     let nextMs = this.#options.leaseMs / 3
     this.#beating = Promise.resolve()
       .then(() => this.#beat())
+      .then(() => {
+        this.#failures = 0
+      })
       .catch((error: unknown) => {
-        this.#options.logger.warn({ err: error }, 'membership could not be renewed; trying again')
+        const failures = ++this.#failures
+        if (isTold(failures)) {
+          this.#options.logger.warn({ err: error, failures }, 'membership could not be renewed; trying again')
+        }
         nextMs = Math.min(nextMs, SOON_MS)
       })
       .finally(() => {
@@ -123,7 +140,9 @@ class LeasedMembership implements Membership {
   async #beat(): Promise<void> {
     const { registry, leaseMs, clock, logger } = this.#options
     // Longer silent than the lease: others may read already. What is held counts no more.
-    if (clock() - this.#renewedMs > leaseMs) for (const held of [...registry.all()]) this.drop(held)
+    if (clock() - this.#renewedMs > leaseMs) {
+      this.#drop([...registry.all()], 'the leases of partitions have ended; what is free is taken anew')
+    }
     await this.#register()
     const members = [...this.#joined.values()]
     if (members.length === 0) return
@@ -131,7 +150,7 @@ class LeasedMembership implements Membership {
     const plans = members
       .filter(({ member }) => this.#joined.has(member))
       .map((member) => planMember(member, rows, registry.of(member.member), this.#releasing))
-    for (const held of plans.flatMap((plan) => plan.lost)) this.drop(held)
+    this.drop(plans.flatMap((plan) => plan.lost))
     const given = plans.flatMap((plan) => plan.given)
     if (given.length > 0) {
       this.#release(given).catch((error: unknown) => logger.warn({ err: error }, 'could not release'))

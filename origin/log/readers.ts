@@ -44,7 +44,7 @@ export function createReaders(options: ReadersOptions): Readers {
   const processors = new Map<string, Processor>()
   const arrived = (held: HeldPartition) => processors.get(held.member)?.kick(held)
   const fetcher = createFetcher({ database, registry, poll, arrived, logger })
-  const lost = (held: HeldPartition) => membership.drop(held)
+  const lost = (held: readonly HeldPartition[]) => membership.drop(held)
   const committer = createCommitter({ database, gatherMs: commitMs, lost, logger })
   const membership = createMembership({ ...options, registry, committer, taken: () => fetcher.wake() })
   return {

@@ -1,5 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { describe, expect, it } from 'vitest'
+import { problems } from '#core/problem.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
 
@@ -39,6 +40,23 @@ describe('logger', () => {
       expect(line).toContain('logger.test.ts')
     }
     expect(JSON.parse(lines[0]!).err.cause.message).toBe('0x00')
+  })
+
+  it('tells of an outage in a sentence: its code, no stack and no statement', () => {
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+    const ended = Object.assign(new Error('terminating connection'), { code: '57P02', severity: 'FATAL' })
+    const failed = new DrizzleQueryError('WITH late AS', ['p1'], ended)
+    logger.warn({ err: failed })
+    logger.warn({ err: problems.away('The database', 1, failed) })
+    expect(lines.map((line) => JSON.parse(line).err)).toEqual([
+      { type: 'DrizzleQueryError', message: 'terminating connection', code: '57P02' },
+      {
+        type: 'Problem',
+        message: 'The database cannot be reached just now: terminating connection',
+        code: '57P02',
+      },
+    ])
   })
 })
 

@@ -1,6 +1,7 @@
 /** Structured JSON logs: one line an event, secrets blacked out by name. */
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers } from 'pino'
-import { withoutValues } from './sentence.ts'
+import { isAway } from '../outages.ts'
+import { sentenceOfOutage, withoutValues } from './sentence.ts'
 
 export type { Logger } from 'pino'
 
@@ -28,10 +29,29 @@ const redacted = [...SECRETS, 'Authorization', 'Cookie'].flatMap((name) => [name
 
 type Said = ReturnType<typeof stdSerializers.errWithCause>
 
-/** An error as a log may hold it. A statement that failed names its parameters in its message, its stack and beside them. */
-function errorWithoutValues(error: Error): Said {
+/**
+ * An error as a log may hold it. A statement that failed names its parameters in its message, its stack and beside them. Of an
+ * outage everybody who meets it says the same, for as long as it lasts: so without stacks and statements.
+ */
+function errorForLog(error: Error): Said | Outage {
+  if (error instanceof Error && isAway(error)) return outage(error)
   const said = stdSerializers.errWithCause(error)
   return isSerialized(said) ? cut(said) : said
+}
+
+interface Outage {
+  type: string
+  message: string
+  /** The innermost: an errno, a SQLSTATE. */
+  code?: string
+}
+
+function outage(error: Error): Outage {
+  const said: Outage = { type: error.constructor.name, message: sentenceOfOutage(error) }
+  for (let e: unknown = error; e instanceof Error; e = e.cause) {
+    if ('code' in e && typeof e.code === 'string') said.code = e.code
+  }
+  return said
 }
 
 /** Pino hands on as it is what is no error. */
@@ -56,7 +76,7 @@ export function createLogger({ level, destination }: LoggerOptions): Logger {
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: redacted, censor: '[redacted]' },
-    serializers: { err: errorWithoutValues, error: errorWithoutValues },
+    serializers: { err: errorForLog, error: errorForLog },
   }
   return destination === undefined ? pino(options) : pino(options, destination)
 }

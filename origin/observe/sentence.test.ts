@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { sentenceOf } from './sentence.ts'
+import { sentenceOf, sentenceOfOutage } from './sentence.ts'
 
 it('a fault is told with its causes, and each of several addresses once', () => {
   const refused = () => new Error('connect ECONNREFUSED 127.0.0.1:9')
@@ -10,4 +10,9 @@ it('a fault is told with its causes, and each of several addresses once', () => 
     'connect ECONNREFUSED 127.0.0.1:9; no route',
   )
   expect([sentenceOf('text'), sentenceOf(new TypeError())]).toEqual(['text', 'TypeError'])
+})
+
+it('an outage is told once, although what met it says the same', () => {
+  const closed = new Error('Connection is closed.')
+  expect(sentenceOfOutage(new Error('Connection is closed.', { cause: closed }))).toBe('Connection is closed.')
 })

@@ -1,4 +1,5 @@
-/** What went wrong, in words for whoever started a process: a stack would hide them. */
+/** What went wrong, in words for whoever started a process or reads its log: a stack would hide them. */
+import { DrizzleQueryError } from 'drizzle-orm/errors'
 
 /** An error with its causes; of a connection that was tried at several addresses, each of them. */
 export function sentenceOf(error: unknown): string {
@@ -8,6 +9,17 @@ export function sentenceOf(error: unknown): string {
   }
   const said = withoutValues(error.message) || error.name
   return error.cause instanceof Error ? `${said}: ${sentenceOf(error.cause)}` : said
+}
+
+/** An outage with its causes, without the statement that met it: that has no part in it, and may be a page long. */
+export function sentenceOfOutage(error: Error): string {
+  const said: string[] = []
+  for (let e: unknown = error; e instanceof Error; e = e.cause) {
+    if (e instanceof DrizzleQueryError) continue
+    said.push(e instanceof AggregateError ? sentenceOf(e) : e.message || e.name)
+  }
+  // A cause is often worded as what it has led to.
+  return [...new Set(said)].map((each, i, { length }) => (i < length - 1 ? each.replace(/\.$/, '') : each)).join(': ')
 }
 
 /**

@@ -59,7 +59,7 @@ export function clusterPort(address: ClusterAddress, options: RedisPortOptions):
     async pipeline(commands) {
       if (commands.length === 0) return []
       const slots = commands.map(slotOf)
-      if (cluster.status !== 'ready') throw new RedisAwayError(`the redis cluster is ${cluster.status}`)
+      if (cluster.status !== 'ready') throw new RedisAwayError('there is no connection to the Redis cluster just now')
       return repliesOf(commands, await withinTime(sendBySlot({ cluster, lines }, commands, slots), timeoutMs))
     },
     masters: () => mastersOf(cluster, timeoutMs),

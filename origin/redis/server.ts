@@ -38,7 +38,7 @@ export function serverPort(url: string, options: RedisPortOptions): OriginRedis 
     async pipeline(commands) {
       if (commands.length === 0) return []
       refuseSpanning(commands)
-      if (redis.status !== 'ready') throw new RedisAwayError(`redis is ${redis.status}`)
+      if (redis.status !== 'ready') throw new RedisAwayError('there is no connection to Redis just now')
       const sent =
         commands.length >= LINE_FROM && line.isReady() ? line.exchange(commands) : outcomesOf(callAll(redis, commands))
       return repliesOf(commands, await withinTime(sent, timeoutMs))

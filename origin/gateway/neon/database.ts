@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { type Admission, createAdmission, NoRoomError } from '../../admission.ts'
+import { sparingly } from '../../observe/sparingly.ts'
 import { type CancelTarget, sendCancel } from './cancel.ts'
 import { GatewayError } from './errors.ts'
 import { Flight, type StatementResult } from './flight.ts'
@@ -45,10 +46,14 @@ class PooledDatabase implements Database {
   readonly #limits: NeonGatewayLimits
   readonly #logger: GatewayLogger
   readonly #admission: Admission
+  readonly #unreachable: (error: Error) => void
 
   constructor(target: TargetSettings, limits: NeonGatewayLimits, logger: GatewayLogger) {
     this.#limits = limits
     this.#logger = logger
+    this.#unreachable = sparingly(Date.now, (error, times) =>
+      logger.warn({ err: error, times }, 'no connection to Postgres'),
+    )
     this.#admission = createAdmission({
       atOnce: limits.poolConnections,
       waiting: limits.queuedRequests,
@@ -65,7 +70,10 @@ class PooledDatabase implements Database {
     this.#probe = new pg.Pool({ ...connection, max: 1, query_timeout: limits.connectTimeoutMs })
     this.#probe.on('error', () => {})
     // Without a listener, an idle connection that breaks would end the process. The pool replaces it by itself.
-    this.#pool.on('error', (error) => logger.warn({ err: error }, 'idle connection to Postgres lost'))
+    this.#pool.on(
+      'error',
+      sparingly(Date.now, (error, times) => logger.warn({ err: error, times }, 'idle connection to Postgres lost')),
+    )
     // The same for one that breaks while it is lent out: there the running flight is told as well.
     this.#pool.on('connect', (client) => void client.on('error', () => {}))
   }
@@ -124,7 +132,7 @@ class PooledDatabase implements Database {
         this.#logger.error({ err: error }, 'Postgres refuses the gateway')
         throw new GatewayError(502, 'the database refuses the gateway', { code: '08004' })
       }
-      this.#logger.warn({ err: error }, 'no connection to Postgres')
+      this.#unreachable(error instanceof Error ? error : new Error(String(error)))
       throw busy('no connection to the database')
     }
   }
