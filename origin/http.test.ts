@@ -32,10 +32,13 @@ async function start(options: Partial<InternalApiOptions> = {}) {
   return (path: string, body?: unknown, headers: Record<string, string> = {}) =>
     fetch(`http://127.0.0.1:${server.port}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isSent(body) ? body : JSON.stringify(body), duplex: 'half' }),
       headers: { authorization: 'Bearer new-token', 'content-type': 'application/json', ...headers },
     })
 }
+
+const isSent = (body: unknown): body is string | ReadableStream =>
+  typeof body === 'string' || body instanceof ReadableStream
 
 afterEach(async () => {
   lines.length = 0
@@ -106,6 +109,13 @@ describe('internal API', () => {
     expect((await call('/internal/search.posts', search)).status).toBe(404)
     expect((await call('/internal/echo', { n: 1 })).status).toBe(200)
     expect((await call('/internal/echo', { n: 1, padding: 'x'.repeat(200) })).status).toBe(413)
+  })
+
+  it('takes a body that does not tell its length, and stops reading when it is too long', async () => {
+    const call = await start()
+    const untold = (text: string) => new Blob([text]).stream()
+    expect((await call('/internal/echo', untold('{"n":1}'))).status).toBe(200)
+    expect((await call('/internal/echo', untold('x'.repeat(200)))).status).toBe(413)
   })
 
   it('tells operators how it is', async () => {

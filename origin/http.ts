@@ -128,7 +128,6 @@ function identify(c: Context<{ Variables: Variables }>, { clock, random, logger 
   const context: RequestContext = {
     requestId,
     traceparent,
-    signal: c.req.raw.signal,
     logger: logger.child({ requestId, traceparent }),
   }
   c.set('requestId', requestId)
@@ -160,13 +159,22 @@ function admit(limits: AdmissionLimits) {
   }
 }
 
-const limitTo = (maxSize: number) =>
-  bodyLimit({
-    maxSize,
-    onError: () => {
-      throw problems.tooLarge(`The body may have ${maxSize} bytes.`)
-    },
-  })
+/**
+ * Refuses bodies that are too large. One whose length is told is then read in one piece: hono's limit would first make a stream of it,
+ * half the CPU of a small call. Node reads no more of it than was told.
+ */
+function limitTo(maxSize: number) {
+  const onError = () => {
+    throw problems.tooLarge(`The body may have ${maxSize} bytes.`)
+  }
+  const counted = bodyLimit({ maxSize, onError })
+  return async function limitBody(c: Context, next: () => Promise<void>) {
+    const told = c.req.header('content-length')
+    if (told === undefined || c.req.header('transfer-encoding') !== undefined) return counted(c, next)
+    if (Number(told) > maxSize) onError()
+    return next()
+  }
+}
 
 async function readJson(c: Context): Promise<unknown> {
   try {

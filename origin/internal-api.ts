@@ -9,8 +9,6 @@ export interface RequestContext {
   readonly requestId: string
   /** W3C Trace Context of this call: hand it to the events that the call makes. */
   readonly traceparent: string
-  /** Aborted when the caller has gone away. */
-  readonly signal: AbortSignal
   /** Carries requestId and traceparent with every line. */
   readonly logger: Logger
 }

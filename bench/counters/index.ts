@@ -173,6 +173,5 @@ async function untilExact(origin: Origin, post: Id, expected: number): Promise<{
 const context: RequestContext = {
   requestId: 'bench',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-  signal: new AbortController().signal,
   logger: createLogger({ level: 'silent' }),
 }

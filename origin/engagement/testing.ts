@@ -13,7 +13,6 @@ const logger = createLogger({ level: 'silent' })
 export const context: RequestContext = {
   requestId: 'test',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-  signal: new AbortController().signal,
   logger,
 }
 const ids = createIdFactory(Date.now, Math.random)

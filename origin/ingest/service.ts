@@ -65,7 +65,6 @@ export function createIngestService(dependencies: IngestDependencies): IngestSer
     backgroundContext: () => ({
       requestId: uuidv7(clock, random),
       traceparent: continueTrace(null, random),
-      signal: new AbortController().signal,
       logger,
     }),
   }
