@@ -32,20 +32,20 @@ export interface ImageRequest {
   readonly signature?: ImageSignature
 }
 
-const FORM = /^\/(?:img|cdn-cgi\/image)\/([^/]+)\/(.*)$/
+/** A request's address has been normalised by its runtime: a second parser of URLs for each picture would find nothing. */
+const FORM = /^(?:https?:\/\/[^/?#]+)?\/(?:img|cdn-cgi\/image)\/([^/?]+)\/([^?]*)(?:\?(.*))?$/s
 
 /**
  * Reads an image address. Options may be percent-encoded, the source may not.
  * @param url whole or only path and query, as received.
  * @throws Problem 400 or 415 that says what is wrong with it.
  */
-export function parseImageUrl(url: string | URL): ImageRequest {
-  const { pathname, search, searchParams } = typeof url === 'string' ? new URL(url, 'https://image.invalid') : url
-  const match = FORM.exec(pathname)
+export function parseImageUrl(url: string): ImageRequest {
+  const match = FORM.exec(url)
   if (!match) throw refusals.badSource('An image address is /img/<preset or options>/<key>.')
   const source = parseImageKey((match[2] ?? '').replace(/^\//, ''))
   const options = readOptions(match[1] ?? '')
-  const signature = search === '' ? undefined : readSignature(searchParams)
+  const signature = match[3] ? readSignature(new URLSearchParams(match[3])) : undefined
   return { source, options, ...(signature ? { signature } : {}) }
 }
 

@@ -91,13 +91,13 @@ async function serveImage(c: ImageContext, settings: ImageAppSettings): Promise<
   const services = settings.services(c.env)
   c.set('services', services)
   const now = Math.floor(settings.now() / 1000)
-  const url = new URL(c.req.url)
+  const { url } = c.req
   const image = parseImageUrl(url)
   c.set('image', image)
   await verifyImageRequest(image, services.config.signingKeys, now)
 
   const accepted = acceptClass(c.req.header('accept'), services.engine.outputs)
-  const name = variantName(image, accepted, services.engine.version, url.origin)
+  const name = variantName(image, accepted, services.engine.version, originOf(url))
   const headers = variantHeaders(image, { etag: name.etag, now })
   if (matchesEtag(c.req.header('if-none-match'), name.etag)) return new Response(null, { status: 304, headers })
 
@@ -132,7 +132,7 @@ async function forgetImage(c: ImageContext, settings: ImageAppSettings): Promise
   const image = parseImageUrl(c.req.url)
   await verifyForgetting(image, config.signingKeys, Math.floor(settings.now() / 1000))
   const classes = new Set(FORMATS_ACCEPTED.map((type) => acceptClass(type, engine.outputs)))
-  const { origin } = new URL(c.req.url)
+  const origin = originOf(c.req.url)
   for (const width of PRESET_WIDTHS) {
     for (const accepted of classes) {
       const preset = { source: image.source, options: { ...DEFAULT_OPTIONS, width } }
@@ -142,6 +142,9 @@ async function forgetImage(c: ImageContext, settings: ImageAppSettings): Promise
   }
   return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
 }
+
+/** Of a request's address, which its runtime has normalised: scheme and host, to the path. */
+const originOf = (url: string) => url.slice(0, url.indexOf('/', 'https://'.length))
 
 /** An Accept header for each of the formats that a variant may be kept in. */
 const FORMATS_ACCEPTED = ['image/avif', 'image/webp', '*/*']

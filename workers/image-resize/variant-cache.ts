@@ -58,7 +58,7 @@ export function edgeVariantCache(cache: Cache, log: (message: string, fault: unk
   return {
     async match({ url }) {
       try {
-        const response = await cache.match(new Request(url))
+        const response = await cache.match(url)
         if (response?.headers.get('content-type') !== PROBLEM_TYPE) return response && { variant: response }
         return { refusal: new Problem(await response.json<ProblemInit>()) }
       } catch (fault) {
