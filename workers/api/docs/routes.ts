@@ -1,14 +1,16 @@
 /** The API's description of itself: /openapi.json and /docs. */
+import tideline from '../../../package.json' with { type: 'json' }
 import type { App } from '../context.ts'
+import { withHeaders } from './headers.ts'
 import { DOCS_PAGE, docsPolicy } from './page.ts'
 
 const INFO = {
   openapi: '3.1.0',
   info: {
     title: 'Tideline',
-    version: '1.0.0',
+    version: tideline.version,
     description:
-      'A photo and video feed at the edge. Ids are decimal strings of 64 bits. Errors are problems (RFC 9457). ' +
+      'A photo feed at the edge. Ids are decimal strings of 64 bits. Errors are problems (RFC 9457). ' +
       'Lists are { items, cursor } with opaque cursors. Every POST accepts Idempotency-Key, except those of sessions.',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
@@ -25,7 +27,7 @@ export function registerDocs(app: App): void {
   })
 
   app.get('/openapi.json', function openApi(c) {
-    description ??= JSON.stringify(app.getOpenAPI31Document(INFO))
+    description ??= JSON.stringify(withHeaders(app.getOpenAPI31Document(INFO)))
     c.header('content-type', 'application/json')
     c.header('cache-control', 'public, max-age=60')
     return c.body(description)

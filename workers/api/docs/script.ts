@@ -130,9 +130,9 @@ const answer = ([status, response]) => {
 };
 const operation = (path, verb, op) => {
   const d = el('details', { id: op.operationId });
-  d.append(el('summary', {}, el('span', { className: 'verb', textContent: verb.toUpperCase() }), el('span', { className: 'path', textContent: path }), el('span', { className: 'id', textContent: op.operationId })));
-  d.append(...sentence(op.description || op.summary));
-  if (op.parameters?.length) d.append(el('h3', { textContent: 'Parameters' }), table(op.parameters.map(parameter)));
+  d.append(el('summary', {}, el('span', { className: 'verb', textContent: verb.toUpperCase() }), el('span', { className: 'path', textContent: path }), el('span', { className: 'id', textContent: op.summary || op.operationId })));
+  d.append(...sentence(op.description));
+  if (op.parameters?.length) d.append(el('h3', { textContent: 'Parameters' }), table(op.parameters.map((p) => parameter(p.$ref ? doc.components.parameters[nameOf(p.$ref)] : p))));
   if (bodyOf(op)) d.append(el('h3', { textContent: 'Body' }), ...shape(bodyOf(op)));
   d.append(el('h3', { textContent: 'Example' }), el('pre', { textContent: curl(path, verb, op) }));
   d.append(el('h3', { textContent: 'Answers' }), ...Object.entries(op.responses).map(answer));

@@ -48,6 +48,8 @@ export const Session = z
 
 const register = createRoute({
   operationId: 'createAccount',
+  summary: 'Make an account and sign in.',
+  description: 'Repeated under the same Idempotency-Key, it answers the same tokens.',
   method: 'post',
   path: '/v1/accounts',
   tags: ['accounts'],
@@ -56,6 +58,8 @@ const register = createRoute({
 })
 const signIn = createRoute({
   operationId: 'signIn',
+  summary: 'Sign in by user name or address.',
+  description: 'Ten tries in five minutes at one login; after that 429.',
   method: 'post',
   path: '/v1/sessions',
   tags: ['accounts'],
@@ -64,6 +68,9 @@ const signIn = createRoute({
 })
 const refresh = createRoute({
   operationId: 'refreshSession',
+  summary: 'Get new tokens for a refresh token.',
+  description:
+    'If the answer was lost, ask again within thirty seconds with the same token: the answer is the same. After that, an old token ends the session.',
   method: 'post',
   path: '/v1/sessions/refresh',
   tags: ['accounts'],
@@ -75,6 +82,9 @@ const refresh = createRoute({
 })
 const signOut = createRoute({
   operationId: 'signOut',
+  summary: 'End a session.',
+  description:
+    'The access token that the request carries, if any, is refused at once, others of the session within seconds.',
   method: 'delete',
   path: '/v1/sessions',
   tags: ['accounts'],
@@ -84,6 +94,7 @@ const signOut = createRoute({
 })
 const jwks = createRoute({
   operationId: 'publicKeys',
+  summary: 'List the public keys of access tokens.',
   method: 'get',
   path: '/.well-known/jwks.json',
   tags: ['accounts'],

@@ -49,6 +49,7 @@ export const BoardWithPosts = Board.extend({ items: z.array(Post), cursor: z.str
 
 const create = createRoute({
   operationId: 'createBoard',
+  summary: 'Make a board.',
   method: 'post',
   path: '/v1/boards',
   tags: ['boards'],
@@ -58,6 +59,8 @@ const create = createRoute({
 })
 const list = createRoute({
   operationId: 'listBoards',
+  summary: 'List somebody’s boards.',
+  description: 'Private boards are listed to their owner only.',
   method: 'get',
   path: '/v1/boards',
   tags: ['boards'],
@@ -69,6 +72,8 @@ const list = createRoute({
 })
 const show = createRoute({
   operationId: 'getBoard',
+  summary: 'Show a board and a page of its posts.',
+  description: 'A private board is shown to its owner only; of the posts, those that you may see.',
   method: 'get',
   path: '/v1/boards/{id}',
   tags: ['boards'],
@@ -79,6 +84,7 @@ const show = createRoute({
 const postParams = z.strictObject({ id, post: id })
 const save = createRoute({
   operationId: 'savePost',
+  summary: 'Put a post on one of your boards.',
   method: 'put',
   path: '/v1/boards/{id}/posts/{post}',
   tags: ['boards'],
@@ -88,6 +94,7 @@ const save = createRoute({
 })
 const unsave = createRoute({
   operationId: 'unsavePost',
+  summary: 'Take a post off one of your boards.',
   method: 'delete',
   path: '/v1/boards/{id}/posts/{post}',
   tags: ['boards'],

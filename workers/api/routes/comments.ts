@@ -53,6 +53,8 @@ const LISTED =
 
 const list = createRoute({
   operationId: 'listComments',
+  summary: 'List the comments on a post, or the replies to one.',
+  description: 'Comments come newest first; replies, with `parentId`, oldest first.',
   method: 'get',
   path: '/v1/posts/{id}/comments',
   tags: ['engagement'],
@@ -62,6 +64,7 @@ const list = createRoute({
 })
 const create = createRoute({
   operationId: 'createComment',
+  summary: 'Comment on a post, or reply to a comment.',
   method: 'post',
   path: '/v1/posts/{id}/comments',
   tags: ['engagement'],
@@ -75,6 +78,7 @@ const create = createRoute({
 })
 const edit = createRoute({
   operationId: 'editComment',
+  summary: 'Change your own comment.',
   method: 'patch',
   path: '/v1/posts/{id}/comments/{cid}',
   tags: ['engagement'],
@@ -88,6 +92,8 @@ const edit = createRoute({
 })
 const remove = createRoute({
   operationId: 'deleteComment',
+  summary: 'Delete a comment.',
+  description: 'Its writer and the post’s author may.',
   method: 'delete',
   path: '/v1/posts/{id}/comments/{cid}',
   tags: ['engagement'],

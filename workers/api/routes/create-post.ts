@@ -40,6 +40,8 @@ export type NewPost = z.output<typeof NewPost>
 
 const route = createRoute({
   operationId: 'createPost',
+  summary: 'Publish a post.',
+  description: 'It has a caption, media, or both. Media are uploaded before.',
   method: 'post',
   path: '/v1/posts',
   tags: ['posts'],

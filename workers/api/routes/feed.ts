@@ -19,7 +19,7 @@ import type { FeedPorts } from '../feed/ports.ts'
 import { feedTag } from '../feed/serve.ts'
 import { matches } from '../middleware/conditional.ts'
 import { signPosts } from '../present/signatures.ts'
-import { cursorParam, etagHeader, ifNoneMatch, json, Post, refusals, signedIn } from './schemas.ts'
+import { cursorParam, etagHeader, ifNoneMatch, json, maybeSignedIn, Post, refusals, signedIn } from './schemas.ts'
 
 const FeedItem = Post.extend({
   reason: z.enum(['own', 'follow', 'celebrity', 'tag', 'recommended', 'trending', 'sponsored', 'seen']),
@@ -38,38 +38,18 @@ const degradedHeaders = {
   },
 }
 
-const layersHeaders = {
-  'Tideline-Layers': {
-    description:
-      'Sent to whoever asks with the request header `Tideline-Debug: layers`, as on every answer that is for one person alone: which ' +
-      'layer of caches had what. `client`: whether yours was the newest copy; `timeline`: whether there was one; `authors`: from where ' +
-      'the lists of celebrities came; `posts`: from where the candidates, of which the page shows the best (`nowhere`: deleted, or their ' +
-      'store was away); `calls`: requests to each store. `Server-Timing` says the same, beside the milliseconds of each store.',
-    schema: {
-      type: 'string' as const,
-      example:
-        'client=miss, timeline=hit, authors=redis:2, posts=isolate:113 redis:6 postgres:1, calls=redis:2 postgres:1',
-    },
-  },
-}
-
-/** Documented and not validated, as `ifNoneMatch` is. */
-const debugLayers = {
-  name: 'Tideline-Debug',
-  in: 'header' as const,
-  description: '`layers`: to be told in `Tideline-Layers` which layer of caches had what.',
-  schema: { type: 'string' as const, enum: ['layers'] },
-}
-
 const limit = z.coerce.number().int().min(1).max(FEED_POLICY.maxPageSize).default(FEED_POLICY.pageSize)
 
 const feed = createRoute({
   operationId: 'getFeed',
+  summary: 'Read a page of your feed.',
+  description:
+    '`ranked` is what the people you follow have posted, best first, with recommendations; `following` is plain newest first. The pages of a ranked walk show each post at most once.',
   method: 'get',
   path: '/v1/feed',
   tags: ['feed'],
   security: signedIn,
-  parameters: [ifNoneMatch, debugLayers],
+  parameters: [ifNoneMatch],
   request: {
     query: z.strictObject({
       limit,
@@ -80,17 +60,20 @@ const feed = createRoute({
   responses: {
     200: {
       ...json(z.object({ items: z.array(FeedItem), cursor: z.string().nullable() }), 'A page of the feed.'),
-      headers: { ...etagHeader, ...degradedHeaders, ...layersHeaders },
+      headers: { ...etagHeader, ...degradedHeaders },
     },
-    304: { description: 'The client has this page.', headers: { ...etagHeader, ...layersHeaders } },
+    304: { description: 'The client has this page.', headers: etagHeader },
     ...refusals(401),
   },
 })
 const trendingPosts = createRoute({
   operationId: 'trendingPosts',
+  summary: 'List the posts that trend.',
+  description: 'One page, the same for everybody, with or without a token. Private accounts’ posts are not in it.',
   method: 'get',
   path: '/v1/trending/posts',
   tags: ['feed'],
+  security: maybeSignedIn,
   request: { query: z.strictObject({ limit }) },
   responses: {
     200: json(
@@ -102,9 +85,12 @@ const trendingPosts = createRoute({
 })
 const trendingHashtags = createRoute({
   operationId: 'trendingHashtags',
+  summary: 'List the hashtags that trend.',
+  description: 'One page, the same for everybody, with or without a token.',
   method: 'get',
   path: '/v1/trending/hashtags',
   tags: ['feed'],
+  security: maybeSignedIn,
   request: { query: z.strictObject({ limit }) },
   responses: {
     200: json(

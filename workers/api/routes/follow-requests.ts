@@ -12,6 +12,7 @@ import { empty, idParams, json, Person, page, pageQuery, refusals, signedIn } fr
 
 const list = createRoute({
   operationId: 'listFollowRequests',
+  summary: 'List who asks to follow you.',
   method: 'get',
   path: '/v1/me/follow-requests',
   tags: ['people'],
@@ -23,6 +24,7 @@ const answer = { tags: ['people'], security: signedIn, request: { params: idPara
 const accept = createRoute({
   ...answer,
   operationId: 'acceptFollowRequest',
+  summary: 'Let somebody who asked follow you.',
   method: 'put',
   path: '/v1/me/follow-requests/{id}',
   responses: { 204: empty('This person follows you now.'), ...refusals(401, 404) },
@@ -30,6 +32,7 @@ const accept = createRoute({
 const decline = createRoute({
   ...answer,
   operationId: 'declineFollowRequest',
+  summary: 'Decline a request to follow you.',
   method: 'delete',
   path: '/v1/me/follow-requests/{id}',
   responses: { 204: empty('The request is gone.'), ...refusals(401, 404) },

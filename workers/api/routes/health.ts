@@ -14,6 +14,8 @@ const health = z.object({
 
 const route = createRoute({
   operationId: 'health',
+  summary: 'Ask whether the API answers.',
+  description: 'It asks nothing behind it.',
   method: 'get',
   path: '/health',
   tags: ['operations'],

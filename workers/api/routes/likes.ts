@@ -35,6 +35,7 @@ const accepted = json(Accepted, 'Kept in the queue; it counts once its store is 
 const like = createRoute({
   ...common,
   operationId: 'likePost',
+  summary: 'Like a post.',
   method: 'post',
   path: '/v1/posts/{id}/like',
   request: keyed,
@@ -43,6 +44,7 @@ const like = createRoute({
 const unlike = createRoute({
   ...common,
   operationId: 'unlikePost',
+  summary: 'Take back your like of a post.',
   method: 'delete',
   path: '/v1/posts/{id}/like',
   request: { params: idParams },
@@ -51,6 +53,8 @@ const unlike = createRoute({
 const share = createRoute({
   ...common,
   operationId: 'sharePost',
+  summary: 'Count that you have shared a post.',
+  description: 'It cannot be taken back.',
   method: 'post',
   path: '/v1/posts/{id}/share',
   request: keyed,
@@ -58,6 +62,7 @@ const share = createRoute({
 })
 const likers = createRoute({
   operationId: 'listLikes',
+  summary: 'List who likes a post.',
   method: 'get',
   path: '/v1/posts/{id}/likes',
   tags: ['engagement'],

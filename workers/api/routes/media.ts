@@ -67,6 +67,8 @@ const common = { tags: ['media'], security: signedIn }
 const create = createRoute({
   ...common,
   operationId: 'createMedia',
+  summary: 'Announce an upload.',
+  description: 'Answers where to PUT the bytes, whole or in parts. Say with `completeMedia` when they are there.',
   method: 'post',
   path: '/v1/media',
   request: { headers: idempotencyHeader, body: body(NewMedia) },
@@ -75,6 +77,8 @@ const create = createRoute({
 const complete = createRoute({
   ...common,
   operationId: 'completeMedia',
+  summary: 'Say that an upload’s bytes have arrived.',
+  description: 'They are checked: what does not fit the announcement is refused and gone. It may be repeated.',
   method: 'post',
   path: '/v1/media/{id}/complete',
   request: { headers: idempotencyHeader, params: idParams, body: body(CompleteMedia) },
@@ -83,6 +87,7 @@ const complete = createRoute({
 const show = createRoute({
   ...common,
   operationId: 'getMedia',
+  summary: 'Show how far one of your uploads is.',
   method: 'get',
   path: '/v1/media/{id}',
   request: { params: idParams },

@@ -20,6 +20,8 @@ export const Notification = z
 
 const list = createRoute({
   operationId: 'listNotifications',
+  summary: 'List what happened to you.',
+  description: 'Who follows you, asks to, likes or comments; nobody whom you have blocked or muted.',
   method: 'get',
   path: '/v1/notifications',
   tags: ['notifications'],

@@ -44,24 +44,32 @@ const list = <T extends z.ZodType>(schema: T, description: string) => ({
 const posts = createRoute({
   ...list(Posts, 'Newest first.'),
   operationId: 'listUserPosts',
+  summary: 'List somebody’s posts.',
+  description: 'A private account’s are for its followers.',
   method: 'get',
   path: '/v1/users/{id}/posts',
 })
 const followers = createRoute({
   ...list(People, 'Newest accounts first.'),
   operationId: 'listFollowers',
+  summary: 'List who follows somebody.',
+  description: 'A private account’s are for its followers.',
   method: 'get',
   path: '/v1/users/{id}/followers',
 })
 const following = createRoute({
   ...list(People, 'Newest accounts first.'),
   operationId: 'listFollowing',
+  summary: 'List whom somebody follows.',
+  description: 'A private account’s are for its followers.',
   method: 'get',
   path: '/v1/users/{id}/following',
 })
 const mutuals = createRoute({
   ...list(People, 'Followers of this person whom you follow.'),
   operationId: 'listMutuals',
+  summary: 'List somebody’s followers whom you follow.',
+  description: 'A private account’s are for its followers.',
   method: 'get',
   path: '/v1/users/{id}/mutuals',
   security: signedIn,

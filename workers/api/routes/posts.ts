@@ -26,6 +26,7 @@ import { conditional, empty, idParams, ifNoneMatch, maybeSignedIn, Post, refusal
 
 const show = createRoute({
   operationId: 'getPost',
+  summary: 'Show a post.',
   method: 'get',
   path: '/v1/posts/{id}',
   tags: ['posts'],
@@ -36,6 +37,7 @@ const show = createRoute({
 })
 const remove = createRoute({
   operationId: 'deletePost',
+  summary: 'Delete your own post.',
   method: 'delete',
   path: '/v1/posts/{id}',
   tags: ['posts'],

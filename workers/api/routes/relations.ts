@@ -20,6 +20,7 @@ const done = { 204: empty('Done, or it was so already.'), ...refusals(401, 404) 
 const putFollow = createRoute({
   ...common,
   operationId: 'follow',
+  summary: 'Follow somebody, or ask a private account to be let in.',
   method: 'put',
   path: '/v1/users/{id}/follow',
   responses: { 200: json(FollowState, 'active, or requested from a private account.'), ...refusals(401, 404, 422) },
@@ -27,18 +28,37 @@ const putFollow = createRoute({
 const deleteFollow = createRoute({
   ...common,
   operationId: 'unfollow',
+  summary: 'Stop following somebody, or take back the request.',
   method: 'delete',
   path: '/v1/users/{id}/follow',
   responses: done,
 })
 const setters = {
-  block: createRoute({ ...common, operationId: 'block', method: 'put', path: '/v1/users/{id}/block', responses: done }),
-  mute: createRoute({ ...common, operationId: 'mute', method: 'put', path: '/v1/users/{id}/mute', responses: done }),
+  block: createRoute({
+    ...common,
+    operationId: 'block',
+    summary: 'Block somebody.',
+    description: 'You do not see each other any more, and follows between you end.',
+    method: 'put',
+    path: '/v1/users/{id}/block',
+    responses: done,
+  }),
+  mute: createRoute({
+    ...common,
+    operationId: 'mute',
+    summary: 'Mute somebody.',
+    description: 'Your feed and your notifications leave them out; you go on following them.',
+    method: 'put',
+    path: '/v1/users/{id}/mute',
+    responses: done,
+  }),
 }
 const lifters = {
   block: createRoute({
     ...common,
     operationId: 'unblock',
+    summary: 'Lift a block.',
+    description: 'Follows that it ended stay ended.',
     method: 'delete',
     path: '/v1/users/{id}/block',
     responses: done,
@@ -46,6 +66,7 @@ const lifters = {
   mute: createRoute({
     ...common,
     operationId: 'unmute',
+    summary: 'Lift a mute.',
     method: 'delete',
     path: '/v1/users/{id}/mute',
     responses: done,

@@ -16,6 +16,7 @@ export const Report = z.object({ id, state: z.literal('open') }).openapi('Report
 
 const route = createRoute({
   operationId: 'report',
+  summary: 'Report a post, a person or a comment to the moderators.',
   method: 'post',
   path: '/v1/reports',
   tags: ['moderation'],

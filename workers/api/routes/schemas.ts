@@ -155,7 +155,7 @@ export const conditional = <T extends z.ZodType>(schema: T, description: string)
 })
 
 export const signedIn = [{ bearer: [] }]
-/** Works without signing in, and shows more to those who have. */
+/** Works without signing in, and may show more to those who have. */
 export const maybeSignedIn = [{}, { bearer: [] }]
 
 export const idempotencyHeader = z.object({

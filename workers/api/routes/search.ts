@@ -14,6 +14,7 @@ const common = { method: 'get' as const, tags: ['search'], security: maybeSigned
 const users = createRoute({
   ...common,
   operationId: 'searchUsers',
+  summary: 'Search people by name.',
   path: '/v1/search/users',
   request: { query: query(100) },
   responses: { 200: json(page(Person), 'Best match first.'), ...refusals(401) },
@@ -21,6 +22,8 @@ const users = createRoute({
 const hashtags = createRoute({
   ...common,
   operationId: 'searchHashtags',
+  summary: 'Search hashtags.',
+  description: 'With or without the # in front.',
   path: '/v1/search/hashtags',
   request: { query: query(100) },
   responses: { 200: json(page(Hashtag), 'Best match first.'), ...refusals(401) },
@@ -28,6 +31,7 @@ const hashtags = createRoute({
 const posts = createRoute({
   ...common,
   operationId: 'searchPosts',
+  summary: 'Search posts.',
   path: '/v1/search/posts',
   request: { query: query(200) },
   responses: { 200: json(page(Post), 'Best match first.'), ...refusals(401) },

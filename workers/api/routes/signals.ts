@@ -18,6 +18,8 @@ export const Signals = z
 
 const route = createRoute({
   operationId: 'reportSignals',
+  summary: 'Report what was on the screen.',
+  description: 'Without reports nothing counts as seen: recommendations repeat, and followed posts do not sink.',
   method: 'post',
   path: '/v1/signals',
   tags: ['feed'],

@@ -61,6 +61,7 @@ export const ProfileChange = z
 
 const show = createRoute({
   operationId: 'getUser',
+  summary: 'Show somebody’s profile.',
   method: 'get',
   path: '/v1/users/{username}',
   tags: ['people'],
@@ -71,6 +72,7 @@ const show = createRoute({
 })
 const me = createRoute({
   operationId: 'getMe',
+  summary: 'Show your own profile.',
   method: 'get',
   path: '/v1/me',
   tags: ['people'],
@@ -80,6 +82,8 @@ const me = createRoute({
 })
 const change = createRoute({
   operationId: 'updateMe',
+  summary: 'Change your own profile.',
+  description: 'Also whether the account is private, and its picture.',
   method: 'patch',
   path: '/v1/me',
   tags: ['people'],
