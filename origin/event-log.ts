@@ -32,6 +32,11 @@ export interface Subscription<T extends Topic> {
    * when all of them are settled. The default is 1: one after the other.
    */
   together?: number
+  /**
+   * Nobody waits for the effect: events may be gathered for as long as a fetch of the log waits at most, rather than be fetched each
+   * as it comes.
+   */
+  gathers?: boolean
 }
 
 export interface HandlerContext {

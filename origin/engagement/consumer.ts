@@ -24,6 +24,8 @@ export function consumeEngagement(log: EventLog, redis: RedisPort, store: Engage
     topics: TOPICS,
     concurrency: TOGETHER,
     together: TOGETHER,
+    // The write's own process has done it, nearly always.
+    gathers: true,
     handle: (event) => repairing.repair(event),
   })
 }

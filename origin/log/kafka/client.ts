@@ -12,6 +12,9 @@ import type { SaslSettings } from './settings.ts'
  */
 export const FETCH = Object.freeze({ partitionBytes: 262_144, bytes: 8_388_608 })
 
+/** What a subscription that gathers waits for: some 140 likes, more than go side by side. */
+export const GATHERED_BYTES = 65_536
+
 export interface Place {
   topic: string
   partition: number
@@ -53,8 +56,9 @@ export interface MembershipOptions {
   topics: readonly string[]
   /** Milliseconds after which the group takes a silent member for dead. */
   sessionMs: number
-  /** Milliseconds that a fetch waits at the broker while there is nothing. */
+  /** Milliseconds that a fetch waits at the broker while there is less than `minBytes`. */
   maxWaitMs: number
+  minBytes: number
   /** The member's share from now on, instead of all it had before, each to be read from its position. */
   assigned(share: readonly Position[]): void
   /** Before the member asks for a new share: ends the work on the present one and commits it. Never throws. */

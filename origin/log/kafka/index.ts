@@ -18,7 +18,7 @@ import { partitionOf } from '../partitioner.ts'
 import { createProcessor, type GivenUp } from '../processor.ts'
 import { encodeEvent } from '../topics.ts'
 import { type Appender, createAppender } from './appender.ts'
-import type { KafkaClient, KafkaClientOptions, OutgoingRecord } from './client.ts'
+import { GATHERED_BYTES, type KafkaClient, type KafkaClientOptions, type OutgoingRecord } from './client.ts'
 import { createLetters, type Letters } from './dead-letters.ts'
 import { kafkaJsClient } from './kafkajs.ts'
 import { createLagMeter, type LagMeter } from './lag.ts'
@@ -111,6 +111,7 @@ class KafkaEventLog implements KafkaLog {
       ...settings,
       ...{ client: this.#client, names: this.#names, group, topics },
       member: uuidv7(clock, random),
+      minBytes: subscription.gathers === true ? GATHERED_BYTES : 1,
       ready: () => this.#topology.ready(),
       processor: (advanced) => createProcessor({ ...settings, subscription, bury, advanced }),
     })

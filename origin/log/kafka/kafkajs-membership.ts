@@ -42,13 +42,14 @@ class KafkaJsMember {
   constructor(client: KafkaClient, kafka: Kafka, options: MembershipOptions) {
     this.#client = client
     this.#options = options
-    const { group, sessionMs, maxWaitMs } = options
+    const { group, sessionMs, maxWaitMs, minBytes } = options
     this.#consumer = kafka.consumer({
       groupId: group,
       sessionTimeout: sessionMs,
       rebalanceTimeout: sessionMs * 3,
       heartbeatInterval: Math.round(sessionMs / 5),
       maxWaitTimeInMs: maxWaitMs,
+      minBytes,
       maxBytesPerPartition: FETCH.partitionBytes,
       maxBytes: FETCH.bytes,
       allowAutoTopicCreation: false,

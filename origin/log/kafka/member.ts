@@ -31,6 +31,7 @@ export interface MemberOptions {
   processor(advanced: (held: HeldPartition) => void): Processor
   sessionMs: number
   maxWaitMs: number
+  minBytes: number
   /** Milliseconds that handlers at work may go on before their partitions are given away regardless. */
   drainMs: number
   commitMs: number
@@ -97,7 +98,7 @@ export class GroupMember {
 
   /** One membership, from joining to its end. Throws what ended it, unless that was `stop`. */
   async #belong(assigned: () => void): Promise<void> {
-    const { client, names, topics, group, sessionMs, maxWaitMs, drainMs, logger } = this.#options
+    const { client, names, topics, group, sessionMs, maxWaitMs, minBytes, drainMs, logger } = this.#options
     const { signal } = this.#stopping
     const { promise: over, resolve, reject } = Promise.withResolvers<void>()
     const stopped = () => resolve()
@@ -107,6 +108,7 @@ export class GroupMember {
       topics: topics.map(names.topic),
       sessionMs,
       maxWaitMs,
+      minBytes,
       assigned: (share) => {
         assigned()
         this.#hold(share)

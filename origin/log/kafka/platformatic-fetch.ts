@@ -8,12 +8,12 @@ export interface Fetched extends Place {
   next: number
 }
 
-/** What lies at some positions, all of partitions that one broker leads; waits there while there is nothing. */
+/** What lies at some positions, all of partitions that one broker leads; waits there while there is less than `minBytes`. */
 export async function fetchRecords(
   consumer: Consumer,
   node: number,
   wanted: readonly Position[],
-  maxWaitMs: number,
+  { maxWaitMs, minBytes }: { maxWaitMs: number; minBytes: number },
 ): Promise<Fetched[]> {
   const topics = byTopic(wanted)
   const metadata = await consumer.metadata({ topics: topics.map(([topic]) => topic) })
@@ -35,7 +35,7 @@ export async function fetchRecords(
     node,
     topics: request,
     maxWaitTime: maxWaitMs,
-    minBytes: 1,
+    minBytes,
     maxBytes: FETCH.bytes,
   })
   return answer.responses.flatMap(({ topicId, partitions }) =>

@@ -136,7 +136,7 @@ class PlatformaticMember implements GroupMembership {
           await wake
           continue
         }
-        const fetched = await fetchRecords(this.#fetcher, node, wanted, this.#options.maxWaitMs)
+        const fetched = await fetchRecords(this.#fetcher, node, wanted, this.#options)
         this.#failures.succeeded(node)
         if (this.#over || generation !== this.#generation) continue
         for (const { topic, partition, records, next } of fetched) {

@@ -192,7 +192,7 @@ class PlatformaticClient implements KafkaClient {
     const { topics } = await reader.metadata({ topics: [from.topic] })
     const leader = topics.get(from.topic)?.partitions[from.partition]?.leader
     if (leader === undefined) throw new Error(`${placeKey(from)} has no leader`)
-    const [found] = await fetchRecords(reader, leader, [from], 100)
+    const [found] = await fetchRecords(reader, leader, [from], { maxWaitMs: 100, minBytes: 1 })
     return found?.records ?? []
   }
 
