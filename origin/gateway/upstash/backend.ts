@@ -16,6 +16,8 @@ export interface RedisRequest {
 /** What the gateway needs of the Redis behind it, be it a server or a cluster. */
 export interface RedisBackend {
   readonly ready: boolean
+  /** Ready, and not silent: in a cluster, as long as one master is both. */
+  readonly answers: boolean
   /** Commands sent and not answered. */
   readonly inFlight: number
   /**

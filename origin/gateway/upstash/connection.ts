@@ -10,6 +10,8 @@ export type DedicatedConnection = Pick<RespSocket, 'exchange' | 'listen' | 'clos
 /** A server, and the connection to it that all requests share. */
 export interface ServerConnection {
   readonly ready: boolean
+  /** Ready, and no command has waited for its reply for longer than a server takes that is well. */
+  readonly answers: boolean
   /** Resolves when the first try to connect has succeeded or failed. */
   readonly tried: Promise<void>
   /** Commands sent and not answered. */
@@ -28,6 +30,8 @@ export interface ServerConnection {
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2_000
+/** A Redis that is well answers within milliseconds. One that hangs keeps its connection until `expire` gives it up, seconds later. */
+const SILENT_MS = 1_000
 
 export interface ConnectionParts {
   settings: RedisSettings
@@ -74,6 +78,10 @@ class SharedConnection implements ServerConnection {
 
   get ready(): boolean {
     return this.#socket !== undefined
+  }
+
+  get answers(): boolean {
+    return this.#socket !== undefined && this.#socket.waitingMs < SILENT_MS
   }
 
   get inFlight(): number {

@@ -17,7 +17,8 @@ import type { Streams } from './streams.ts'
 /** How the gateway is doing. */
 export interface GatewayHealth {
   status: 'ok' | 'unavailable'
-  redis: 'connected' | 'away'
+  /** `silent`: the oldest command under way has waited for a second. */
+  redis: 'connected' | 'silent' | 'away'
   inFlightCommands: number
   streams: number
 }

@@ -50,8 +50,8 @@ export function createUpstashGateway(options: UpstashGatewayOptions): UpstashGat
 
   function health(): GatewayHealth {
     return {
-      status: redis.ready ? 'ok' : 'unavailable',
-      redis: redis.ready ? 'connected' : 'away',
+      status: redis.answers ? 'ok' : 'unavailable',
+      redis: redis.answers ? 'connected' : redis.ready ? 'silent' : 'away',
       inFlightCommands: redis.inFlight,
       streams: streams.open,
     }

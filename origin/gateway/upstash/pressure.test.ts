@@ -12,11 +12,16 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-async function gatewayFor(url: string, limits: Partial<GatewayLimits> = {}): Promise<GatewayServer> {
+async function gatewayFor(
+  url: string,
+  limits: Partial<GatewayLimits> = {},
+  now: () => number = performance.now.bind(performance),
+): Promise<GatewayServer> {
   const gateway = await startUpstashGateway({
     redis: { url },
     tokens: { readWrite: [token], readOnly: [] },
     limits,
+    now,
     exposeMetrics: true,
   })
   cleanups.push(() => gateway.close())
@@ -121,6 +126,23 @@ describe('a Redis that hangs', () => {
     const [before] = redis.sockets
     expect((await call(gateway, '/', ['GET', 'k'])).status).toBe(504)
     await expect.poll(() => redis.sockets.size === 1 && !redis.sockets.has(before!)).toBe(true)
+  })
+
+  it('is told of by /health once a command has waited for a second, and no longer than it is silent', async () => {
+    const redis = await hangingRedis()
+    let aheadMs = 0
+    const gateway = await gatewayFor(redis.url, {}, () => performance.now() + aheadMs)
+    await connected(gateway)
+    const waiting = call(gateway, '/', ['GET', 'k'])
+    await expect.poll(async () => (await health(gateway)).inFlightCommands).toBe(1)
+    await connected(gateway)
+    aheadMs = 1_000
+    const told = await fetch(`${gateway.url}/health`)
+    expect(told.status).toBe(503)
+    expect(await told.json()).toMatchObject({ status: 'unavailable', redis: 'silent' })
+    for (const socket of redis.sockets) socket.write('$-1\r\n')
+    expect((await waiting).body).toEqual({ result: null })
+    await connected(gateway)
   })
 
   it('holds a bounded number of commands and bytes', async () => {

@@ -12,6 +12,9 @@ export function openRedis(parts: ConnectionParts): RedisBackend {
     get ready() {
       return server.ready
     },
+    get answers() {
+      return server.answers
+    },
     get inFlight() {
       return server.inFlight
     },

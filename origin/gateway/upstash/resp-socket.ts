@@ -120,6 +120,12 @@ export class RespSocket {
     return this.#bytes
   }
 
+  /** For how many milliseconds the oldest of those commands has waited: replies come in their order. */
+  get waitingMs(): number {
+    const oldest = this.#queue[this.#head]
+    return oldest === undefined ? 0 : this.#now() - oldest.startedAt
+  }
+
   /** Sends commands and resolves with their answer; rejects with a {@link GatewayError}. */
   exchange(exchange: Exchange): Promise<Answer> {
     if (this.#socket.destroyed) return Promise.reject(connectionLost())

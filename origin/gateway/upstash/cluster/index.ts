@@ -41,6 +41,9 @@ export function clusterBackend(parts: ConnectionParts, address: ClusterAddress):
     get ready() {
       return nodes.ready
     },
+    get answers() {
+      return nodes.answers
+    },
     get inFlight() {
       return nodes.inFlight
     },

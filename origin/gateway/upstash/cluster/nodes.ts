@@ -44,6 +44,10 @@ export class ClusterNodes {
     return this.#isOpen && this.#masters.some(({ address }) => this.#nodes.get(address)?.ready)
   }
 
+  get answers(): boolean {
+    return this.#isOpen && this.#masters.some(({ address }) => this.#nodes.get(address)?.answers)
+  }
+
   get inFlight(): number {
     let sum = 0
     for (const node of this.#nodes.values()) sum += node.inFlight
