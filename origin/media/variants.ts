@@ -10,6 +10,7 @@ import {
   parseImageKey,
   preparedVariantKey,
 } from '#core/image/key.ts'
+import { IMAGE_LIMITS } from '#core/image/limits.ts'
 import { DEFAULT_OPTIONS, PRESETS } from '#core/image/options.ts'
 import { OPEN } from './inspect.ts'
 import type { StoredVariant } from './store.ts'
@@ -24,6 +25,10 @@ const EFFORT = 2
 /** The stand-in is resized again at the edge: a second generation should not show. */
 const LARGE_QUALITY = 85
 
+/** A preset says how wide; the longest side is bounded as at the edge. A tall picture would else be more than WebP can hold. */
+const within = (width: number) =>
+  ({ width, height: IMAGE_LIMITS.outputSide, fit: 'inside', withoutEnlargement: true }) as const
+
 /**
  * Decodes once, as far as the largest variant needs, and scales the others from that. Turned upright, sRGB, without
  * metadata: a place where a photo was taken is nobody's business.
@@ -31,12 +36,12 @@ const LARGE_QUALITY = 85
 export async function makeVariants(bytes: Uint8Array, key: string): Promise<Variant[]> {
   const { data, info } = await sharp(bytes, OPEN)
     .autoOrient()
-    .resize({ width: PRESETS.large, withoutEnlargement: true })
+    .resize(within(PRESETS.large))
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true })
   const raw = { width: info.width, height: info.height, channels: info.channels }
-  const scaled = (width: number) => sharp(data, { raw }).resize({ width, withoutEnlargement: true })
+  const scaled = (width: number) => sharp(data, { raw }).resize(within(width))
   const source = parseImageKey(key)
   const webp = async (name: PreparedPreset): Promise<Variant> => {
     const made = await scaled(PRESETS[name])

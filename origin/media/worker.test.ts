@@ -47,6 +47,15 @@ test('a job makes the variants that pages show, and a stand-in, without metadata
   })
 })
 
+test('a picture that is far taller than wide is made no larger than at the edge', async () => {
+  const done = await stage.upload(new Uint8Array(await picture(600, 17_000).jpeg().toBuffer()))
+  await postgresMediaJobs(stage.database).add(done.mediaId, stage.now)
+  expect(await workOnce(stage.worker())).toBe('done')
+  const { rows } = await stage.pool.query('select variants from media where media_id = $1', [done.mediaId])
+  const sizes = rows[0].variants.map(({ width, height }: { width: number; height: number }) => [width, height])
+  expect(sizes).toEqual(Array.from({ length: 5 }, () => [72, 2048]))
+})
+
 test('the post that a media went into gets what was computed, with a newer version, and the event names it', async () => {
   const done = await stage.upload(await jpeg())
   const post = newId()
