@@ -1,6 +1,6 @@
 /** What a person at a terminal sees who got a setting wrong. */
-import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFile, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -46,5 +46,28 @@ describe.concurrent('a process with a wrong setting says which it is, in one lin
     expect(said).toMatch(sentence)
     expect(said.split('\n')).toEqual([said])
     expect([1, 2]).toContain(code)
+  })
+})
+
+describe('npm start after a pull', () => {
+  const root = mkdtempSync(join(tmpdir(), 'installed-'))
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+  const start = (packages: readonly string[]) => {
+    const dependencies = Object.fromEntries(packages.map((name) => [name, '1']))
+    writeFileSync(join(root, 'package.json'), JSON.stringify({ type: 'module', devDependencies: dependencies }))
+    const args = ['--import', './ops/installed.mjs', '--eval', '']
+    return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
+  }
+
+  it('names what is not installed, and says what to do', ({ expect }) => {
+    cpSync(join(ROOT, 'ops/installed.mjs'), join(root, 'ops/installed.mjs'), { recursive: true })
+    mkdirSync(join(root, 'node_modules/@here/it-is'), { recursive: true })
+    writeFileSync(join(root, 'node_modules/@here/it-is/package.json'), '{}')
+    expect(start(['@here/it-is'])).toMatchObject({ status: 0, stderr: '' })
+    expect(start(['@here/it-is', '@new/one'])).toMatchObject({
+      status: 1,
+      stderr: 'Tideline did not start: @new/one is not installed. Run npm ci first.\n',
+    })
+    expect(start(['a', 'b', 'c', 'd']).stderr).toMatch(/: 4 packages are not installed\./)
   })
 })
