@@ -133,6 +133,35 @@ if (given === null) {
       expect(await store.likers(post, 10, null)).toEqual([])
     })
 
+    test('likes of a post that come while one is being written go together in the next write, and all of them stand', async () => {
+      const post = newId()
+      const users = Array.from({ length: 70 }, newId)
+      const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+      const sizes: number[] = []
+      const held: CassandraSession = {
+        ...direct,
+        write: async (query, params) => {
+          if (query.startsWith('INSERT INTO likes ')) await gate.then(() => sizes.push(1))
+          await direct.write(query, params)
+        },
+        writeTogether: async (statements) => {
+          await gate.then(() => sizes.push(statements.length))
+          await direct.writeTogether(statements)
+        },
+      }
+      const store = storeOn(held)
+      const liking = Promise.all(users.map((user, i) => set(store, post, user, 'liked', 1_000 + i)))
+      const rows = () => Promise.all(users.map((user) => store.likeOf(post, user)))
+      await eventually(async () => (await rows()).every((row) => row !== null))
+      open()
+      expect((await liking).every(({ changed }) => changed)).toBe(true)
+      // The first of them, fifty, and the rest.
+      expect(sizes.length).toBeLessThanOrEqual(3)
+      expect(Math.max(...sizes)).toBe(50)
+      expect((await store.count(post)).likes).toBe(users.length)
+      expect((await store.likers(post, 100, null)).map(({ userId }) => userId)).toEqual(users.toReversed())
+    })
+
     test('a removal that was cut off is finished before the person’s row forgets where the like lay', async () => {
       const [post, user] = [newId(), newId()]
       const store = storeOn(direct)

@@ -5,6 +5,7 @@ import { createBuckets } from './buckets.ts'
 import { cassandraComments, countComments } from './comments.ts'
 import { cassandraLikes, countLikes } from './likes.ts'
 import { cassandraReconcile } from './reconcile.ts'
+import { gatherRows } from './row-writes.ts'
 import type { CassandraSession } from './session.ts'
 import type { BucketRows } from './settings.ts'
 import { cassandraShares, countShares } from './shares.ts'
@@ -31,9 +32,10 @@ export function cassandraEngagement({ session, bucketRows, clock, random }: Cass
       shares: (postId, bucket) => countShares(session, postId, bucket),
     },
   })
+  const rows = gatherRows(session)
   return {
-    ...cassandraLikes({ session, buckets, now: clock, random }),
-    ...cassandraReconcile({ session, buckets }),
+    ...cassandraLikes({ session, rows, buckets, now: clock, random }),
+    ...cassandraReconcile({ session, rows, buckets }),
     ...cassandraComments({ session, buckets, random }),
     ...cassandraShares({ session, buckets, now: clock, random }),
     async count(postId) {

@@ -7,6 +7,7 @@ import type { types } from 'cassandra-driver'
 import type { Id } from '#core/ids.ts'
 import type { LikeState, LikeWrite } from '../store.ts'
 import type { Buckets } from './buckets.ts'
+import type { RowWrites } from './row-writes.ts'
 import type { CassandraSession, Decision, Row, Value } from './session.ts'
 
 export interface LikeRow extends LikeState {
@@ -84,19 +85,21 @@ const keyOf = (postId: Id, userId: Id, { bucket, createdAt }: NonNullable<LikeRo
 
 /** Brings the post's row to what the person's row says. Repeatable, in any order. */
 export async function placeLike(
-  { session, buckets }: { session: CassandraSession; buckets: Buckets },
+  { rows, buckets }: { rows: RowWrites; buckets: Buckets },
   postId: Id,
   userId: Id,
   row: LikeRow,
 ): Promise<void> {
   if (row.place === null) return
-  const key = keyOf(postId, userId, row.place)
-  if (row.state === 'liked') {
-    const statement = 'INSERT INTO likes (post_id, bucket, created_at, user_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?'
-    await session.write(statement, [...key, writeTime(row.version)])
-  } else {
-    await session.write(`DELETE FROM likes USING TIMESTAMP ? ${AT}`, [writeTime(row.version), ...key])
-  }
+  const [key, time] = [keyOf(postId, userId, row.place), writeTime(row.version)]
+  const statement =
+    row.state === 'liked'
+      ? {
+          query: `INSERT INTO likes (post_id, bucket, created_at, user_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`,
+          params: [...key, time],
+        }
+      : { query: `DELETE FROM likes USING TIMESTAMP ? ${AT}`, params: [time, ...key] }
+  await rows.write(`${postId}/${row.place.bucket}`, statement)
   await buckets.changed(postId, 'likes', row.place.bucket, row.state === 'liked' ? 'added' : 'removed')
 }
 

@@ -6,12 +6,15 @@ import type { EngagementStore, LikeOutcome, LikeWrite } from '../store.ts'
 import type { Buckets, Total } from './buckets.ts'
 import { findLike, findLikeSerial, type LikeRow, moveLike, placeLike } from './like-rows.ts'
 import { afterRefusal } from './races.ts'
+import type { RowWrites } from './row-writes.ts'
 import type { CassandraSession } from './session.ts'
 
 export type LikeStore = Pick<EngagementStore, 'setLike' | 'likeOf' | 'likers' | 'likedAmong' | 'likesBy'>
 
 export interface LikeNeeds {
   session: CassandraSession
+  /** Of the posts' table. */
+  rows: RowWrites
   buckets: Buckets
   now(): number
   random: Random

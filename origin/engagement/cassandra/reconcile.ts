@@ -13,7 +13,7 @@ import type { CassandraSession, Row } from './session.ts'
 const PARALLEL = 16
 
 export function cassandraReconcile(
-  needs: Pick<LikeNeeds, 'session' | 'buckets'>,
+  needs: Pick<LikeNeeds, 'session' | 'rows' | 'buckets'>,
 ): Pick<EngagementStore, 'reconcileLikes'> {
   return {
     async reconcileLikes(after, limit) {
@@ -50,7 +50,7 @@ async function personsRows(
 }
 
 /** Whether the post's row had to be brought to the person's. */
-async function reconcile(needs: Pick<LikeNeeds, 'session' | 'buckets'>, row: Row): Promise<boolean> {
+async function reconcile(needs: Pick<LikeNeeds, 'session' | 'rows' | 'buckets'>, row: Row): Promise<boolean> {
   const { userId, postId } = placeOf(row)
   if (await isPlaced(needs.session, postId, userId, readLikeRow(row))) return false
   // Seen in the middle of a tap, most likely: what it has come to is looked at once more.

@@ -25,6 +25,11 @@ export type Value =
   | Readonly<Record<string, number>>
   | undefined
 
+export interface Statement {
+  query: string
+  params: readonly Value[]
+}
+
 /** What became of a conditional write. Unknown: it may have applied, or may yet; only a serial read tells. */
 export type Decision = 'applied' | 'refused' | 'unknown'
 
@@ -41,6 +46,8 @@ export interface CassandraSession {
   readSerial(query: string, params: readonly Value[]): Promise<Row | null>
   /** Only for statements that may be applied twice: they are tried again. */
   write(query: string, params: readonly Value[]): Promise<void>
+  /** Several such statements of one partition, as one write: all are applied, or none. */
+  writeTogether(statements: readonly Statement[]): Promise<void>
   /** A statement with IF. Never tried again here: twice is not once. */
   decide(query: string, params: readonly Value[]): Promise<Decision>
   /** The same for INSERT … IF NOT EXISTS, whose refusal says what stands: as a serial read would. */
@@ -92,6 +99,11 @@ export function cassandraSession(settings: CassandraSettings, onFailure: (error:
     readSerial: async (query, params) => (await rows(query, params, options.readSerial))[0] ?? null,
     async write(query, params) {
       await run(query, params, options.write)
+    },
+    async writeTogether(statements) {
+      const queries = statements.map(({ query, params }) => ({ query, params: [...params] }))
+      const sent = connected.client().then((client) => client.batch(queries, { prepare: true, ...options.together }))
+      await sent.catch(sayAway)
     },
     async decide(query, params) {
       const decision = await conditional(query, params)

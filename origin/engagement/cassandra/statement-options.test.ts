@@ -11,7 +11,7 @@ const options = statementOptions({
 
 test('all that is kept or decided upon is read where every acknowledged write is seen; only pages may be older', () => {
   expect(options.list.consistency).toBe(localOne)
-  for (const kind of ['read', 'scan', 'aggregate', 'write', 'decide'] as const) {
+  for (const kind of ['read', 'scan', 'aggregate', 'write', 'together', 'decide'] as const) {
     expect(options[kind].consistency, kind).toBe(localQuorum)
   }
   expect(options.readSerial.consistency).toBe(localSerial)
@@ -21,7 +21,7 @@ test('all that is kept or decided upon is read where every acknowledged write is
 test('only a conditional write is never repeated by the driver', () => {
   const repeated = Object.entries(options).filter(([, { isIdempotent }]) => isIdempotent)
   expect(repeated.map(([kind]) => kind).sort()).toEqual(
-    ['aggregate', 'list', 'ping', 'read', 'readSerial', 'scan', 'write'].sort(),
+    ['aggregate', 'list', 'ping', 'read', 'readSerial', 'scan', 'together', 'write'].sort(),
   )
   expect(options.decide.retry).toBeDefined()
 })

@@ -16,7 +16,7 @@ const LEVELS = {
 }
 
 /** What a session does, but ending. */
-type Statement = 'list' | 'read' | 'scan' | 'aggregate' | 'readSerial' | 'write' | 'decide' | 'ping'
+type Statement = 'list' | 'read' | 'scan' | 'aggregate' | 'readSerial' | 'write' | 'together' | 'decide' | 'ping'
 type Consistencies = Pick<CassandraSettings, 'readConsistency' | 'writeConsistency' | 'serialConsistency'>
 
 /** Only `list` may miss what was acknowledged: nobody keeps what it answers. */
@@ -30,6 +30,8 @@ export function statementOptions(settings: Consistencies): Record<Statement, Que
     aggregate: { ...exact, readTimeout: AGGREGATE_TIMEOUT_MS },
     readSerial: { ...exact, consistency: serial },
     write: exact,
+    // One partition is one write anyway: a log of batches would only cost.
+    together: { ...exact, logged: false },
     // Twice is not once: whoever asked finds out what became of it.
     decide: {
       ...exact,
