@@ -14,9 +14,10 @@ import { freePort, type Running, startProcess, untilAnswers } from '../processes
 import { accessTokens } from '../tokens.ts'
 import { type BenchPost, publish } from './post.ts'
 
-const PARALLEL = 16
+/** As many as the origin takes at once; people who like one post are many. */
+const PARALLEL = 64
 /** Likes before those that count: what the isolate and the origin compile and connect at first is not what a like costs. */
-const WARM_UP = 300
+const WARM_UP = 2_000
 
 export interface ApiFigures {
   /** Likes a second that were answered with 200; null when one was not. */
@@ -90,6 +91,8 @@ async function likeAll(url: string, post: BenchPost, tokens: readonly string[]):
     url,
     connections: PARALLEL,
     amount: tokens.length,
+    // So soon after the last answer it ends; by default, at the next full second.
+    sampleInt: 50,
     requests: [
       {
         method: 'POST',
