@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BODY_LIMIT_BYTES } from './middleware/body-limit.ts'
-import { away, call, logLines, person, tokenOf } from './testing.ts'
+import { away, call, logLines, person, publish, tokenOf } from './testing.ts'
 
 describe('every answer', () => {
   it('carries the request id, the trace and the timing of its I/O, and leaves one line in the log', async () => {
@@ -44,6 +44,25 @@ describe('every answer', () => {
     const preflight = await call('OPTIONS /v1/posts', { headers: { origin: 'https://app.example' } })
     expect(preflight.status).toBe(204)
     expect(preflight.headers.get('access-control-allow-headers')).toContain('idempotency-key')
+  })
+
+  it('says which caches may keep it, also where nobody has signed in', async () => {
+    const ann = await person()
+    const post = await publish(ann)
+    const cached = async (path: string) => (await call(`GET ${path}`)).headers.get('cache-control')
+    const nobodys = [
+      `/v1/posts/${post}`,
+      `/v1/posts/${post}/comments`,
+      `/v1/posts/${post}/likes`,
+      `/v1/users/${ann.id}/posts`,
+    ]
+    for (const path of [...nobodys, '/v1/search/users?q=ann', '/v1/search/hashtags?q=ann']) {
+      expect([path, await cached(path)]).toEqual([path, 'private, no-cache'])
+    }
+    for (const path of ['/v1/trending/hashtags', '/docs', '/openapi.json']) {
+      expect([path, await cached(path)]).toEqual([path, 'public, max-age=60'])
+    }
+    expect(await cached('/v1/nothing')).toBe('no-store')
   })
 
   it('keeps other origins out when there is a list', async () => {

@@ -35,6 +35,7 @@ export function registerDocs(app: App): void {
 
   app.get('/docs', async function docs(c) {
     c.header('content-security-policy', await docsPolicy())
+    c.header('cache-control', 'public, max-age=60')
     return c.html(DOCS_PAGE)
   })
 }

@@ -38,8 +38,8 @@ export function envelope(log: (line: string) => void): MiddlewareHandler<AppEnv>
     c.set('services', layers === null ? timed : watchedServices(timed, layers))
     c.set('viewer', null)
     await next()
-    // Whatever is answered to somebody who has signed in is for them.
-    if (c.get('viewer') !== null && !c.res.headers.has('cache-control')) {
+    // What a shared cache may keep says so itself: anything else depends on who asks, and changes at any time.
+    if (c.req.path.startsWith('/v1/') && !c.res.headers.has('cache-control')) {
       c.res.headers.set('cache-control', 'private, no-cache')
     }
     const timing = timings.header()
