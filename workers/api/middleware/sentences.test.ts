@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { encodeFeedCursor } from '#core/feed/cursor.ts'
 import type { ProblemBody } from '#core/problem.ts'
 import { call, person } from '../testing.ts'
 
@@ -39,18 +40,33 @@ describe('what a client is told about its input', () => {
     expect(said(feed.body)).toEqual({
       limit: 'This must be a number.',
       mode: 'This must be one of ranked, following.',
-      cursor: 'No list gives a cursor like this one. Leave it out to start from the first page.',
+      cursor: 'This cursor is not one that this list has given. Leave it out to start from the first page.',
     })
     const list = await call(`GET /v1/users/1/posts?limit=101&cursor=${tooLong}`)
     expect(said(list.body)).toEqual({
       limit: 'This must be at most 100.',
-      cursor: 'No list gives a cursor like this one. Leave it out to start from the first page.',
+      cursor: 'This cursor is not one that this list has given. Leave it out to start from the first page.',
     })
     const headers = { 'idempotency-key': 'a b' }
     const keyed = await call('POST /v1/posts', { token, body: { caption: 'x' }, headers })
     expect(said(keyed.body)).toEqual({
       'idempotency-key': 'This must be 1 to 255 printable characters without blanks.',
     })
+  })
+
+  it('is true of a cursor of another list, too, which may be longer than any of this one', async () => {
+    const position = { bottom: '1', shown: [], served: 100, isBeyond: false }
+    const rest = Array.from({ length: 200 }, (_, i) => ({
+      id: `${2 ** 52 + i}`,
+      reason: 'follow' as const,
+      relevance: 0,
+    }))
+    const cursor = encodeFeedCursor({ mode: 'ranked', rest, ...position })
+    expect(cursor.length).toBeGreaterThan(1_000)
+    for (const path of ['/v1/search/users?q=ann', '/v1/users/1/posts?limit=5']) {
+      const refused = await call(`GET ${path}&cursor=${cursor}`)
+      expect(said(refused.body).cursor).toMatch(/^This cursor is not one that this list has given\./)
+    }
   })
 
   it('is the same whether the edge or the origin refuses a cursor', async () => {

@@ -38,6 +38,8 @@ const degradedHeaders = {
   },
 }
 
+/** As every list has it, so that clients read all alike; there is no parameter to pass it back by. */
+const onePage = z.null().openapi({ description: 'There is one page only.' })
 const limit = z.coerce.number().int().min(1).max(FEED_POLICY.maxPageSize).default(FEED_POLICY.pageSize)
 
 const feed = createRoute({
@@ -77,7 +79,7 @@ const trendingPosts = createRoute({
   request: { query: z.strictObject({ limit }) },
   responses: {
     200: json(
-      z.object({ items: z.array(Post), cursor: z.null() }),
+      z.object({ items: z.array(Post), cursor: onePage }),
       'Most engaged first; the newest where nothing trends.',
     ),
     ...refusals(401),
@@ -94,7 +96,7 @@ const trendingHashtags = createRoute({
   request: { query: z.strictObject({ limit }) },
   responses: {
     200: json(
-      z.object({ items: z.array(z.object({ tag: z.string(), score: z.number() })), cursor: z.null() }),
+      z.object({ items: z.array(z.object({ tag: z.string(), score: z.number() })), cursor: onePage }),
       'Most engaged first.',
     ),
     ...refusals(401),

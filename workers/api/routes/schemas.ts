@@ -16,7 +16,7 @@ export const writing = () => z.string().refine(isStorable, 'This holds a charact
 
 export const instant = z.iso.datetime()
 
-const NOT_A_CURSOR = 'No list gives a cursor like this one. Leave it out to start from the first page.'
+const NOT_A_CURSOR = 'This cursor is not one that this list has given. Leave it out to start from the first page.'
 
 /** @param longest characters of the longest cursor that the list gives */
 export const cursorParam = (longest: number) =>
