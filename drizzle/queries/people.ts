@@ -177,7 +177,7 @@ export function notificationsOf(user: Id, before: Id | null, limit: number): SQL
 const notification = sql.raw(`n.notification_id::text, n.kind, n.subject_id::text, n.read_at IS NOT NULL AS read,
       floor(extract(epoch FROM n.created_at) * 1000)::bigint AS created_ms`)
 
-/** Marks what a person has been shown. */
+/** Marks what a person has looked at: one notification and all before it. */
 export function markNotificationsRead(user: Id, through: Id): SQL {
   return writes(
     user,

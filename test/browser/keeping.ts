@@ -59,6 +59,11 @@ export function keeping(on: () => Site): void {
       await told.getByRole('link').first().waitFor()
       return (await told.getByText(`${reader!.displayName} follows you.`).count()) === 1
     })
+    await until('what was looked at is new no more', async () => {
+      await author.open('/notifications')
+      await told.getByRole('link').first().waitFor()
+      return (await told.getByText('(new)').count()) === 0
+    })
     await told
       .getByRole('link', { name: `${reader!.displayName} commented on your post.` })
       .first()

@@ -126,6 +126,7 @@ async function aboutMediaAndBoards(check: Check, reader: Person, post: PostAnswe
 
 async function aboutTheRest(check: Check, reader: Person, post: PostAnswer): Promise<void> {
   await check(reader, 'listNotifications', '/v1/notifications')
+  await check(reader, 'markNotificationsRead', '/v1/notifications/read', { upTo: post.id })
   await check(reader, 'searchUsers', '/v1/search/users?q=group')
   await check(reader, 'searchPosts', '/v1/search/posts?q=caption')
   await check(reader, 'searchHashtags', '/v1/search/hashtags?q=tags')

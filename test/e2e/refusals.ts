@@ -17,6 +17,7 @@ const BODIES: Record<string, unknown> = {
   createBoard: { name: 'fits' },
   createMedia: { contentType: 'image/jpeg', bytes: 100 },
   completeMedia: {},
+  markNotificationsRead: { upTo: '1' },
   report: { subject: { kind: 'post', id: '1' }, reason: 'spam' },
   reportSignals: { seen: ['1'] },
   updateMe: { bio: 'fits' },

@@ -18,10 +18,20 @@ export function notificationsView(app: App): View {
       const query = new URLSearchParams({ limit: String(PAGE), ...(cursor === null ? {} : { cursor }) })
       return app.api.call<Page<Notification>>(`/v1/notifications?${query}`)
     },
-    (items) => list.append(...items.map(notice)),
+    (items, isFirst) => {
+      list.append(...items.map(notice))
+      if (isFirst) tellRead(items)
+    },
     (isEmpty) =>
       isEmpty && list.after(h('p', { class: 'over' }, 'Nothing yet. Likes, comments and followers show here.')),
   )
+  /** What could not be told is told the next time: the list shows it as new again. */
+  function tellRead(items: readonly Notification[]): void {
+    const [newest] = items
+    if (newest === undefined || items.every(({ read }) => read)) return
+    const call = { method: 'PUT', body: { upTo: newest.id }, keepalive: true } as const
+    app.api.call('/v1/notifications/read', call).catch(() => undefined)
+  }
   return {
     element: h(
       'div',

@@ -12,19 +12,32 @@ describe('notifications', () => {
       VALUES (${id}::bigint, ${to}::bigint, 'follow', ${from}::bigint, ${`test:${id}`})`)
   }
 
-  it('are one’s own, newest first, and read once they were shown', async () => {
+  it('are one’s own, newest first, and read once one says so: up to what one has looked at', async () => {
     const [ann, bob, eve] = [await person(), await person(), await person()]
     await tell(ann.id, bob.id)
     await tell(ann.id, eve.id)
     await tell(bob.id, eve.id)
     const list = () =>
-      call<Page<{ actor: { id: string }; read: boolean }>>('GET /v1/notifications', { token: ann.token })
+      call<Page<{ id: string; actor: { id: string }; read: boolean }>>('GET /v1/notifications', { token: ann.token })
     const first = await list()
     expect(first.body.items.map((item) => [item.actor.id, item.read])).toEqual([
       [eve.id, false],
       [bob.id, false],
     ])
-    expect((await list()).body.items.map((item) => item.read)).toEqual([true, true])
+    const read = async () => (await list()).body.items.map((item) => item.read)
+    expect(await read()).toEqual([false, false])
+    const mark = (upTo: unknown, who = ann.token) => call('PUT /v1/notifications/read', { token: who, body: { upTo } })
+    const [newest, before] = first.body.items
+    expect((await mark(before?.id)).status).toBe(204)
+    expect(await read()).toEqual([false, true])
+    // Somebody else's word marks nothing of one's own; one's own does so once, and to no harm again.
+    expect((await mark(newest?.id, bob.token)).status).toBe(204)
+    expect(await read()).toEqual([false, true])
+    for (const again of [1, 2]) expect([again, (await mark(newest?.id)).status]).toEqual([again, 204])
+    await tell(ann.id, bob.id)
+    expect(await read()).toEqual([false, true, true])
+    for (const wrong of ['x', null]) expect((await mark(wrong)).status).toBe(400)
+    expect((await call('PUT /v1/notifications/read', { body: { upTo: '1' } })).status).toBe(401)
     expect((await call('GET /v1/notifications')).status).toBe(401)
   })
 

@@ -2,10 +2,9 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { markNotificationsRead, type NotificationRow, notificationsOf } from '#drizzle/queries/people.ts'
 import { type App, requireViewer } from '../context.ts'
-import { logFault } from '../data/after-commit.ts'
 import { presentPerson } from '../present/people.ts'
 import { cutPage, positionOf } from './paging.ts'
-import { id, instant, json, Person, page, pageQuery, refusals, signedIn } from './schemas.ts'
+import { body, empty, id, instant, json, Person, page, pageQuery, refusals, signedIn } from './schemas.ts'
 
 export const Notification = z
   .object({
@@ -18,6 +17,10 @@ export const Notification = z
   })
   .openapi('Notification')
 
+export const NotificationsRead = z.strictObject({
+  upTo: id.openapi({ description: 'The newest notification that was looked at.' }),
+})
+
 const list = createRoute({
   operationId: 'listNotifications',
   summary: 'List what happened to you.',
@@ -28,9 +31,20 @@ const list = createRoute({
   security: signedIn,
   request: { query: pageQuery(30) },
   responses: {
-    200: json(page(Notification), 'Newest first. The first page marks what it shows as read.'),
+    200: json(page(Notification), 'Newest first.'),
     ...refusals(401),
   },
+})
+const markRead = createRoute({
+  operationId: 'markNotificationsRead',
+  summary: 'Mark notifications as read, up to one.',
+  description: 'Listing them marks nothing. It may be repeated; what has come after `upTo` stays unread.',
+  method: 'put',
+  path: '/v1/notifications/read',
+  tags: ['notifications'],
+  security: signedIn,
+  request: { body: body(NotificationsRead) },
+  responses: { 204: empty('Read: this one and all before it.'), ...refusals(401, 413, 415) },
 })
 
 export function registerNotifications(app: App): void {
@@ -41,11 +55,6 @@ export function registerNotifications(app: App): void {
     const before = positionOf('notifications', cursor)
     const rows = await db.query<NotificationRow>(notificationsOf(userId, before, limit + 1))
     const cut = cutPage('notifications', rows, limit, (row) => row.notification_id)
-    const newest = cut.rows[0]
-    if (before === null && newest !== undefined && cut.rows.some((row) => !row.read)) {
-      const marking = db.query(markNotificationsRead(userId, newest.notification_id))
-      c.executionCtx.waitUntil(marking.catch((error: unknown) => logFault(c, 'notifications-read', error)))
-    }
     const items = cut.rows.map((row) => ({
       id: row.notification_id,
       kind: row.kind,
@@ -55,5 +64,11 @@ export function registerNotifications(app: App): void {
       createdAt: new Date(Number(row.created_ms)).toISOString(),
     }))
     return c.json({ items, cursor: cut.cursor }, 200)
+  })
+
+  app.openapi(markRead, async (c) => {
+    const { userId } = requireViewer(c)
+    await c.get('services').db.query(markNotificationsRead(userId, c.req.valid('json').upTo))
+    return c.body(null, 204)
   })
 }
