@@ -108,6 +108,21 @@ export function posts(on: () => Site): void {
     await close()
   })
 
+  it('say at once which file is no photo, whatever its name says', async () => {
+    const [person] = await on().newcomers(1)
+    const { page, close } = await on().visitAs(person!)
+    await page.getByRole('button', { name: 'New post' }).click()
+    const sheet = page.getByRole('dialog', { name: 'New post' })
+    const named = (name: string, buffer: Buffer) => ({ name, mimeType: 'image/jpeg', buffer })
+    const files = [named('true.jpg', await photo()), named('fake.jpg', Buffer.from('no photo at all'))]
+    await sheet.locator('input[type="file"]').setInputFiles(files)
+    await sheet.getByRole('alert').getByText('“fake.jpg” cannot be shown here').waitFor()
+    expect(await sheet.locator('.preview').count()).toBe(1)
+    await sheet.getByRole('button', { name: 'Leave out fake.jpg' }).click()
+    await sheet.getByText('cannot be shown').waitFor({ state: 'detached' })
+    await close()
+  })
+
   it('arrive from one person’s disk in another’s feed without a reload, and leave it when they are deleted', async () => {
     const [ann, ben] = on().people
     const [author, reader] = [await on().visit(), await on().visit()]

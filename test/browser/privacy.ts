@@ -50,6 +50,8 @@ export function privacy(on: () => Site): void {
     await open(`/u/${person!.username}`)
     await page.getByRole('button', { name: 'Edit profile' }).click()
     const sheet = page.getByRole('dialog', { name: 'Edit profile' })
+    // A short page, which the backdrop darkens as a whole.
+    expect(await page.evaluate('document.body.getBoundingClientRect().bottom >= innerHeight')).toBe(true)
     await sheet.getByLabel('Name').fill('Somebody Else')
     await sheet.getByLabel('About').fill('Likes boats.')
     await sheet.getByRole('button', { name: 'Save' }).click()

@@ -113,7 +113,7 @@ function chosenPhoto(file: File, leaveOut: () => void): Chosen {
   const line = h(
     'li',
     { class: 'chosen-photo' },
-    h('img', { class: 'preview', src: url, alt: '' }),
+    preview(file, url),
     h(
       'div',
       { class: 'file' },
@@ -132,6 +132,18 @@ function chosenPhoto(file: File, leaveOut: () => void): Chosen {
     photo: () => ({ file, alt: alt.value.trim() }),
     close: () => URL.revokeObjectURL(url),
   }
+}
+
+/**
+ * The photo as it will be, or a sentence at once where it is none. It may be shared all the same: the API takes kinds that a
+ * browser may not know.
+ */
+function preview({ name }: File, url: string): HTMLElement {
+  const place = h('div', {})
+  const sentence = `“${name}” cannot be shown here: it is damaged, or no picture. Leave it out, or share it if you are sure.`
+  const onerror = () => place.replaceChildren(h('p', { class: 'problem', role: 'alert' }, sentence))
+  place.append(h('img', { class: 'preview', src: url, alt: '', onerror }))
+  return place
 }
 
 function takeDrops(element: HTMLElement, choose: (files: FileList | undefined) => void): void {
