@@ -59,8 +59,8 @@ export type InternalApi = Hono<{ Variables: Variables }>
 
 /** The edge's calls carry text and ids; media goes to object storage directly. */
 const METHOD_BYTES = 256 * 1024
-/** A dependency that is silent for so long is down: whoever probes /health has little more patience. */
-const HEALTH_CHECK_MS = 2_000
+/** A dependency that is silent for so long is down: whoever probes /health may have no more than a second (Kubernetes' default). */
+const HEALTH_CHECK_MS = 900
 /** The edge gives a call up sooner: whoever is still connected after this is not waiting for an answer. */
 const CLOSE_MS = 10_000
 

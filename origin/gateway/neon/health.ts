@@ -11,16 +11,21 @@ export interface GatewayHealth {
 
 /** The health endpoint asks nobody for a password: it may not become a way to keep the database busy. */
 const HEALTH_TTL_MS = 1_000
+/** A database that is silent for so long counts as away: whoever probes may have no more than a second. */
+const ANSWER_MS = 900
 
 /** Measures the gateway's health, at most once a second. */
 export function healthCheck(databases: Databases, tunnels: Tunnels, now: () => number): () => Promise<GatewayHealth> {
   let last: { at: number; health: Promise<GatewayHealth> } | undefined
 
   async function measure(): Promise<GatewayHealth> {
-    const status = await databases.ping().then(
+    const { promise: late, resolve } = Promise.withResolvers<'unavailable'>()
+    const timer = setTimeout(resolve, ANSWER_MS, 'unavailable')
+    const pinged = databases.ping().then(
       () => 'ok' as const,
       () => 'unavailable' as const,
     )
+    const status = await Promise.race([pinged, late]).finally(() => clearTimeout(timer))
     return { status, connections: databases.connections, queuedRequests: databases.queued, tunnels: tunnels.open }
   }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect as connectSocket, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, connect as connectSocket, createServer as createTcpServer, type Socket } from 'node:net'
 import { Pool } from '@neondatabase/serverless'
 import { describe, expect, it } from 'vitest'
 import { freePort } from '../../embedded/free-port.ts'
@@ -109,7 +109,8 @@ describe('the wire', () => {
 
   it('is healthy with a full queue: whoever takes it out of service then makes the other queues fuller', async () => {
     const tight = await strict({ poolConnections: 1, queuedRequests: 1, connectTimeoutMs: 30_000 })
-    const slow = { query: 'SELECT pg_sleep(1)' }
+    // The embedded engine is one connection: health waits behind it.
+    const slow = { query: 'SELECT pg_sleep(0.2)' }
     const asked = [1, 2, 3].map(() => post(tight, slow, { priority: 'u=1' }))
     const refused = await Promise.race(asked)
     expect(refused.status).toBe(503)
@@ -191,6 +192,21 @@ describe('without a database', () => {
     await expect(pool.query('SELECT 1')).rejects.toMatchObject({ code: '08006' })
     await pool.end()
     await served.stop()
+  })
+
+  it('says so of one that takes connections and answers nothing, before whoever probes gives up', async () => {
+    const sockets = new Set<Socket>()
+    const silent = createTcpServer((socket) => {
+      sockets.add(socket.on('error', () => {}))
+    })
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const url = `postgres://postgres@127.0.0.1:${(silent.address() as AddressInfo).port}/postgres`
+    const served = await serve(url, { connectTimeoutMs: 60_000 })
+    const response = await fetch(`http://${served.origin}/sql/health`)
+    expect([response.status, await response.json()]).toMatchObject([503, { status: 'unavailable' }])
+    for (const socket of sockets) socket.destroy()
+    await served.stop()
+    silent.close()
   })
 
   it('answers 502 with an unknown outcome when the connection ends without a word', async () => {
