@@ -42,8 +42,9 @@ function prepare(): { config: Config; apiPort: number; release: () => void } {
   try {
     const { values } = parseArgs({ options: { cluster: { type: 'boolean', default: false } } })
     const cluster = values.cluster ? readEnvironment(placeFrom(process.env).folder) : {}
-    const config = readConfig({ ...DEMO_THRESHOLDS, ...cluster, ...process.env })
+    // Before the settings, which bring secrets into the state folder: a start that is refused leaves none behind.
     const apiPort = pagePort(process.env.API_PORT)
+    const config = readConfig({ ...DEMO_THRESHOLDS, ...cluster, ...process.env })
     for (const folder of PRIVATE_FOLDERS) {
       mkdirSync(join(config.stateDir, folder), { recursive: true })
       chmodSync(join(config.stateDir, folder), 0o700)

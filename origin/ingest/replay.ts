@@ -1,7 +1,7 @@
 /**
  * Replays dead letters of a running origin:
  *
- *     node origin/ingest/replay.ts events | deferred-writes | <topic> [group] | media-jobs
+ *     npm run replay -- events | deferred-writes | <topic> [group] | media-jobs
  *
  * Needs ORIGIN_URL and SERVICE_TOKEN in the environment.
  */
@@ -15,7 +15,7 @@ const { ORIGIN_URL: url = 'http://127.0.0.1:8080', SERVICE_TOKEN: token } = proc
 if (!request.success || !token) {
   process.stderr.write(
     token
-      ? 'usage: node origin/ingest/replay.ts events | deferred-writes | <topic> [group] | media-jobs\n'
+      ? 'usage: npm run replay -- events | deferred-writes | <topic> [group] | media-jobs\n'
       : 'SERVICE_TOKEN is not set.\n',
   )
   process.exit(2)
