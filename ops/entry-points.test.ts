@@ -1,6 +1,6 @@
 /** What a person at a terminal sees who got a setting wrong. */
 import { execFile, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -46,6 +46,21 @@ describe.concurrent('a process with a wrong setting says which it is, in one lin
     expect(said).toMatch(sentence)
     expect(said.split('\n')).toEqual([said])
     expect([1, 2]).toContain(code)
+  })
+})
+
+it('a start that is refused for its port leaves no secrets behind', async ({ expect }) => {
+  const state = join(STATE_DIR, 'refused')
+  for (const settings of [{ API_PORT: 'web' }, { PORT: 'http' }]) {
+    expect((await run('ops/start.ts', { STATE_DIR: state, ...settings })).code).toBe(1)
+  }
+  expect(existsSync(state)).toBe(false)
+})
+
+it('npm run shards without a command shows its usage, which is no failure', async ({ expect }) => {
+  expect(await run('ops/shards.ts', {})).toMatchObject({
+    code: 0,
+    said: expect.stringMatching(/^npm run shards -- plan/),
   })
 })
 

@@ -64,6 +64,7 @@ function parseRange(text: string): ShardRange {
 
 async function run(): Promise<void> {
   const { command, range, to, abort, cluster, options } = commandLine()
+  if (command === undefined) return say(USAGE)
   const asked = range === undefined || to === undefined ? null : { range: parseRange(range), to }
   if (command !== 'plan' && !(command === 'move' && (abort || asked !== null))) throw new Error(USAGE)
   const settings = cluster ? readEnvironment(placeFrom(process.env).folder) : process.env
