@@ -18,6 +18,9 @@ let database: Database
 let metrics: Metrics
 const opened: PostgresLog[] = []
 
+/** For who counts what is said of leases: a stall of a busy machine ends none. Renewed every two seconds. */
+const UNHURRIED_MS = 6_000
+
 function open(options: Partial<PostgresLogOptions> = {}): PostgresLog {
   metrics = createMetrics()
   const log = postgresLog({
@@ -128,7 +131,7 @@ describe('the log on Postgres', () => {
   it('says in one line that all partitions of a process went to others', async () => {
     const lines: string[] = []
     const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
-    const log = open({ logger })
+    const log = open({ logger, leaseMs: UNHURRIED_MS })
     const signals: AbortSignal[] = []
     const consumers = ['a', 'b'].map((group) =>
       log.subscribe({
@@ -158,7 +161,7 @@ describe('the log on Postgres', () => {
     const lines: string[] = []
     const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
     let aheadMs = 0
-    const log = open({ logger, clock: () => Date.now() + aheadMs })
+    const log = open({ logger, leaseMs: UNHURRIED_MS, clock: () => Date.now() + aheadMs })
     const seen: string[] = []
     log.subscribe({
       group: 'a',

@@ -1,6 +1,6 @@
 /** The object store refused, or did not answer. */
 export class ObjectStoreError extends Error {
-  /** S3's error code; `Unreachable` when no answer came, `Unknown` when the answer named none. */
+  /** S3's error code; `Unreachable` when no answer came, `Unknown` when it named none, `MalformedReply` when it was not S3's. */
   readonly code: string
   /** HTTP status; 0 when no answer came. */
   readonly status: number
@@ -14,6 +14,6 @@ export class ObjectStoreError extends Error {
 
   /** Whether the same call may succeed later: nothing was wrong with the request itself. */
   get isTransient(): boolean {
-    return this.status === 0 || this.status === 429 || this.status >= 500
+    return this.status === 0 || this.status === 429 || this.status >= 500 || this.code === 'MalformedReply'
   }
 }

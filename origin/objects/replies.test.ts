@@ -127,6 +127,12 @@ describe('a store that answers', () => {
   it('with objects that it did not delete, has not deleted', async () => {
     const kept = `${DECLARED}<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code></Error></DeleteResult>`
     await expect(answering(200, kept).delete(['a'])).rejects.toMatchObject({ code: 'AccessDenied' })
+    for (const text of [kept.slice(0, -8), '<html><body>Welcome<br></body></html>']) {
+      await expect(answering(200, text).delete(['a'])).rejects.toMatchObject({
+        code: 'MalformedReply',
+        isTransient: true,
+      })
+    }
     for (const text of ['', `${DECLARED}<DeleteResult/>`]) await answering(200, text).delete(['a'])
   })
 })

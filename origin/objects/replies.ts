@@ -18,9 +18,14 @@ export function parseXml(text: string): Document | undefined {
 
 /** The document that an answer is. @throws ObjectStoreError MalformedReply where it is none: nothing must pass for an empty list */
 export async function readXml(response: Response): Promise<Document> {
-  const document = parseXml(await response.text())
+  return xmlOf(await response.text(), response.status)
+}
+
+/** The same of a text that was read already, with the status that it came with. */
+export function xmlOf(text: string, status: number): Document {
+  const document = parseXml(text)
   if (document !== undefined) return document
-  throw new ObjectStoreError('MalformedReply', response.status, 'The object store did not answer in XML.')
+  throw new ObjectStoreError('MalformedReply', status, 'The object store did not answer in XML.')
 }
 
 /** Every element of this name, wherever it stands. */

@@ -3,7 +3,7 @@ import type { Document } from '@xmldom/xmldom'
 import { connect, putHeaders, type S3ObjectsOptions } from './connection.ts'
 import { ObjectStoreError } from './errors.ts'
 import { presigning } from './presigning.ts'
-import { bareEtag, elements, elementText, parseXml, readXml, urlDecoded, xmlText } from './replies.ts'
+import { bareEtag, elements, elementText, readXml, urlDecoded, xmlOf, xmlText } from './replies.ts'
 import { multipart } from './s3-multipart.ts'
 import { refusal, type StoreRequest } from './signed-fetch.ts'
 import type { ObjectInfo, ObjectPage, ObjectStore, StoredObject } from './store.ts'
@@ -111,9 +111,11 @@ function deletion(url: string, keys: readonly string[]): Omit<StoreRequest, 'tim
   return { method: 'POST', url, headers: { 'content-md5': md5, 'content-type': 'application/xml' }, body }
 }
 
+/** @throws ObjectStoreError where something was kept, or may have been: some stores answer with nothing at all when all is gone */
 async function requireAllDeleted(response: Response): Promise<void> {
-  const reply = parseXml(await response.text())
-  const [error] = reply === undefined ? [] : elements(reply, 'Error')
+  const text = await response.text()
+  if (text.trim() === '') return
+  const [error] = elements(xmlOf(text, response.status), 'Error')
   if (error === undefined) return
   const code = elementText(error, 'Code') ?? 'Unknown'
   throw new ObjectStoreError(code, response.status, `The object store did not delete: ${code}.`)
