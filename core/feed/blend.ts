@@ -83,8 +83,8 @@ export function insertSponsored<T extends HydratedItem>(
   sponsored: readonly T[],
   policy: Pick<FeedPolicy, 'sponsoredFirstSlot' | 'sponsoredEvery'>,
 ): T[] {
-  const shown = new Set(page.map((item) => item.post.id))
-  const queue = sponsored.filter((item) => !shown.has(item.post.id))
+  const shown = new Set(page.map((item) => item.candidate.id))
+  const queue = sponsored.filter((item) => !shown.has(item.candidate.id))
   const out: T[] = []
   let slot = policy.sponsoredFirstSlot
   for (const item of page) {

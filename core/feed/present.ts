@@ -5,7 +5,7 @@
  */
 
 import type { Id } from '../ids.ts'
-import { idMs } from '../ids.ts'
+import { ID_EPOCH_MS, idMs } from '../ids.ts'
 import { imageUrl, isPrivateKey, type PresetName } from '../image/index.ts'
 import type { Counts, PostMedia, PostRecord, UserRecord } from '../timeline/index.ts'
 import type { FeedPost, HydratedItem, KeySignatures, Reason, Viewer } from './types.ts'
@@ -78,34 +78,41 @@ export function feedPost(post: PostRecord, author: UserRecord, counts: Counts, i
  * joined anew once an expiry, an hour.
  */
 class KeptPost implements FeedPost {
+  readonly lead: number
   readonly id: Id
   readonly authorId: Id
-  readonly authorName: string
+  readonly seconds: number
+  readonly topic: string | undefined
+  likes: number
+  comments: number
+  touched = false
   readonly authorPrivate: boolean
-  readonly ms: number
-  readonly hashtags: readonly string[]
   readonly awaitsMedia: boolean
+  readonly authorName: string
+  readonly hashtags: readonly string[]
   readonly size: number
   readonly privateKeys: readonly string[]
   digest: number
-  counts: Counts
-  touched = false
   signedUntil: number
   private source: { post: PostRecord; shown: ShownAuthor } | null
   private text = ''
-  /** How much of the text is not the counts, and which counts it has. */
+  /** How much of the text is not the counts, and whether these are the ones of now. */
   private shared = 0
-  private counted: Counts | null = null
+  private isCounted = false
   private signatures = NO_SIGNATURES
 
   constructor(post: PostRecord, shown: ShownAuthor, author: UserRecord, counts: Counts) {
+    this.lead = leadOf(post.id)
     this.id = post.id
     this.authorId = author.id
-    this.authorName = author.username
+    this.seconds = Math.floor((idMs(post.id) - ID_EPOCH_MS) / 1_000)
+    this.topic = post.hashtags[0]
+    this.likes = counts.likes
+    this.comments = counts.comments
     this.authorPrivate = author.isPrivate
-    this.ms = idMs(post.id)
-    this.hashtags = post.hashtags
     this.awaitsMedia = post.awaitsMedia
+    this.authorName = author.username
+    this.hashtags = post.hashtags
     this.privateKeys = privateKeysOf(post.media)
     this.signedUntil = this.privateKeys.length === 0 ? Number.POSITIVE_INFINITY : 0
     this.size =
@@ -114,46 +121,64 @@ class KeptPost implements FeedPost {
       post.media.length * MEDIA_SIZE +
       this.privateKeys.length * (MEDIA_SIZE + SIGNATURES_SIZE)
     this.digest = digestOf(post, shown)
-    this.counts = counts
     this.source = { post, shown }
   }
 
   get json(): string {
-    if (this.counted === this.counts) return this.text
+    if (this.isCounted) return this.text
     if (this.source !== null && this.shared === 0) {
-      this.text = sharedJson(this.source.post, this.source.shown, this.ms, this.signatures)
+      this.text = sharedJson(this.source.post, this.source.shown, this.signatures)
       this.shared = this.text.length
       if (this.privateKeys.length === 0) this.source = null
     }
-    this.text = flat(`${this.text.slice(0, this.shared)}${countsJson(this.counts)}`)
-    this.counted = this.counts
+    this.text = flat(`${this.text.slice(0, this.shared)}${countsJson(this)}`)
+    this.isCounted = true
     return this.text
+  }
+
+  count({ likes, comments }: Counts): void {
+    this.likes = likes
+    this.comments = comments
+    this.isCounted = false
   }
 
   sign(signatures: KeySignatures, expires: number): void {
     if (this.source === null) return
     this.signatures = signatures
     this.signedUntil = expires
-    this.digest = mixNumber(digestOf(this.source.post, this.source.shown), expires)
+    this.digest = small(mixNumber(digestOf(this.source.post, this.source.shown), expires))
     this.shared = 0
-    this.counted = null
+    this.isCounted = false
   }
+}
+
+/** An isolate finds posts by so many of their ids' last digits: as many as fit a small integer. */
+export const PLACE_DIGITS = 9
+
+/** The digits before those. So two numbers tell a post from all others, and its id, a text elsewhere in memory, need not be read. */
+export function leadOf(id: Id): number {
+  let lead = 0
+  for (let i = 0; i < id.length - PLACE_DIGITS; i++) lead = lead * 10 + id.charCodeAt(i) - 48
+  return lead
 }
 
 /** Which post in which version by which author, as shown. */
 const digestOf = (post: PostRecord, shown: ShownAuthor): number =>
-  mixNumber(mixText(shown.digest, post.id), post.version)
+  small(mixNumber(mixText(shown.digest, post.id), post.version))
+
+/** Thirty-one bits of a sum, in which V8 keeps a number within its object. */
+const small = (sum: number): number => sum >> 1
 
 /** Four addresses and the facts of one picture. */
 const MEDIA_SIZE = 600
 /** Four queries, and the query itself; the record is kept beside its text. */
 const SIGNATURES_SIZE = 500
 
-function sharedJson(post: PostRecord, author: ShownAuthor, ms: number, signatures: KeySignatures): string {
+function sharedJson(post: PostRecord, author: ShownAuthor, signatures: KeySignatures): string {
   return (
     `{"id":"${post.id}","author":${author.json},"caption":${JSON.stringify(post.caption)}` +
     `,"hashtags":${JSON.stringify(post.hashtags)},"media":${mediaJson(post.media, author.imageBase, signatures)}` +
-    `,"createdAt":"${new Date(ms).toISOString()}"`
+    `,"createdAt":"${new Date(idMs(post.id)).toISOString()}"`
   )
 }
 
@@ -199,16 +224,19 @@ const endings = (liked: boolean): Record<Reason, string> =>
 const LIKED = endings(true)
 const NOT_LIKED = endings(false)
 
-/** A page: `{ items, cursor }`. */
-export function presentPage(
+/**
+ * A page, `{ items, cursor }`: joins its text as often as it is asked to, with the counts of then. Holds on to the posts, which the
+ * isolate has anyway, and to nothing of the viewer: pages are kept for a while, and what they held would be the collector's work.
+ */
+export function pageRenderer(
   items: readonly HydratedItem[],
   viewer: Pick<Viewer, 'liked'>,
   cursor: string | null,
-): string {
-  const parts = items.map(
-    ({ post, candidate }) => post.json + (viewer.liked.has(post.id) ? LIKED : NOT_LIKED)[candidate.reason],
-  )
-  return `{"items":[${parts.join(',')}],"cursor":${cursor === null ? 'null' : `"${cursor}"`}}`
+): () => string {
+  const posts = items.map((item) => item.post)
+  const ends = items.map(({ candidate }) => (viewer.liked.has(candidate.id) ? LIKED : NOT_LIKED)[candidate.reason])
+  const end = `],"cursor":${cursor === null ? 'null' : `"${cursor}"`}}`
+  return () => `{"items":[${posts.map((post, i) => post.json + ends[i]).join(',')}${end}`
 }
 
 /**
@@ -224,8 +252,8 @@ export function pageTag(
   let a = mixNumber(mixText(FNV_BASIS, viewer.id), next)
   let b = a ^ SECOND_BASIS
   for (const { post, candidate } of items) {
-    const { likes, comments } = post.counts
-    const shown = REASON_CODES[candidate.reason] * 2 + (viewer.liked.has(post.id) ? 1 : 0)
+    const { likes, comments } = post
+    const shown = REASON_CODES[candidate.reason] * 2 + (viewer.liked.has(candidate.id) ? 1 : 0)
     a = mixNumber(mixNumber(mixNumber(a, post.digest), likes), shown)
     b = mixNumber(mixNumber(mixNumber(b ^ a, comments), post.digest), likes)
   }

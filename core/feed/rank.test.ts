@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { idMs } from '../ids.ts'
 import { type FeedPost, DEFAULT_MODEL as MODEL, rank, score } from './index.ts'
-import { at, HOUR, idsOf, item, NOW, reasons, viewer } from './testing.ts'
+import { at, HOUR, idsOf, item, NOW, reasons, secondsAt, viewer } from './testing.ts'
 
 const anyItems = fc
   .array(
@@ -20,11 +20,7 @@ const anyItems = fc
   .map((facts) =>
     facts.map(({ n, author, likes, hoursAgo, topic, reason, relevance }, i) => {
       const id = at(-hoursAgo * HOUR, n * 32 + i)
-      return item(
-        { id, ms: idMs(id), authorId: author, hashtags: topic, counts: { likes, comments: 0 } },
-        reason,
-        relevance,
-      )
+      return item({ id, seconds: secondsAt(idMs(id)), authorId: author, hashtags: topic, likes }, reason, relevance)
     }),
   )
 
@@ -56,33 +52,33 @@ test('likes, youth and affinity raise a score; having been seen and having been 
   const of = (over: Partial<FeedPost>, who = viewer()) => score(item(over), who, NOW, MODEL)
   fc.assert(
     fc.property(fc.nat(1e6), fc.nat(1e6), fc.nat(500), fc.nat(500), (likes, more, age, older) => {
-      const counts = (n: number) => ({ counts: { likes: n, comments: 0 } })
-      expect(of(counts(likes + more))).toBeGreaterThanOrEqual(of(counts(likes)))
-      expect(of({ ms: NOW - age * HOUR })).toBeGreaterThanOrEqual(of({ ms: NOW - (age + older) * HOUR }))
+      const aged = (hours: number) => ({ seconds: secondsAt(NOW - hours * HOUR) })
+      expect(of({ likes: likes + more })).toBeGreaterThanOrEqual(of({ likes }))
+      expect(of(aged(age))).toBeGreaterThanOrEqual(of(aged(age + older)))
     }),
   )
   expect(of({}, viewer({ affinity: () => 3 }))).toBeGreaterThan(of({}))
   expect(of({}, viewer({ hasSeen: () => true }))).toBeLessThan(of({}))
-  const older = { ms: NOW - 2 * HOUR }
+  const older = { seconds: secondsAt(NOW - 2 * HOUR) }
   expect(of(older, viewer({ id: '9' }))).toBeLessThan(of(older))
 })
 
 test('of equals the newer comes first, and one author does not stand in a row', () => {
-  const [old, young] = [item({ id: at(1), ms: NOW }), item({ id: at(1, 1), ms: NOW, authorId: '8' })]
+  const [old, young] = [item({ id: at(1) }), item({ id: at(1, 1), authorId: '8' })]
   expect(idsOf(rank([old, young], viewer(), NOW))).toEqual([at(1, 1), at(1)])
-  const likes = (n: number) => ({ likes: n, comments: 0 })
-  const crowd = [1, 2, 3].map((n) => item({ id: at(0, n), counts: likes(110 - n) }))
-  const other = item({ id: at(0, 9), authorId: '8', counts: likes(100) })
+  const crowd = [1, 2, 3].map((n) => item({ id: at(0, n), likes: 110 - n }))
+  const other = item({ id: at(0, 9), authorId: '8', likes: 100 })
   expect(idsOf(rank([...crowd, other], viewer(), NOW)).indexOf(at(0, 9))).toBeLessThan(2)
 })
 
 test('what one has just posted stands first, however often one has looked at it', () => {
-  const fresh = item({ id: at(-60_000, 1), ms: NOW - 60_000, authorId: viewer().id }, 'own')
+  const fresh = item({ id: at(-60_000, 1), seconds: secondsAt(NOW - 60_000), authorId: viewer().id }, 'own')
   const popular = item({
     id: at(-120_000, 2),
-    ms: NOW - 120_000,
+    seconds: secondsAt(NOW - 120_000),
     authorId: '2',
-    counts: { likes: 50_000, comments: 900 },
+    likes: 50_000,
+    comments: 900,
   })
   const who = { ...viewer(), hasSeen: () => true }
   expect(idsOf(rank([popular, fresh], who, NOW))[0]).toBe(fresh.post.id)

@@ -2,7 +2,7 @@
  * Ranking: a logistic model over engagement, recency, relevance and affinity scores each item, then a greedy pass spreads
  * authors and topics. The weights are parameters; the nightly job trains them, these are where it starts.
  */
-import { compareIds } from '../ids.ts'
+import { compareIds, ID_EPOCH_MS } from '../ids.ts'
 import type { HydratedItem, RankedItem, Viewer } from './types.ts'
 
 export interface RankModel {
@@ -68,15 +68,15 @@ const HOUR_MS = 3_600_000
 export function score(item: HydratedItem, viewer: Viewer, nowMs: number, model: RankModel): number {
   const { post, candidate } = item
   const isOwn = candidate.reason === 'own' || post.authorId === viewer.id
-  const ageHours = Math.max(0, nowMs - post.ms) / HOUR_MS
+  const ageHours = Math.max(0, nowMs - ID_EPOCH_MS - post.seconds * 1_000) / HOUR_MS
   let z = model.bias
-  z += model.likes * logOfCount(post.counts.likes) + model.comments * logOfCount(post.counts.comments)
+  z += model.likes * logOfCount(post.likes) + model.comments * logOfCount(post.comments)
   z += model.age * Math.log2(1 + ageHours / model.halfLifeHours)
   z += model.relevance * candidate.relevance
   z += model.affinity * logOfCount(viewer.affinity(post.authorId))
   if (isOwn) z += model.own + (ageHours < 1 ? model.ownFresh : 0)
   else if (candidate.reason !== 'follow' && candidate.reason !== 'celebrity') z += model.unfollowed
-  if (!isOwn && viewer.hasSeen(post.id)) z += model.seen
+  if (!isOwn && viewer.hasSeen(candidate.id)) z += model.seen
   return 1 / (1 + Math.exp(-z))
 }
 
@@ -109,31 +109,30 @@ const best = (a: RankedItem, b: RankedItem) => b.score - a.score || compareIds(b
  * author's lesser posts pass.
  */
 function spread(sorted: RankedItem[], policy: DiversityPolicy): RankedItem[] {
-  const authors = new Map<string, { items: number; ceiling: number }>()
-  const topics = new Map<string, number>()
-  const authorDamping = damping(sorted.length, policy.authorDecay, policy.authorFloor)
-  const topicDamping = damping(sorted.length, policy.topicDecay, policy.topicFloor)
+  /** Of the author's next post: how much of its score is left beyond the floor, and what it may be at most. */
+  const authors = new Map<string, { left: number; ceiling: number }>()
+  const topics = new Map<string, { left: number }>()
   for (const item of sorted) {
-    let author = authors.get(item.post.authorId)
+    const { authorId, topic } = item.post
+    let author = authors.get(authorId)
     if (author === undefined) {
-      author = { items: 0, ceiling: Number.POSITIVE_INFINITY }
-      authors.set(item.post.authorId, author)
+      author = { left: 1, ceiling: Number.POSITIVE_INFINITY }
+      authors.set(authorId, author)
     }
-    const topic = item.post.hashtags[0]
-    const repeats = topic === undefined ? 0 : (topics.get(topic) ?? 0)
-    if (topic !== undefined) topics.set(topic, repeats + 1)
-    const damped = item.score * (authorDamping[author.items] ?? 1) * (topicDamping[repeats] ?? 1)
+    let damped = item.score * (policy.authorFloor + (1 - policy.authorFloor) * author.left)
+    author.left *= policy.authorDecay
+    if (topic !== undefined) {
+      let spent = topics.get(topic)
+      if (spent === undefined) {
+        spent = { left: 1 }
+        topics.set(topic, spent)
+      }
+      damped *= policy.topicFloor + (1 - policy.topicFloor) * spent.left
+      spent.left *= policy.topicDecay
+    }
     item.score = Math.min(damped, author.ceiling)
     author.ceiling = item.score
-    author.items++
   }
   // Stable: equal scores keep the order from before, newer first.
   return sorted.sort((a, b) => b.score - a.score)
-}
-
-/** The factor of the n-th repetition, for n below `size`. */
-function damping(size: number, decay: number, floor: number): number[] {
-  const factors: number[] = []
-  for (let n = 0, power = 1; n < size; n++, power *= decay) factors.push(floor + (1 - floor) * power)
-  return factors
 }

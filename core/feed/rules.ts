@@ -15,9 +15,9 @@ export interface Rule {
   allows(item: HydratedItem, viewer: Viewer): boolean
 }
 
-const followedReasons = new Set(['own', 'follow', 'celebrity'])
 /** Whether an item stands there because of a follow, or is one's own. */
-export const isFollowed = (item: Pick<Authored, 'candidate'>) => followedReasons.has(item.candidate.reason)
+export const isFollowed = ({ candidate: { reason } }: Pick<Authored, 'candidate'>) =>
+  reason === 'follow' || reason === 'celebrity' || reason === 'own'
 
 /** Blocked either way, or muted: shown from no source. One's own posts are always one's own. */
 export const notHidden = {
@@ -52,7 +52,7 @@ export const isNews: Rule = {
   name: 'seen',
   allows: ({ candidate, post }, viewer) => {
     if (candidate.reason !== 'recommended' && candidate.reason !== 'trending' && candidate.reason !== 'tag') return true
-    return post.authorId !== viewer.id && !viewer.liked.has(post.id) && !viewer.hasSeen(post.id)
+    return post.authorId !== viewer.id && !viewer.liked.has(candidate.id) && !viewer.hasSeen(candidate.id)
   },
 }
 

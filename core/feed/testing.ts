@@ -1,10 +1,12 @@
 /** For the feed's tests: posts, items and a viewer with nothing particular about them. */
-import { compareIds, firstIdAt, type Id, idMs } from '../ids.ts'
-import type { FeedPost, Reason, Viewer } from './index.ts'
+import { compareIds, firstIdAt, ID_EPOCH_MS, type Id, idMs } from '../ids.ts'
+import { type FeedPost, leadOf, type Reason, type Viewer } from './index.ts'
 
 export const NOW = 1_764_000_000_000
 export const HOUR = 3_600_000
 export const at = (ms: number, n = 0): Id => String(BigInt(firstIdAt(NOW + ms)) + BigInt(n))
+/** As a post says when it was made. */
+export const secondsAt = (ms: number): number => Math.floor((ms - ID_EPOCH_MS) / 1_000)
 export const entry = (id: Id) => ({ id, ms: idMs(id) })
 export const newestFirst = (ids: Iterable<Id>) => [...new Set(ids)].sort((a, b) => compareIds(b, a))
 
@@ -18,11 +20,13 @@ export const viewer = (over: Partial<Viewer> = {}): Viewer => ({
 })
 export const post = (over: Partial<FeedPost> = {}): FeedPost => ({
   id: at(0),
+  lead: leadOf(over.id ?? at(0)),
   authorId: '9',
   authorName: 'ada',
   authorPrivate: false,
-  ms: NOW,
+  seconds: secondsAt(NOW),
   hashtags: [],
+  topic: over.hashtags?.[0],
   awaitsMedia: false,
   privateKeys: [],
   signedUntil: Number.POSITIVE_INFINITY,
@@ -30,7 +34,9 @@ export const post = (over: Partial<FeedPost> = {}): FeedPost => ({
   digest: Number(BigInt(over.id ?? at(0)) & 0xffffffffn),
   size: 10,
   json: '{"id":"x"',
-  counts: { likes: 0, comments: 0 },
+  likes: 0,
+  comments: 0,
+  count: () => {},
   touched: false,
   ...over,
 })

@@ -15,15 +15,22 @@ export interface Candidate {
 
 /**
  * A post as an isolate keeps it: what rules and ranking read, and the JSON that never changes with the viewer, ready to
- * be joined into an answer.
+ * be joined into an answer. Posts lie scattered in memory, and a feed reads a hundred and twenty: what ranking needs are small
+ * integers (below 2^30) and texts of the post itself, since what lies in an object of its own, as larger numbers do, is one more
+ * wait for memory.
  */
 export interface FeedPost {
   id: Id
+  /** What `leadOf` says of its id. */
+  lead: number
   authorId: Id
   authorName: string
   authorPrivate: boolean
-  ms: number
+  /** When it was made, in seconds since the ids' epoch. */
+  seconds: number
   hashtags: readonly string[]
+  /** The first of them. */
+  topic: string | undefined
   awaitsMedia: boolean
   /** Opening brace to the counts, without the closing brace; made when it is asked for, and anew when the counts have moved. */
   readonly json: string
@@ -37,7 +44,10 @@ export interface FeedPost {
   size: number
   /** Differs when the JSON does (another post, an edit, the author's new name or picture), for the page's tag. */
   digest: number
-  counts: Counts
+  likes: number
+  comments: number
+  /** Takes over new counts. */
+  count(counts: Counts): void
   /** Whether it was read since the cache that keeps it last looked: theirs alone. */
   touched: boolean
 }

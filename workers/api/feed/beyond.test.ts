@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addSeen, emptySeen, formatSeen, presentPage, SEEN_ROTATE_MS } from '#core/feed/index.ts'
+import { addSeen, emptySeen, formatSeen, pageRenderer, SEEN_ROTATE_MS } from '#core/feed/index.ts'
 import { compareIds, type Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { person } from '../testing.ts'
@@ -78,7 +78,7 @@ describe('after the last followed post', () => {
     const pages = await walk(reader.id, () => ports({ isolate }), { limit: 17 })
     expect(sorted(shown(pages[0] as FeedPage))).toEqual(sorted([...followed, ...trending.slice(0, 5)]))
     expect(sorted(walked(pages.slice(1)))).toEqual(sorted(trending.slice(5)))
-    const { items } = JSON.parse(presentPage(pages[1]?.items ?? [], { liked: new Set() }, null))
+    const { items } = JSON.parse(pageRenderer(pages[1]?.items ?? [], { liked: new Set() }, null)())
     expect(items[0]).toMatchObject({ reason: 'trending', why: expect.stringContaining('or among the newest') })
   })
 
@@ -184,7 +184,7 @@ describe('after the last followed post', () => {
       const pages = await walk(reader.id, () => ports({ isolate }), { limit: 12, between })
       expect(walked(pages)).toEqual([...unseen, ...longAgo, ...lately])
       expect(pages.flatMap(reasons)).toEqual(trending.map((_, i) => (i < unseen.length ? 'trending' : 'seen')))
-      const { items } = JSON.parse(presentPage(pages[1]?.items ?? [], { liked: new Set() }, null))
+      const { items } = JSON.parse(pageRenderer(pages[1]?.items ?? [], { liked: new Set() }, null)())
       expect(items[0]).toMatchObject({ reason: 'seen', why: expect.stringContaining('seen this post before') })
       expect((await serve(reader.id, ports({ isolate: new FeedIsolate() }), { limit: 12 })).items).toHaveLength(12)
     })

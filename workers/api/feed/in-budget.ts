@@ -5,7 +5,7 @@
  */
 import type { DegradedBy } from '#core/edge-observations.ts'
 import { FANOUT_POLICY } from '#core/fanout-policy.ts'
-import { notHidden, notUnfollowed } from '#core/feed/index.ts'
+import { notHidden, notUnfollowed, pageRenderer } from '#core/feed/index.ts'
 import type { Clock, Id } from '#core/ids.ts'
 import type { Load } from '#core/load.ts'
 import { problems } from '#core/problem.ts'
@@ -15,7 +15,7 @@ import type { FeedIsolate } from './isolate.ts'
 import type { KeptItem, LastPages } from './last-page.ts'
 import type { FeedPage, FeedQuery, PageSoFar } from './page.ts'
 import type { FeedPorts } from './ports.ts'
-import { feedRenderer, serveFeed } from './serve.ts'
+import { serveFeed } from './serve.ts'
 
 /** How far the making of a page has come. */
 export interface FeedSoFar {
@@ -153,7 +153,7 @@ export function keepLast(
   degraded: ReadonlySet<DegradedBy>,
   { lastPages, later, startedMs }: Pick<BudgetPorts, 'lastPages' | 'later' | 'startedMs'>,
 ): () => string {
-  const render = feedRenderer(page)
+  const render = pageRenderer(page.items, page.viewer, page.cursor)
   if (isToBeKept(query, degraded)) lastPages.keep(query, { render, madeMs: startedMs }, later)
   return render
 }

@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import type { FeedPost } from '#core/feed/index.ts'
+import { type FeedPost, leadOf } from '#core/feed/index.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { PostCache } from './post-cache.ts'
 
 const post = (id: string, size = 600, authorId = '1'): FeedPost => ({
   id,
+  lead: leadOf(id),
   authorId,
   authorName: 'ann',
   authorPrivate: false,
-  ms: 0,
+  seconds: 0,
   hashtags: [],
+  topic: undefined,
   awaitsMedia: false,
   privateKeys: [],
   signedUntil: Number.POSITIVE_INFINITY,
@@ -18,7 +20,11 @@ const post = (id: string, size = 600, authorId = '1'): FeedPost => ({
   size,
   digest: 0,
   touched: false,
-  counts: { likes: 0, comments: 0 },
+  likes: 0,
+  comments: 0,
+  count(counts) {
+    Object.assign(this, counts)
+  },
 })
 /** What one post of 600 characters takes. */
 const ONE = 1_000
@@ -94,7 +100,7 @@ describe('the post cache', () => {
     cache.set(post('a'))
     cache.setCounts('a', { likes: 7, comments: 2 })
     cache.setCounts('b', { likes: 7, comments: 2 })
-    expect(cache.get('a')?.counts).toEqual({ likes: 7, comments: 2 })
+    expect(cache.get('a')).toMatchObject({ likes: 7, comments: 2 })
     expect(cache.get('b')).toBeUndefined()
   })
 

@@ -4,7 +4,7 @@
  * eviction is CLOCK (Corbató 1968): a post that was read since the hand last passed gets another round. A hit costs one flag of
  * the post itself, where a least-recently-used list would be re-linked a hundred times a feed.
  */
-import type { FeedPost } from '#core/feed/index.ts'
+import { type FeedPost, leadOf, PLACE_DIGITS } from '#core/feed/index.ts'
 import type { Id } from '#core/ids.ts'
 import { OldestFirst } from '#core/oldest-first.ts'
 import type { Counts } from '#core/timeline/index.ts'
@@ -21,7 +21,7 @@ const bytesOf = (post: FeedPost): number => post.size + OVERHEAD_BYTES
  */
 function placeOf(id: Id): number {
   let place = 0
-  for (let i = Math.max(0, id.length - 9); i < id.length; i++) place = place * 10 + id.charCodeAt(i) - 48
+  for (let i = Math.max(0, id.length - PLACE_DIGITS); i < id.length; i++) place = place * 10 + id.charCodeAt(i) - 48
   return place
 }
 
@@ -78,7 +78,8 @@ export class PostCache {
 
   get(id: Id): FeedPost | undefined {
     const post = this.find(id)
-    if (post !== undefined) post.touched = true
+    // Not written where it stands: what is only read, the core's cache need not write back.
+    if (post !== undefined && !post.touched) post.touched = true
     return post
   }
 
@@ -94,7 +95,7 @@ export class PostCache {
   /** New counts of a post, if it is here. */
   setCounts(id: Id, counts: Counts): void {
     const post = this.find(id)
-    if (post !== undefined) post.counts = counts
+    post?.count(counts)
   }
 
   delete(id: Id): void {
@@ -125,7 +126,7 @@ export class PostCache {
   private find(id: Id): FeedPost | undefined {
     const place = placeOf(id)
     const post = this.kept.get(place) ?? this.newcomers.get(place)
-    return post?.id === id ? post : undefined
+    return post?.lead === leadOf(id) ? post : undefined
   }
 
   private remove(place: number): void {

@@ -16,7 +16,6 @@ import {
   isFollowed,
   paceRecommended,
   pageTag,
-  presentPage,
   rank,
   type Skeleton,
   type SlateEntry,
@@ -77,9 +76,10 @@ function inOrder(
   posts: Hydrated,
   { clock, model, policy }: FeedPorts,
 ): HydratedItem[] {
-  const allowed = applyRules(attach(candidates, posts, viewer.id), viewer)
+  const items = attach(candidates, posts, viewer.id)
+  const allowed = applyRules(items, viewer)
   if (mode === 'following') return allowed
-  const looking = { ...viewer, affinity: affinityAmong(posts, viewer.liked) }
+  const looking = { ...viewer, affinity: affinityAmong(items, viewer.liked) }
   return paceRecommended(rank(allowed, looking, clock(), model), policy)
 }
 
@@ -230,7 +230,7 @@ async function nextCandidates(
 function stillToMeet(position: FeedPosition, items: readonly HydratedItem[]): Id[] {
   const isBelow = (id: Id) => compareIds(id, position.bottom) < 0
   const stays = goesBeyond(position) ? () => true : isBelow
-  const shown = items.filter((item) => !isFollowed(item) || isBelow(item.post.id)).map((item) => item.post.id)
+  const shown = items.filter((item) => !isFollowed(item) || isBelow(item.candidate.id)).map((item) => item.candidate.id)
   return [...position.shown, ...shown].filter(stays).slice(-MAX_SHOWN)
 }
 
@@ -260,6 +260,17 @@ function eligibleSlate(
 
 const NO_TOPICS: ReadonlySet<string> = new Set()
 
+/** Which of the slate's hashtags the page has: mostly its first posts have all of them, and no other is looked at. */
+function interestsOf(items: readonly HydratedItem[], slate: readonly SlateEntry[]): ReadonlySet<string> {
+  const open = new Set(slate.flatMap((entry) => entry.hashtags))
+  const found = new Set<string>()
+  for (const { post } of items) {
+    if (open.size === 0) break
+    for (const tag of post.hashtags) if (open.delete(tag)) found.add(tag)
+  }
+  return found
+}
+
 /** Those that fit the page come first. Sponsored posts go through the rules like any other. */
 async function sponsoredItems(
   { items, viewer }: Filled,
@@ -269,8 +280,7 @@ async function sponsoredItems(
   ports: FeedPorts,
 ): Promise<HydratedItem[]> {
   if (adsToday === null || slate.length === 0) return []
-  const topics = new Set(items.flatMap((item) => item.post.hashtags))
-  const chosen = eligibleSponsored(slate, viewer.id, adsToday, topics).slice(0, MOST_ADS)
+  const chosen = eligibleSponsored(slate, viewer.id, adsToday, interestsOf(items, slate)).slice(0, MOST_ADS)
   const late = chosen.filter((entry) => !early.has(entry.postId)).map((entry) => entry.postId)
   const found = await hydrate(late, ports)
   const posts = chosen.map(({ postId }) => early.get(postId) ?? found[late.indexOf(postId)])
@@ -282,11 +292,6 @@ async function sponsoredItems(
 const MOST_ADS = 8
 /** Sponsored posts hydrated along with the candidates, before it is known which of them fit the page. */
 const EARLY_ADS = 12
-
-/** Joins the page's text, as often as it is asked to. Holds on to nothing of the viewer but the likes. */
-export function feedRenderer({ items, viewer: { liked }, cursor }: FeedPage): () => string {
-  return () => presentPage(items, { liked }, cursor)
-}
 
 /** The page's tag. Equal posts with nothing behind them, or now with something, are another page. */
 export function feedTag({ items, viewer, cursor, isBeyond }: FeedPage): string {

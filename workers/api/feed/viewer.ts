@@ -1,10 +1,9 @@
 /** Who looks: hidden authors, likes, impressions, and which authors the viewer has engaged with. */
-import type { Candidate, FeedRead, LikedRead, Viewer } from '#core/feed/index.ts'
+import type { Candidate, FeedRead, HydratedItem, LikedRead, Viewer } from '#core/feed/index.ts'
 import { compareIds, firstIdAt, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import type { Hidden } from '#core/timeline/index.ts'
-import type { Hydrated } from './hydrate.ts'
 import type { FeedPorts } from './ports.ts'
 
 /** What is known of a viewer when Redis could not be read. */
@@ -42,10 +41,10 @@ export function viewerSoFar(id: Id, { read, hidden }: KnownViewer): Viewer & { l
  * How often the viewer liked each author among a page's own candidates. Of those every isolate knows the authors: counted over
  * whatever an isolate happens to hold, the order, and the tag with it, would change from one to the next.
  */
-export function affinityAmong(posts: Hydrated, liked: ReadonlySet<Id>): (author: Id) => number {
+export function affinityAmong(items: readonly HydratedItem[], liked: ReadonlySet<Id>): (author: Id) => number {
   const engaged = new Map<Id, number>()
-  for (const post of posts) {
-    if (post !== undefined && liked.has(post.id)) engaged.set(post.authorId, (engaged.get(post.authorId) ?? 0) + 1)
+  for (const { candidate, post } of items) {
+    if (liked.has(candidate.id)) engaged.set(post.authorId, (engaged.get(post.authorId) ?? 0) + 1)
   }
   return (author) => engaged.get(author) ?? 0
 }
