@@ -157,6 +157,17 @@ describe('the limit', () => {
     expect(limits).toEqual([16, 32, 64, 100])
   })
 
+  it('is forgiven though background work is kept out', () => {
+    let now = 0
+    const load = createLoad(POLICY, () => now)
+    fill(load, 'feed')
+    load.took(300)
+    for (let i = 0; i < 70; i++) load.leave(0)
+    for (now = 100; now < 1_000; now += 300) expect(load.enter('background')).toBeNull()
+    expect(load.enter('background')).not.toBeNull()
+    expect(load.limit).toBe(100)
+  })
+
   it('stays between its bounds, and counts what is under way, whatever happens', () => {
     const event = fc.oneof(
       fc.record({ enter: fc.constantFrom(...LOAD_CLASSES) }),

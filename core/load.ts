@@ -93,28 +93,18 @@ export interface Load {
   readonly limit: number
 }
 
-export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: Clock): Load {
-  let limit = most
-  let cutMs = Number.NEGATIVE_INFINITY
-  let lateCutMs = Number.NEGATIVE_INFINITY
-  /** When the limit was last cut, or kept somebody out, or was doubled. */
-  let feltMs = clock()
+export function createLoad(policy: LoadPolicy, clock: Clock): Load {
+  const limit = createLimit(policy, clock)
   const places = createPlaces(clock)
   const arrivals = createArrivals(clock)
   const lag = createLag(clock)
-  const forgive = () => {
-    const now = clock()
-    // A clock may be set back.
-    if (limit === most || Math.abs(now - feltMs) < FORGIVEN_MS) return
-    feltMs = now
-    limit = Math.min(most, limit * 2)
-  }
   return {
     enter(kind) {
       arrivals.one()
-      forgive()
-      if (places.taken() < limit * SHARES[kind]) return places.take()
-      feltMs = clock()
+      limit.forgive()
+      if (places.taken() < limit.value() * SHARES[kind]) return places.take()
+      // What nobody waits for is no sign that somebody does.
+      if (kind !== 'background') limit.felt()
       return null
     },
     leave: places.giveBack,
@@ -122,17 +112,9 @@ export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: 
     took(ms) {
       const inFlight = places.taken()
       // With little under way it is not the number that makes it slow.
-      if (2 * inFlight < limit) return
-      if (ms <= targetMs) {
-        if (lag.lastMs() <= lagMs) limit = Math.min(most, limit + 1 / limit)
-        return
-      }
-      const now = clock()
-      // What began before the last cut says nothing of what has come of it.
-      if (now - cutMs < ms) return
-      cutMs = now
-      feltMs = now
-      limit = Math.min(limit, Math.max(least, limit / 2, (inFlight * targetMs) / ms))
+      if (2 * inFlight < limit.value()) return
+      if (ms > policy.targetMs) limit.cutForSlow(ms, inFlight)
+      else if (lag.lastMs() <= policy.lagMs) limit.grow()
     },
     asksHowLate: () => places.taken() >= BUSY && lag.isDue(),
     late(ms) {
@@ -140,14 +122,8 @@ export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: 
       const standingMs = Math.min(lag.lastMs(), ms)
       lag.told(ms)
       // Where nobody reads feeds, nothing else would ever raise it.
-      if (ms <= lagMs && 2 * places.taken() >= limit) limit = Math.min(most, limit + 1 / limit)
-      if (standingMs <= lagMs || arrivals.perMs() * standingMs < FEWEST) return
-      const now = clock()
-      // One pause is measured more than once, and what had come in before the last cut still waits its turn.
-      if (now - lateCutMs < LATE_CUT_HOLDS_MS) return
-      lateCutMs = now
-      feltMs = now
-      limit = Math.min(limit, Math.max(FEWEST, limit / 2, (limit * lagMs) / standingMs))
+      if (ms <= policy.lagMs && 2 * places.taken() >= limit.value()) limit.grow()
+      if (standingMs > policy.lagMs && arrivals.perMs() * standingMs >= FEWEST) limit.cutForLate(standingMs)
     },
     get lagMs() {
       return lag.worstMs()
@@ -156,7 +132,51 @@ export function createLoad({ most, least, targetMs, lagMs }: LoadPolicy, clock: 
       return places.taken()
     },
     get limit() {
-      return Math.floor(limit)
+      return Math.floor(limit.value())
+    },
+  }
+}
+
+/** How many may be under way. */
+function createLimit({ most, least, targetMs, lagMs }: LoadPolicy, clock: Clock) {
+  let limit = most
+  let slowCutMs = Number.NEGATIVE_INFINITY
+  let lateCutMs = Number.NEGATIVE_INFINITY
+  /** When it was last cut, or kept somebody out, or was doubled. */
+  let feltMs = clock()
+  const cutTo = (room: number, floor: number) => {
+    limit = Math.min(limit, Math.max(floor, limit / 2, room))
+    feltMs = clock()
+  }
+  return {
+    value: () => limit,
+    felt() {
+      feltMs = clock()
+    },
+    grow() {
+      limit = Math.min(most, limit + 1 / limit)
+    },
+    forgive() {
+      if (limit === most) return
+      const now = clock()
+      // A clock may be set back.
+      if (Math.abs(now - feltMs) < FORGIVEN_MS) return
+      feltMs = now
+      limit = Math.min(most, limit * 2)
+    },
+    cutForSlow(ms: number, inFlight: number) {
+      const now = clock()
+      // What began before the last cut says nothing of what has come of it.
+      if (now - slowCutMs < ms) return
+      slowCutMs = now
+      cutTo((inFlight * targetMs) / ms, least)
+    },
+    cutForLate(standingMs: number) {
+      const now = clock()
+      // One pause is measured more than once, and what had come in before the last cut still waits its turn.
+      if (now - lateCutMs < LATE_CUT_HOLDS_MS) return
+      lateCutMs = now
+      cutTo((limit * lagMs) / standingMs, FEWEST)
     },
   }
 }

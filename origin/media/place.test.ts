@@ -278,6 +278,19 @@ test('a private person’s own picture has a copy for everyone, beside the priva
   expect((await stage.get(media.mediaId)).key).toBe(media.key)
 })
 
+test('a private person’s own picture is chosen before its variants are made: everyone gets them all the same', async () => {
+  await stage.account(true)
+  const media = await stage.upload(await jpeg())
+  const open = media.key.replace('private/', 'media/')
+  await stage.openForAll(media.mediaId)
+  await stage.account(true, open)
+  await jobs().add(media.mediaId, stage.now)
+  expect(await workOnce(stage.worker())).toBe('done')
+  const objects = await stage.objectsOf(media.mediaId)
+  expect(objects.filter((key) => !isPrivateKey(key))).toHaveLength(WITH_VARIANTS)
+  expect(objects.filter(isPrivateKey)).toHaveLength(WITH_VARIANTS)
+})
+
 test('the own picture of a person who turns private stays where it is; what else it shows does not', async () => {
   await stage.account(false)
   const [face, other] = [await postWithPicture(), await postWithPicture()]

@@ -49,8 +49,13 @@ export async function putInPlace(mediaId: Id, needs: PlaceNeeds): Promise<MediaP
     ])
     await removeFormer(place, needs)
   }
-  if (isPrivateKey(place.key) && isPictureOf(place)) await copyForAll(place.key, objects)
+  await copyIfPortrait(place, objects)
   return place
+}
+
+/** Has everyone see the picture with which a private account presents itself, with the variants that there are. */
+export async function copyIfPortrait(place: MediaPlace, objects: ObjectStore): Promise<void> {
+  if (isPrivateKey(place.key) && isPictureOf(place)) await copyForAll(place.key, objects)
 }
 
 /** The post as it is now, rather than nothing: who has read it before the move could fill the gap with void addresses. */
@@ -76,12 +81,22 @@ async function move(place: MediaPlace, { store, objects }: PlaceNeeds): Promise<
   throw new Error('the picture was moved by another')
 }
 
-/** Copies an original with its variants. @returns the keys of the copies */
-async function copyAll(original: string, to: (key: string) => string, objects: ObjectStore): Promise<string[]> {
+/** Keys of an original and its variants, as they are there now. */
+async function withVariants(original: string, objects: ObjectStore): Promise<string[]> {
   const { items } = await objects.list(original.slice(0, original.lastIndexOf('/') + 1))
-  const sources = items.map(({ key }) => key).filter((key) => belongsTo(key, original))
+  return items.map(({ key }) => key).filter((key) => belongsTo(key, original))
+}
+
+/** Copies an original with its variants, but those that are there. @returns the keys of all copies */
+async function copyAll(
+  original: string,
+  to: (key: string) => string,
+  objects: ObjectStore,
+  there: readonly string[] = [],
+): Promise<string[]> {
+  const sources = await withVariants(original, objects)
   if (!sources.includes(original)) throw new Error('the original is gone')
-  for (const key of sources) {
+  for (const key of sources.filter((source) => !there.includes(to(source)))) {
     const object = await objects.get(key)
     if (object === undefined) throw new Error('the picture was moved by another')
     const bytes = new Uint8Array(await new Response(object.body).arrayBuffer())
@@ -123,10 +138,9 @@ const isPictureOf = ({ mediaId, avatar }: MediaPlace) => avatar?.startsWith(fold
 
 /**
  * Copies a private picture to the same name among the public ones: for its owner's own picture, which everyone sees beside
- * the name. What is there already is left alone.
+ * the name. What is there already is left alone; variants follow when they are made.
  */
 export async function copyForAll(key: string, objects: ObjectStore): Promise<void> {
   const open = (object: string) => object.replace(/^private\//, 'media/')
-  if ((await objects.head(open(key))) !== undefined) return
-  await copyAll(key, open, objects)
+  await copyAll(key, open, objects, await withVariants(open(key), objects))
 }

@@ -2,7 +2,7 @@
 import { makeEvent, type TidelineEvent } from '#core/events.ts'
 import type { Id, Random } from '#core/ids.ts'
 import { isAway } from '../outages.ts'
-import { type PlaceNeeds, putInPlace, removeMedia, storedCacheControl } from './place.ts'
+import { copyIfPortrait, type PlaceNeeds, putInPlace, removeMedia, storedCacheControl } from './place.ts'
 import type { Media, MediaJobs, MediaStore } from './store.ts'
 import { makeVariants, type Variant } from './variants.ts'
 
@@ -102,6 +102,7 @@ async function makeReady(needs: WorkerNeeds, mediaId: Id): Promise<'done' | 'los
     await removeMedia(mediaId, now.avatar, needs)
     return (await jobs.end(mediaId, owner)) ? 'done' : 'lost'
   }
+  if (now?.key === media.key) await copyIfPortrait(now, objects)
   const finished = { key: media.key, variants: variants.map(stored) }
   const written = await jobs.finish(mediaId, owner, finished, readyEvent(media, clock, random))
   if (written === null) {

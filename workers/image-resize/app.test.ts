@@ -3,13 +3,14 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { createBreaker } from '#core/breaker.ts'
 import { Observations } from '#core/observations.ts'
+import { Problem } from '#core/problem.ts'
 import { createAdmission } from './admission.ts'
 import { createImageApp, type ImageServices } from './app.ts'
 import { type Bindings, readConfig } from './config.ts'
 import { wasmEngine } from './engine/wasm.ts'
 import { fixture } from './fixtures/images.ts'
 import { upload } from './fixtures/worker.ts'
-import { originalStore } from './originals.ts'
+import { type OriginalStore, originalStore } from './originals.ts'
 import { edgeVariantCache } from './variant-cache.ts'
 
 /** The Worker with some of its parts exchanged, and what it logs. */
@@ -33,9 +34,9 @@ function appWith(exchanged: Partial<ImageServices> | Error) {
     newRequestId: () => 'request-1',
     log: (entry) => logged.push(entry),
   })
-  const get = async (path: string) => {
+  const get = async (path: string, init?: RequestInit) => {
     const context = createExecutionContext()
-    const request = new Request(`https://img.example.com${path}`)
+    const request = new Request(`https://img.example.com${path}`, init)
     const response = await app.fetch(request, env as Bindings, context)
     await waitOnExecutionContext(context)
     return response
@@ -56,6 +57,19 @@ const awayStore = originalStore(
 )
 
 describe('the image Worker', () => {
+  it('resizes where the store refuses to say that nothing was made beforehand', async () => {
+    await upload('media/9/photo.jpg', fixture('photo.jpg'))
+    const config = readConfig(env as Bindings)
+    const store = originalStore(config.store, createBreaker({ failures: 1_000, openMs: 1 }, Date.now))
+    const refused = new Problem({ status: 502, code: 'store-refused', title: 'The store refused' })
+    const withoutListing: OriginalStore = {
+      open: (key) => (key.endsWith('.webp') ? Promise.reject(refused) : store.open(key)),
+    }
+    const { get } = appWith({ originals: withoutListing })
+    const response = await get('/img/thumb/media/9/photo.jpg', { headers: { accept: 'image/webp' } })
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'image/webp'])
+  })
+
   it('asks for patience while the store is away, serves what it has, and recovers', async () => {
     await upload('media/3/photo.jpg', fixture('photo.jpg'))
     const [away, well] = [appWith({ originals: awayStore }), appWith({})]

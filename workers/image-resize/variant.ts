@@ -45,7 +45,7 @@ export async function makeVariant(
   const fetched = (key: ImageKey) => time.measure('fetch', () => load(originals, key, ticket))
   try {
     const key = preparedKey({ source, options }, accepted)
-    const prepared = key && (await fetched(key).catch(nullIfMissing))
+    const prepared = key && (await fetched(key).catch(nullIfNotTheirs))
     if (prepared && sniffType(prepared.bytes) === 'webp') {
       return { bytes: prepared.bytes, contentType: CONTENT_TYPE.webp }
     }
@@ -72,6 +72,12 @@ function preparedKey({ source, options }: ImageRequest, accepted: AcceptClass): 
   const name = presetNameOf(options)
   const preset = PREPARED_PRESETS.find((prepared) => prepared === name)
   return preset === undefined || accepted !== 'webp' ? null : preparedVariantKey(source, preset)
+}
+
+/** A store that does not let its reader list refuses what is not there: 502 here. The original is asked for all the same. */
+function nullIfNotTheirs(fault: unknown): null {
+  if (fault instanceof Problem && fault.status === 502) return null
+  return nullIfMissing(fault)
 }
 
 function nullIfMissing(fault: unknown): null {

@@ -45,7 +45,7 @@ function groupOf(session: Pick<CassandraSession, 'write' | 'writeTogether'>): Gr
     },
     // What Cassandra cannot do now it cannot do for each of them either; anything else may be one statement's fault.
     (error) => !(error instanceof Problem),
-    { room: roomForRows },
+    { room: roomForRows, failsWaiting: true },
   )
 }
 

@@ -33,6 +33,8 @@ it('asks again, some times, what was too much at once, and nothing that was refu
   const fine = () => Response.json({})
   expect(await askedOf([overloaded(), overloaded(), fine()])).toEqual({ status: 200, pauses: 2, left: 0 })
   expect(await askedOf([refused(problems.away('Search', 1)), fine()])).toEqual({ status: 503, pauses: 0, left: 1 })
+  const proxys = () => new Response('<html>busy</html>', { status: 503 })
+  expect(await askedOf([proxys(), fine()])).toEqual({ status: 503, pauses: 0, left: 1 })
   const always = Array.from({ length: 9 }, overloaded)
   expect(await askedOf(always)).toEqual({ status: 503, pauses: 5, left: 3 })
 })

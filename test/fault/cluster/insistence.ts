@@ -40,8 +40,9 @@ export function insisting(fetch: Fetch, pause: (ms: number) => Promise<unknown>)
 
 async function isTooMuch(answer: Response): Promise<boolean> {
   if (answer.status !== 503) return false
-  const problem = (await answer.clone().json()) as { code?: string }
-  return problem.code === 'overloaded'
+  // What stands between may answer with something else than JSON.
+  const text = await answer.clone().text()
+  return text.includes('"code":"overloaded"')
 }
 
 /** Each person's work after what was begun for the same person before. */

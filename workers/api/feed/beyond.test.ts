@@ -199,6 +199,18 @@ describe('after the last followed post', () => {
       expect(walked(pages)).toEqual(trending.slice(0, 12))
     })
 
+    it('what is hidden fills none', async () => {
+      const [stranger, muted] = [await person(), await person()]
+      const [seen, two, hidden] = [await posts(stranger.id, 15), await posts(stranger.id, 2), await posts(muted.id, 12)]
+      const reader = await whoSaw(seen, [])
+      const isolate = new FeedIsolate()
+      await warmUp(reader.id, isolate)
+      await hideFrom(reader.id, muted.id)
+      const { ports } = await ownTrends([...hidden, ...two, ...seen])
+      const page = await serve(reader.id, ports({ isolate }), { limit: 12 })
+      expect(shown(page)).toEqual([...two, ...seen.slice(0, 10)])
+    })
+
     it('neither a post that was shown comes again, nor one of who is hidden or whose account is private', async () => {
       const [ann, stranger, muted, hermit] = [
         await person(),

@@ -1,5 +1,6 @@
 /** What comes after the last followed post: recommended and trending posts that the first page had no room for. */
 import {
+  applyRules,
   attach,
   type Beyond,
   type Candidate,
@@ -27,8 +28,8 @@ export const isUsedUp = (position: FeedPosition) =>
 
 /**
  * Puts all that there is from outside the followed into the walk, best first; what was seen before comes again, and says so, behind
- * what does not fill a first page. What trends changes from minute to minute: so it is
- * read once a walk, and its order is frozen in the cursor. The walk ends where nobody can say what there is or what was shown.
+ * what does not fill a first page. What trends changes from minute to minute: so it is read once a walk, and its order is frozen in
+ * the cursor. The walk ends where nobody can say what there is or what was shown.
  */
 export async function goBeyond(
   { cursor, limit }: Pick<FeedQuery, 'cursor' | 'limit'>,
@@ -41,12 +42,28 @@ export async function goBeyond(
   const fresh = notShown(found.unseen)
   // On a first page the items are all that was shown.
   const isAllNew = cursor === null || fresh.length === 0
-  const isShort = cursor === null && items.length + fresh.length < limit
+  const isShort = cursor === null && !(await fills(limit - items.length, fresh, viewer, ports))
   const all = isShort ? [...fresh, ...notShown(found.seen)].slice(0, ports.policy.beyondCandidates) : fresh
   const news = isAllNew ? all : await withoutFollowed(viewer, all, ports)
   const rest = spread(news, items)
   // Both at once: a page that is shown meanwhile must not take the walk for ended.
   Object.assign(position, { rest, isBeyond: true })
+}
+
+/** Whether so many of the candidates may be shown. Of twice as many that is taken for granted: nobody hides half of what trends. */
+async function fills(
+  room: number,
+  candidates: readonly Candidate[],
+  viewer: Viewer,
+  ports: FeedPorts,
+): Promise<boolean> {
+  if (candidates.length < room) return false
+  if (candidates.length >= 2 * room) return true
+  const posts = await hydrate(
+    candidates.map(({ id }) => id),
+    ports,
+  )
+  return applyRules(attach(candidates, posts, viewer.id), viewer).length >= room
 }
 
 /**
