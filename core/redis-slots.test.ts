@@ -98,6 +98,7 @@ const followed = (given: Given) => ({ entries: entries(given.posts), complete: t
 /** The gateway takes these apart: what they read may lie on several nodes. */
 const SPREAD: Record<string, (given: Given) => readonly Command[]> = {
   readCounts: ({ posts, post }) => [timeline.readCounts([post, ...posts])],
+  readPosts: ({ posts, post }) => [timeline.readPosts([post, ...posts])],
 }
 
 /** Every other function of core that builds commands, by its name, called with what a person, an author and posts may be. */

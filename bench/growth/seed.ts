@@ -1,4 +1,4 @@
-/** Fills Redis for one number of posts: every post's hash, and what fan-out and hydration keep of them, as bounded there. */
+/** Fills Redis for one number of posts: every post, and what fan-out and hydration keep of it, as bounded there. */
 import { FANOUT_POLICY } from '#core/fanout-policy.ts'
 import { type Id, idMs } from '#core/ids.ts'
 import { keys, MARK } from '#core/keys.ts'

@@ -75,7 +75,7 @@ export function newPictures(): number[] {
   return Array.from({ length: PICTURES }, (_, i) => i).filter(() => random() < NEW_PICTURES)
 }
 
-/** Before the run people came for an hour, as long as a post's hash lives, at this rate. */
+/** Before the run people came for an hour, as long as a post lives in Redis, at this rate. */
 const HOUR_BEFORE = { seconds: 3_600, perSecond: 100 }
 
 /** Whose feeds were read in that hour. */

@@ -4,10 +4,11 @@
  * of the read.
  */
 
+import { leadOf } from '../id-set.ts'
 import type { Id } from '../ids.ts'
 import { ID_EPOCH_MS, idMs } from '../ids.ts'
 import { imageUrl, isPrivateKey, type PresetName } from '../image/index.ts'
-import type { Counts, PostMedia, PostRecord, UserRecord } from '../timeline/index.ts'
+import { type Counts, outlineOf, type PostMedia, type PostRecord, type UserRecord } from '../timeline/index.ts'
 import type { FeedPost, HydratedItem, KeySignatures, Reason, Viewer } from './types.ts'
 
 /** Why am I seeing this: a sentence for people. */
@@ -74,7 +75,7 @@ export function feedPost(post: PostRecord, author: UserRecord, counts: Counts, i
 }
 
 /**
- * The text is joined when it is first shown: of the posts that a feed ranks, half are not. One with private pictures is
+ * The text is joined when it is first shown: of the posts that a feed ranks, half are not, and what Redis has of them is not even read. One with private pictures is
  * joined anew once an expiry, an hour.
  */
 class KeptPost implements FeedPost {
@@ -89,11 +90,11 @@ class KeptPost implements FeedPost {
   readonly authorPrivate: boolean
   readonly awaitsMedia: boolean
   readonly authorName: string
-  readonly hashtags: readonly string[]
   readonly size: number
   readonly privateKeys: readonly string[]
   digest: number
   signedUntil: number
+  private tags: readonly string[] | null = null
   private source: { post: PostRecord; shown: ShownAuthor } | null
   private text = ''
   /** How much of the text is not the counts, and whether these are the ones of now. */
@@ -102,26 +103,28 @@ class KeptPost implements FeedPost {
   private signatures = NO_SIGNATURES
 
   constructor(post: PostRecord, shown: ShownAuthor, author: UserRecord, counts: Counts) {
+    const { characters, media, hasPrivateMedia, topic } = outlineOf(post)
     this.lead = leadOf(post.id)
     this.id = post.id
     this.authorId = author.id
     this.seconds = Math.floor((idMs(post.id) - ID_EPOCH_MS) / 1_000)
-    this.topic = post.hashtags[0]
+    this.topic = topic
     this.likes = counts.likes
     this.comments = counts.comments
     this.authorPrivate = author.isPrivate
     this.awaitsMedia = post.awaitsMedia
     this.authorName = author.username
-    this.hashtags = post.hashtags
-    this.privateKeys = privateKeysOf(post.media)
+    this.privateKeys = hasPrivateMedia ? privateKeysOf(post.media) : NO_KEYS
     this.signedUntil = this.privateKeys.length === 0 ? Number.POSITIVE_INFINITY : 0
     this.size =
-      shown.json.length +
-      post.caption.length +
-      post.media.length * MEDIA_SIZE +
-      this.privateKeys.length * (MEDIA_SIZE + SIGNATURES_SIZE)
+      shown.json.length + characters + media * MEDIA_SIZE + this.privateKeys.length * (MEDIA_SIZE + SIGNATURES_SIZE)
     this.digest = digestOf(post, shown)
     this.source = { post, shown }
+  }
+
+  get hashtags(): readonly string[] {
+    this.tags ??= this.source?.post.hashtags ?? []
+    return this.tags
   }
 
   get json(): string {
@@ -129,6 +132,7 @@ class KeptPost implements FeedPost {
     if (this.source !== null && this.shared === 0) {
       this.text = sharedJson(this.source.post, this.source.shown, this.signatures)
       this.shared = this.text.length
+      this.tags = this.source.post.hashtags
       if (this.privateKeys.length === 0) this.source = null
     }
     this.text = flat(`${this.text.slice(0, this.shared)}${countsJson(this)}`)
@@ -150,16 +154,6 @@ class KeptPost implements FeedPost {
     this.shared = 0
     this.isCounted = false
   }
-}
-
-/** An isolate finds posts by so many of their ids' last digits: as many as fit a small integer. */
-export const PLACE_DIGITS = 9
-
-/** The digits before those. So two numbers tell a post from all others, and its id, a text elsewhere in memory, need not be read. */
-export function leadOf(id: Id): number {
-  let lead = 0
-  for (let i = 0; i < id.length - PLACE_DIGITS; i++) lead = lead * 10 + id.charCodeAt(i) - 48
-  return lead
 }
 
 /** Which post in which version by which author, as shown. */
@@ -244,11 +238,7 @@ export function pageRenderer(
  * bits; it is no secret, it only has to differ when the page does.
  * @param next what comes after the page, as a number: a reader who kept the page would go on by its old cursor
  */
-export function pageTag(
-  items: readonly HydratedItem[],
-  viewer: { id: Id; liked: ReadonlySet<Id> },
-  next: number,
-): string {
+export function pageTag(items: readonly HydratedItem[], viewer: Pick<Viewer, 'id' | 'liked'>, next: number): string {
   let a = mixNumber(mixText(FNV_BASIS, viewer.id), next)
   let b = a ^ SECOND_BASIS
   for (const { post, candidate } of items) {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { IdSet } from '../id-set.ts'
 import type { Reply } from '../redis.ts'
 import { parseViewer } from './index.ts'
 import { NOW } from './testing.ts'
@@ -8,9 +9,9 @@ const likes = (members: string[], last: Reply, mark: string | null) =>
   parseViewer([[], [], members, last, mark], NOW).liked
 
 test('likes that are all there reach back to the mark', () => {
-  expect(likes(['30', '20', '~'], [], '500')).toEqual({ posts: new Set(['30', '20']), wholeFromMs: 500 })
-  expect(likes(['30'], [], null)).toEqual({ posts: new Set(['30']), wholeFromMs: Number.POSITIVE_INFINITY })
-  expect(parseViewer([], NOW).liked).toEqual({ posts: new Set(), wholeFromMs: Number.POSITIVE_INFINITY })
+  expect(likes(['30', '20', '~'], [], '500')).toEqual({ posts: IdSet.of(['30', '20']), wholeFromMs: 500 })
+  expect(likes(['30'], [], null)).toEqual({ posts: IdSet.of(['30']), wholeFromMs: Number.POSITIVE_INFINITY })
+  expect(parseViewer([], NOW).liked).toEqual({ posts: new IdSet(0), wholeFromMs: Number.POSITIVE_INFINITY })
 })
 
 test('likes that were cut off are whole from behind the last one', () => {

@@ -1,5 +1,6 @@
 /** The one pipeline of a feed read: its commands, and what its replies say. */
 import { FANOUT_POLICY } from '../fanout-policy.ts'
+import { type IdLookup, IdSet } from '../id-set.ts'
 import { type Id, idMs } from '../ids.ts'
 import { keys, MARK, SENTINEL } from '../keys.ts'
 import { type Command, hash, type Reply, scored, strings } from '../redis.ts'
@@ -21,7 +22,7 @@ import type { Candidate, FeedPolicy, Reason } from './types.ts'
 
 /** The newest likes of a viewer. */
 export interface LikedRead {
-  posts: ReadonlySet<Id>
+  posts: IdLookup
   /** Every like of a post made at or after this instant is among `posts`; Infinity when nothing is known. */
   wholeFromMs: number
 }
@@ -140,8 +141,7 @@ export function parseFeed(replies: readonly Reply[], nowMs: number, policy: Feed
  */
 function parseLiked([members, last, mark]: readonly Reply[], nowMs: number): LikedRead {
   const liked = strings(members)
-  const posts = new Set<Id>(liked)
-  posts.delete(MARK)
+  const posts = IdSet.of(liked.filter((id) => id !== MARK))
   if (mark === null || mark === undefined) return { posts, wholeFromMs: Number.POSITIVE_INFINITY }
   const [[id, score] = []] = scored(last)
   if (id === undefined || score === undefined) return { posts, wholeFromMs: Number(mark) }

@@ -4,6 +4,7 @@
  * A merged page never goes below the newest floor of any of its sources (docs/correctness.md, rule 6): above the bottom
  * every followed post is here; below it the feed goes on from the next read.
  */
+import { IdSet } from '../id-set.ts'
 import { compareIds, firstIdAt, type Id } from '../ids.ts'
 import type { AuthorList, FollowedPosts, TimelineRead } from '../timeline/index.ts'
 import type { Candidate } from './types.ts'
@@ -129,10 +130,9 @@ export function isAmong(candidates: readonly Candidate[], id: Id): boolean {
 /** Adds candidates from other sources, unless the post is there already for a better reason. They are few: followed ones are looked up. */
 export function withCandidates({ candidates }: Skeleton, others: readonly Candidate[]): Candidate[] {
   const all = [...candidates]
-  const added = new Set<Id>()
+  const added = new IdSet(others.length)
   for (const other of others) {
-    if (added.has(other.id) || isAmong(candidates, other.id)) continue
-    added.add(other.id)
+    if (isAmong(candidates, other.id) || !added.add(other.id)) continue
     all.push(other)
   }
   return all

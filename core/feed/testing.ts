@@ -1,6 +1,7 @@
 /** For the feed's tests: posts, items and a viewer with nothing particular about them. */
+import { leadOf } from '../id-set.ts'
 import { compareIds, firstIdAt, ID_EPOCH_MS, type Id, idMs } from '../ids.ts'
-import { type FeedPost, leadOf, type Reason, type Viewer } from './index.ts'
+import type { FeedPost, Reason, Viewer } from './index.ts'
 
 export const NOW = 1_764_000_000_000
 export const HOUR = 3_600_000

@@ -1,4 +1,5 @@
 /** What the feed's stages hand to each other. Each stage is a pure function: skeleton → hydrate → rules → rank → blend → present. */
+import type { IdLookup } from '../id-set.ts'
 import type { Id } from '../ids.ts'
 import type { Counts, Hidden } from '../timeline/index.ts'
 
@@ -66,7 +67,7 @@ export interface Viewer {
   id: Id
   hidden: Hidden
   /** Ids of posts this viewer has liked, as far as read. */
-  liked: ReadonlySet<Id>
+  liked: IdLookup
   /** Has an impression of this post been reported? May err towards yes. */
   hasSeen(post: Id): boolean
   /** How often the viewer engaged with an author lately. */

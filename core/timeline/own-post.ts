@@ -3,10 +3,11 @@ import type { Id } from '../ids.ts'
 import type { Command } from '../redis.ts'
 import { addToAuthorList, removeFromAuthorList } from './author-list.ts'
 import { announce } from './delta.ts'
-import { type PostRecord, writeDeletedPost, writePost } from './post-record.ts'
+import type { PostRecord } from './packed-post.ts'
+import { writeDeletedPost, writePost } from './post-record.ts'
 import { pushPost, removePosts } from './timeline.ts'
 
-/** The post's hash, its place in the author's list and in the author's own timeline. Fan-out repeats it. */
+/** The post, its place in the author's list and in the author's own timeline. Fan-out repeats it. */
 export function writeOwnPost(post: PostRecord): Command[] {
   return [...writePost(post), ...addToAuthorList(post.userId, post.id), ...pushPost([post.userId], post.id)]
 }

@@ -3,14 +3,16 @@ import fc from 'fast-check'
 import { beforeEach, expect, test } from 'vitest'
 import { directRedis } from '../../test/interleavings/redis.ts'
 import { firstIdAt, type Id } from '../ids.ts'
-import { keys } from '../keys.ts'
-import { type Command, hash } from '../redis.ts'
+import { keys, longestLife, TTL } from '../keys.ts'
+import type { Command } from '../redis.ts'
 import {
   DELETED,
   forgetUser,
+  outlineOf,
   parsePost,
   parseUser,
   readPost,
+  readPosts,
   readUser,
   writeDeletedPost,
   writePost,
@@ -44,6 +46,13 @@ const decoded = (reply: unknown): never =>
       ? Buffer.from(reply, 'latin1').toString()
       : reply) as never
 
+/** A post as found, with what it unpacks when asked. */
+function whole(found: ReturnType<typeof parsePost>) {
+  if (found === null || found === DELETED) return found
+  const { id, userId, caption, media, hashtags, version, awaitsMedia } = found.post
+  return { ...found, post: { id, userId, caption, media, hashtags, version, awaitsMedia } }
+}
+
 test('posts and people come back from Redis as they were written', () => {
   const post = fc.record({
     id: fc.constant(at(1)),
@@ -59,7 +68,7 @@ test('posts and people come back from Redis as they were written', () => {
       run([['FLUSHALL']])
       run(writePost(record, { likes, comments: 1 }).map(utf8))
       const found = parsePost(record.id, decoded(run([readPost(record.id)])[0]))
-      expect(found).toEqual({ post: record, counts: { likes, comments: 1 } })
+      expect(whole(found)).toEqual({ post: record, counts: { likes, comments: 1 } })
     }),
   )
   const user = { id: '9', username: 'ada', displayName: '', avatar: null, isPrivate: true }
@@ -77,27 +86,37 @@ test('a deleted post stays deleted when somebody late writes it again', () => {
   expect(parsePost(at(2), run([readPost(at(2))])[0])).toBeNull()
 })
 
-test('what an older version has written is read as far as it was packed, asked for again where it was not, and written over', () => {
+test('what an older version has written is asked for again, and written over', () => {
   const record = { id: at(1), userId: '9', caption: 'new', media: [], hashtags: [], version: 2, awaitsMedia: false }
-  const known = () => parsePost(record.id, run([readPost(record.id)])[0])
-  const old = ['HSET', keys.post(record.id), 'user_id', '9', 'caption', 'old', 'media_urls', '[]', 'hashtags', '[]']
-  run([[...old, 'created_at', 1, 'version', 1, 'state', 'visible', 'like_count', 3, 'comment_count', 1]])
+  run([['HSET', keys.post(record.id), 'packed', '["9","old",[],[],1,0,3,1]', 'version', 3]])
+  const known = () => parsePost(record.id, [run([readPosts([record.id])])[0]].flat()[0])
   expect(known()).toBeNull()
-  run([['HSET', keys.post(record.id), 'packed', '["9","old",[],[],1,0,3,1]']])
-  expect(known()).toEqual({ post: { ...record, caption: 'old', version: 1 }, counts: { likes: 3, comments: 1 } })
   run(writePost(record))
-  expect(known()).toMatchObject({ post: record })
+  expect(known()).toMatchObject({ post: { caption: 'new' } })
 })
 
-test('a post has what is asked for by name beside the text that feeds read, and nothing twice', () => {
-  const record = { id: at(1), userId: '9', caption: 'hi', media: [], hashtags: [], version: 2, awaitsMedia: true }
-  run(writePost(record, { likes: 1, comments: 0 }))
-  expect(hash(run([['HGETALL', keys.post(record.id)]])[0])).toEqual({
-    version: '2',
-    user_id: '9',
-    state: 'awaiting',
-    packed: '["9","hi",[],[],2,1,1,0]',
-  })
+test('what a post is about, and how much of it there is, is known before it is unpacked, and whether a picture of it is private', () => {
+  const picture = { mediaId: '3', type: 'image' as const, width: 1, height: 1, alt: 'a sea', blur: null }
+  const media = ['media/3/a.jpg', 'private/3/b.jpg'].map((key) => ({ ...picture, key }))
+  const record = { id: at(1), userId: '9', caption: 'hi', media, hashtags: ['sea'], version: 2, awaitsMedia: true }
+  expect(outlineOf(record)).toEqual({ characters: 2, media: 2, hasPrivateMedia: true, topic: 'sea' })
+  run(writePost(record))
+  const found = parsePost(record.id, run([readPost(record.id)])[0])
+  if (found === null || found === DELETED) throw new Error('it was written')
+  const packed = outlineOf(found.post)
+  expect(packed).toEqual({ characters: expect.any(Number), media: 2, hasPrivateMedia: true, topic: 'sea' })
+  expect(packed.characters).toBe(JSON.stringify(['hi', media.map(Object.values), ['sea']]).length + ',null'.length * 2)
+})
+
+test('a post lives for an hour, and so does its tombstone', () => {
+  const record = { id: at(1), userId: '9', caption: '', media: [], hashtags: [], version: 1, awaitsMedia: false }
+  const life = () => Number(run([['TTL', keys.post(record.id)]])[0])
+  run(writePost(record))
+  expect(life()).toBeGreaterThan(0.89 * 3_600)
+  expect(life()).toBeLessThanOrEqual(1.1 * 3_600)
+  run(writeDeletedPost(record.id))
+  run(writePost(record))
+  expect(life()).toBe(longestLife(TTL.post))
 })
 
 test('whatever order they are written in, the newest of several versions stands', () => {

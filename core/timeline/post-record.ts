@@ -1,31 +1,8 @@
-/** post:<id>, user:<id> and counts:<id>: what hydration reads, as hashes of text. */
+/** post:<id>, user:<id> and counts:<id>: what hydration reads. */
 import type { Id } from '../ids.ts'
 import { keys, longestLife, spreadLife, TTL } from '../keys.ts'
 import { type Command, hash, type Reply } from '../redis.ts'
-
-/** One photo or video of a post, as stored in posts.media_urls. */
-export interface PostMedia {
-  mediaId: Id
-  type: 'image' | 'video'
-  key: string
-  width: number
-  height: number
-  alt: string
-  blur: string | null
-  playlist?: string
-}
-
-/** The part of a post that does not change with who looks, nor with likes. */
-export interface PostRecord {
-  id: Id
-  userId: Id
-  caption: string
-  media: PostMedia[]
-  hashtags: string[]
-  version: number
-  /** A post that waits for its video is its author's alone. */
-  awaitsMedia: boolean
-}
+import { type Counts, DELETED, type PostRecord, packPost } from './packed-post.ts'
 
 export interface UserRecord {
   id: Id
@@ -35,20 +12,11 @@ export interface UserRecord {
   isPrivate: boolean
 }
 
-export interface Counts {
-  likes: number
-  comments: number
-}
-
-/** A post that is known to be gone. */
-export const DELETED = 'deleted'
-
 /**
- * Writes a hash unless what stands there is newer, or deleted: what was read before a change may arrive after it (rule 17).
+ * Writes a person's hash unless what stands there is newer: what was read before a change may arrive after it (rule 17).
  * KEYS: the hash. ARGV: version, fields and values.
  */
 const WRITE_NEWER_SCRIPT = `
-if redis.call('HEXISTS', KEYS[1], '${DELETED}') == 1 then return 0 end
 if tonumber(redis.call('HGET', KEYS[1], 'version') or '0') > tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[1], unpack(ARGV, 2))
 return 1`
@@ -61,114 +29,37 @@ redis.call('HSET', KEYS[1], 'version', ARGV[1])
 return redis.call('EXPIRE', KEYS[1], ARGV[2])`
 
 /**
+ * Writes a post's text unless what stands there is newer, or deleted (rule 17). What an older version of Tideline wrote was a
+ * hash; it is written over. KEYS: the post. ARGV: version, text, seconds.
+ */
+const WRITE_POST_SCRIPT = `
+if redis.call('TYPE', KEYS[1]).ok == 'string' then
+  local known = redis.call('GET', KEYS[1])
+  if known == '${DELETED}' or tonumber(string.match(known, '^%d+') or 0) > tonumber(ARGV[1]) then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1`
+
+/**
  * Writes a post where nothing newer stands. The counts are those of the moment; counts:<id> is newer wherever it exists.
  */
 export function writePost(post: PostRecord, counts: Counts = { likes: 0, comments: 0 }): Command[] {
-  const key = keys.post(post.id)
-  return [
-    [
-      'EVAL',
-      WRITE_NEWER_SCRIPT,
-      1,
-      key,
-      post.version,
-      'user_id',
-      post.userId,
-      'state',
-      post.awaitsMedia ? 'awaiting' : 'visible',
-      PACKED,
-      pack(post, counts),
-    ],
-    ['EXPIRE', key, spreadLife(TTL.post, post.id)],
-  ]
+  const life = spreadLife(TTL.post, post.id)
+  return [['EVAL', WRITE_POST_SCRIPT, 1, keys.post(post.id), post.version, packPost(post, counts), life]]
 }
 
-/** Leaves a tombstone for as long as a stale hash could live. */
+/** Leaves a tombstone for as long as a stale text could live. */
 export function writeDeletedPost(post: Id): Command[] {
-  const key = keys.post(post)
-  return [
-    ['DEL', key],
-    ['HSET', key, DELETED, 1, PACKED, DELETED],
-    ['EXPIRE', key, longestLife(TTL.post)],
-  ]
+  return [['SET', keys.post(post), DELETED, 'EX', longestLife(TTL.post)]]
 }
 
 /**
- * The field that says all of a post in one text: a feed may read a hundred posts, and nine fields each were most of what
- * Redis, the gateway and the Worker did for a cold one. Beside it stand, by name, the version, which the script compares, and
- * what says whether somebody may act on the post (workers/api/data/standing.ts).
+ * Posts at the places of their ids: one command, since a hundred would be a third of what a cold feed costs Redis, the gateway
+ * and the Worker. The keys spread over a cluster's nodes: the gateway reads them there.
  */
-const PACKED = 'packed'
+export const readPosts = (posts: readonly Id[]): Command => ['MGET', ...posts.map(keys.post)]
 
-/** A medium by its places: names and their quotes would be a third of the text. */
-type PackedMedia = readonly [
-  mediaId: Id,
-  type: PostMedia['type'],
-  key: string,
-  width: number,
-  height: number,
-  alt: string,
-  blur: string | null,
-  playlist: string | null,
-]
-
-type Packed = readonly [
-  userId: Id,
-  caption: string,
-  media: PackedMedia[],
-  hashtags: string[],
-  version: number,
-  awaitsMedia: 0 | 1,
-  likes: number,
-  comments: number,
-]
-
-function pack(
-  { userId, caption, media, hashtags, version, awaitsMedia }: PostRecord,
-  { likes, comments }: Counts,
-): string {
-  const packed: Packed = [
-    userId,
-    caption,
-    media.map(packMedia),
-    hashtags,
-    version,
-    awaitsMedia ? 1 : 0,
-    likes,
-    comments,
-  ]
-  return JSON.stringify(packed)
-}
-
-const packMedia = ({ mediaId, type, key, width, height, alt, blur, playlist }: PostMedia): PackedMedia => [
-  mediaId,
-  type,
-  key,
-  width,
-  height,
-  alt,
-  blur,
-  playlist ?? null,
-]
-
-const unpackMedia = ([mediaId, type, key, width, height, alt, blur, playlist]: PackedMedia): PostMedia => {
-  const image = { mediaId, type, key, width, height, alt, blur }
-  return playlist === null ? image : { ...image, playlist }
-}
-
-export const readPost = (post: Id): Command => ['HGET', keys.post(post), PACKED]
-
-/** Null: not in Redis, Postgres knows. 'deleted': gone, nobody needs to ask. */
-export function parsePost(
-  id: Id,
-  reply: Reply | undefined,
-): { post: PostRecord; counts: Counts } | typeof DELETED | null {
-  if (reply === DELETED) return DELETED
-  if (typeof reply !== 'string') return null
-  const [userId, caption, media, hashtags, version, awaiting, likes, comments] = JSON.parse(reply) as Packed
-  const post = { id, userId, caption, media: media.map(unpackMedia), hashtags, version, awaitsMedia: awaiting === 1 }
-  return { post, counts: { likes, comments } }
-}
+export const readPost = (post: Id): Command => ['GET', keys.post(post)]
 
 /**
  * Writes a person where nothing newer stands.

@@ -1,7 +1,7 @@
 /** Posts and their media; both sharded by user_id. */
 import { sql } from 'drizzle-orm'
 import { bigint, index, integer, jsonb, pgTable, text, timestamp, varchar } from 'drizzle-orm/pg-core'
-import type { PostMedia } from '#core/timeline/post-record.ts'
+import type { PostMedia } from '#core/timeline/packed-post.ts'
 import { createdAt, id, updatedAt, version } from './columns.ts'
 
 export const posts = pgTable(

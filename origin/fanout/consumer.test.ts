@@ -4,6 +4,7 @@ import { makeEvent } from '#core/events.ts'
 import { createIdFactory, type Id } from '#core/ids.ts'
 import { keys, MARK } from '#core/keys.ts'
 import { RedisAwayError, type RedisPort, strings } from '#core/redis.ts'
+import { DELETED, readPost } from '#core/timeline/index.ts'
 import { startDatabase, startRedis, type TestDatabase, type TestRedis } from '../../test/contract/engines.ts'
 import { SMALL_POLICY } from '../../test/interleavings/cast.ts'
 import type { OperableEventLog } from '../event-log.ts'
@@ -137,7 +138,7 @@ test('a deleted post is gone for readers at once and leaves timelines when pages
   const post = await publish(busy.author)
   await until(held).toBe(LANE_LIMITS.turns)
   await remove(former.author, deleted)
-  await until(() => server.redis.pipeline([['HGET', keys.post(deleted), 'deleted']])).toEqual(['1'])
+  await until(() => server.redis.pipeline([readPost(deleted)])).toEqual([DELETED])
   expect(await holding(former.readers, deleted)).toBe(60)
   letGo()
   await until(() => holding(busy.readers, post)).toBe(400)

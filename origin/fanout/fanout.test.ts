@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { compareIds, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
+import { DELETED, readPost } from '#core/timeline/index.ts'
 import { useTierStage } from '../../test/contract/fanout-stage.ts'
 
 const stage = useTierStage()
@@ -38,7 +39,7 @@ test('above the inline limit a fan-out goes through pages that reach everybody o
   await fanout.postDeleted(id)
   for (const event of stage.seen.events) if (event.type === 'fanout.page') await fanout.page(event.data)
   for (const reader of readers) expect(await stage.timeline(reader)).toEqual(['~'])
-  expect(await stage.one(['HGET', keys.post(id), 'deleted'])).toBe('1')
+  expect(await stage.one(readPost(id))).toBe(DELETED)
 })
 
 test('followers are cut into pages some at a time, none left out between them', async () => {
@@ -66,7 +67,7 @@ test('a deletion goes to the followers unless the post was made since its author
     await stage.postgres.pool.query('update posts set deleted_at = now() where post_id = $1', [id])
     stage.seen.events = []
     await fanout.postDeleted(id)
-    expect(await stage.one(['HGET', keys.post(id), 'deleted'])).toBe('1')
+    expect(await stage.one(readPost(id))).toBe(DELETED)
     for (const event of stage.seen.events) if (event.type === 'fanout.page') await fanout.page(event.data)
     return !(await stage.timeline(readers[0]!)).includes(id)
   }

@@ -6,7 +6,7 @@ import type { Id } from '#core/ids.ts'
 import { keys, SENTINEL } from '#core/keys.ts'
 import { problems } from '#core/problem.ts'
 import type { Reply } from '#core/redis.ts'
-import { DELETED } from '#core/timeline/index.ts'
+import { DELETED, parsePost, readPost } from '#core/timeline/index.ts'
 import { type PostStandingRow, postStanding } from '#drizzle/queries/posts.ts'
 import { NOBODY } from '#drizzle/queries/visibility.ts'
 import type { Services } from '../services.ts'
@@ -50,26 +50,27 @@ function settle(visible: boolean, author: Id): Id {
   return author
 }
 
-/** True or false when Redis knows, null when it does not: no sentinel, no hash, a private author, a post that waits. */
+/** True or false when Redis knows, null when it does not: no sentinel, no post, a private author, a post that waits. */
 async function askRedis({ redis }: Services, post: Id, author: Id, viewer: Id): Promise<boolean | null> {
   let replies: Reply[]
   try {
     replies = await redis.pipeline([
-      ['HMGET', keys.post(post), 'user_id', DELETED, 'state'],
+      readPost(post),
       ['SMISMEMBER', keys.hidden(viewer), SENTINEL, `b:${author}`],
       ['HGET', keys.user(author), 'is_private'],
     ])
   } catch {
     return null
   }
-  const [userId, deleted, state] = replies[0] as Reply[]
-  if (deleted !== null && deleted !== undefined) return false
+  const found = parsePost(post, replies[0])
+  if (found === DELETED) return false
   const [known, blocked] = replies[1] as Reply[]
-  if (userId !== author || state !== 'visible' || known !== 1 || replies[2] !== '0') return null
+  if (found?.post.userId !== author || found.post.awaitsMedia || known !== 1 || replies[2] !== '0') return null
   return blocked === 0
 }
 
 async function authorFromRedis({ redis }: Services, post: Id): Promise<Id | null> {
-  const [author] = await redis.pipeline([['HGET', keys.post(post), 'user_id']])
-  return typeof author === 'string' ? author : null
+  const [reply] = await redis.pipeline([readPost(post)])
+  const found = parsePost(post, reply)
+  return found === null || found === DELETED ? null : found.post.userId
 }

@@ -10,7 +10,7 @@ import {
   parsePost,
   parseUser,
   readCounts,
-  readPost,
+  readPosts as readTexts,
   readUser,
   type UserRecord,
   writeDeletedPost,
@@ -45,73 +45,79 @@ export async function hydrate(
   authors: readonly Id[] = [],
   posts: Hydrated = [],
 ): Promise<Hydrated> {
-  const missing = new Map<Id, number>()
+  const missing: Id[] = []
+  const places: number[] = []
   let absent = 0
   ids.forEach((id, place) => {
     const cached = ports.isolate.posts.get(id)
     posts[place] = cached
     if (cached !== undefined) return
-    if (ports.isolate.isAbsent(id, ports.clock())) absent++
-    else missing.set(id, place)
+    if (ports.isolate.isAbsent(id, ports.clock())) {
+      absent++
+      return
+    }
+    missing.push(id)
+    places.push(place)
   })
-  ports.count('isolate', ids.length - missing.size - absent, missing.size)
-  if (missing.size === 0) return posts
-  await fetchPosts([...missing.keys()], authors, ports, (post) => {
+  ports.count('isolate', ids.length - missing.length - absent, missing.length)
+  if (missing.length === 0) return posts
+  await fetchPosts(missing, authors, ports, (i, post) => {
     ports.isolate.posts.set(post)
-    const place = missing.get(post.id)
-    if (place !== undefined) posts[place] = post
+    posts[places[i]!] = post
   })
   return posts
 }
 
+/** What is known of posts, at the places of their ids; a record that is kept is taken out. */
+interface Known {
+  records: (PostRecord | undefined)[]
+  counts: (Counts | undefined)[]
+}
+
+/** @param keep is told the place of an id and its post */
 async function fetchPosts(
   ids: readonly Id[],
   likely: readonly Id[],
   ports: FeedPorts,
-  keep: (post: FeedPost) => void,
+  keep: (place: number, post: FeedPost) => void,
 ): Promise<void> {
-  const records = new Map<Id, PostRecord>()
-  const counts = new Map<Id, Counts>()
+  const known: Known = { records: [], counts: [] }
   const users = new Map<Id, UserRecord>()
   const unknown = likely.filter((id) => !ports.isolate.users.has(id))
-  const commands = [...ids.map(readPost), readCounts(ids), ...unknown.map(readUser)]
+  const commands = [readTexts(ids), readCounts(ids), ...unknown.map(readUser)]
   const replies = await pipelineOrNothing(ports, commands)
-  const lost = readPosts(ids, replies, records, counts)
+  const lost = readPosts(ids, replies, known)
   ports.count('post', ids.length - lost.length, lost.length)
-  const lostUsers = new Set(readUsers(unknown, replies.slice(ids.length + 1), users))
+  const lostUsers = new Set(readUsers(unknown, replies.slice(2), users))
   const keepWhole = async () => {
-    const needed = [...new Set([...records.values()].map((post) => post.userId))]
-    const known = await fetchUsers(needed, { users, lost: lostUsers }, ports)
-    for (const record of records.values()) {
-      const author = known.get(record.userId)
-      if (author === undefined) continue
-      keep(feedPost(record, author, counts.get(record.id) ?? NONE, ports.imageBase))
-      records.delete(record.id)
-    }
+    const needed = new Set<Id>()
+    for (const record of known.records) if (record !== undefined) needed.add(record.userId)
+    if (needed.size === 0) return
+    const authors = await fetchUsers([...needed], { users, lost: lostUsers }, ports)
+    known.records.forEach((record, place) => {
+      const author = record === undefined ? undefined : authors.get(record.userId)
+      if (record === undefined || author === undefined) return
+      keep(place, feedPost(record, author, known.counts[place] ?? NONE, ports.imageBase))
+      known.records[place] = undefined
+    })
   }
   // Postgres may take longer than a reader waits: what Redis knows does not wait for it.
-  if (lost.length > 0) await Promise.all([records.size > 0 && keepWhole(), fromPostgres(lost, ports, records, counts)])
-  if (records.size > 0) await keepWhole()
+  if (lost.length > 0) await Promise.all([keepWhole(), fromPostgres(ids, lost, ports, known)])
+  await keepWhole()
 }
 
-/** Fills in what Redis knows and answers what it does not. */
-function readPosts(
-  ids: readonly Id[],
-  replies: readonly Reply[],
-  records: Map<Id, PostRecord>,
-  counts: Map<Id, Counts>,
-): Id[] {
-  const lost: Id[] = []
-  const reply = replies[ids.length]
-  const counted = Array.isArray(reply) ? reply : []
-  ids.forEach((id, i) => {
-    const found = parsePost(id, replies[i])
-    const count = parseCounts(counted[i])
-    if (count !== null) counts.set(id, count)
-    if (found === null) lost.push(id)
+/** Fills in what Redis knows and answers the places of what it does not. */
+function readPosts(ids: readonly Id[], replies: readonly Reply[], known: Known): number[] {
+  const lost: number[] = []
+  const [texts, counted] = replies.map((reply) => (Array.isArray(reply) ? reply : []))
+  ids.forEach((id, place) => {
+    const found = parsePost(id, texts?.[place])
+    const counts = parseCounts(counted?.[place]) ?? undefined
+    known.counts[place] = counts
+    if (found === null) lost.push(place)
     else if (found !== DELETED) {
-      records.set(id, found.post)
-      if (count === null) counts.set(id, found.counts)
+      known.records[place] = found.post
+      known.counts[place] = counts ?? found.counts
     }
   })
   return lost
@@ -127,11 +133,12 @@ function readUsers(ids: readonly Id[], replies: readonly Reply[], users: Map<Id,
 }
 
 async function fromPostgres(
-  ids: readonly Id[],
+  all: readonly Id[],
+  lost: readonly number[],
   ports: FeedPorts,
-  records: Map<Id, PostRecord>,
-  counts: Map<Id, Counts>,
+  { records, counts }: Known,
 ): Promise<void> {
+  const ids = lost.map((place) => all[place]!)
   const rows = await queryOrNull<PostRow>(ports, () => ports.db.query<PostRow>(postsByIds(ids)))
   if (rows === null) return
   const found = rows.filter((row) => !row.deleted)
@@ -144,8 +151,9 @@ async function fromPostgres(
   ports.count('postgres', found.length, ids.length - found.length)
   for (const row of found) {
     const record = postRecord(row)
-    records.set(record.id, record)
-    if (!counts.has(record.id)) counts.set(record.id, { likes: row.like_count, comments: row.comment_count })
+    const place = lost[ids.indexOf(record.id)]!
+    records[place] = record
+    counts[place] ??= { likes: row.like_count, comments: row.comment_count }
   }
   const countsOf = (row: PostRow) => ({ likes: row.like_count, comments: row.comment_count })
   ports.later(() =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type FeedPost, leadOf } from '#core/feed/index.ts'
+import type { FeedPost } from '#core/feed/index.ts'
+import { leadOf } from '#core/id-set.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { PostCache } from './post-cache.ts'
 

@@ -4,7 +4,8 @@
  * eviction is CLOCK (Corbató 1968): a post that was read since the hand last passed gets another round. A hit costs one flag of
  * the post itself, where a least-recently-used list would be re-linked a hundred times a feed.
  */
-import { type FeedPost, leadOf, PLACE_DIGITS } from '#core/feed/index.ts'
+import type { FeedPost } from '#core/feed/index.ts'
+import { leadOf, placeOf } from '#core/id-set.ts'
 import type { Id } from '#core/ids.ts'
 import { OldestFirst } from '#core/oldest-first.ts'
 import type { Counts } from '#core/timeline/index.ts'
@@ -14,21 +15,10 @@ const OVERHEAD_BYTES = 400
 
 const bytesOf = (post: FeedPost): number => post.size + OVERHEAD_BYTES
 
-/**
- * Where a post lies: the last nine digits of its id, which fit a small integer. An id that has just come as text would have to
- * be looked up among all strings before a map could find it, two hundred times a feed. Of two posts with one place (of a
- * billion) the later one stays.
- */
-function placeOf(id: Id): number {
-  let place = 0
-  for (let i = Math.max(0, id.length - PLACE_DIGITS); i < id.length; i++) place = place * 10 + id.charCodeAt(i) - 48
-  return place
-}
-
 /** Of the capacity, what newcomers may take once all of it is in use. */
 const NEWCOMERS = 0.05
 
-/** Posts by place, oldest first. */
+/** Posts by the last digits of their ids, oldest first. Of two with the same (of a billion) the later one stays. */
 class Queue extends OldestFirst<number, FeedPost> {
   bytes = 0
 

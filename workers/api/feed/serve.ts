@@ -22,6 +22,7 @@ import {
   type Viewer,
   withCandidates,
 } from '#core/feed/index.ts'
+import { IdSet } from '#core/id-set.ts'
 import { compareIds, type Id } from '#core/ids.ts'
 import { RedisAwayError } from '#core/redis.ts'
 import { goBeyond, goesBeyond, isUsedUp, withoutAds } from './beyond.ts'
@@ -253,7 +254,7 @@ function eligibleSlate(
   { isolate }: FeedPorts,
 ): SlateEntry[] {
   if (adsToday === null || isolate.slate.length === 0) return []
-  const others = new Set(idsOf(candidates.slice(skeleton.candidates.length)))
+  const others = IdSet.of(idsOf(candidates.slice(skeleton.candidates.length)))
   const slate = isolate.slate.filter(({ postId }) => !others.has(postId) && !isAmong(skeleton.candidates, postId))
   return eligibleSponsored(slate, user, adsToday, NO_TOPICS)
 }

@@ -1,5 +1,6 @@
 /** Who looks: hidden authors, likes, impressions, and which authors the viewer has engaged with. */
 import type { Candidate, FeedRead, HydratedItem, LikedRead, Viewer } from '#core/feed/index.ts'
+import { type IdLookup, IdSet } from '#core/id-set.ts'
 import { compareIds, firstIdAt, type Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
 import { RedisAwayError } from '#core/redis.ts'
@@ -11,7 +12,7 @@ export const unreadViewer = (): FeedRead => ({
   timeline: { floor: null, ids: [], reachedFloor: false },
   hidden: null,
   celebrities: null,
-  liked: { posts: new Set(), wholeFromMs: Number.POSITIVE_INFINITY },
+  liked: { posts: new IdSet(0), wholeFromMs: Number.POSITIVE_INFINITY },
   recommended: [],
   hasSeen: () => false,
   adsToday: null,
@@ -41,7 +42,7 @@ export function viewerSoFar(id: Id, { read, hidden }: KnownViewer): Viewer & { l
  * How often the viewer liked each author among a page's own candidates. Of those every isolate knows the authors: counted over
  * whatever an isolate happens to hold, the order, and the tag with it, would change from one to the next.
  */
-export function affinityAmong(items: readonly HydratedItem[], liked: ReadonlySet<Id>): (author: Id) => number {
+export function affinityAmong(items: readonly HydratedItem[], liked: IdLookup): (author: Id) => number {
   const engaged = new Map<Id, number>()
   for (const { candidate, post } of items) {
     if (liked.has(candidate.id)) engaged.set(post.authorId, (engaged.get(post.authorId) ?? 0) + 1)
@@ -68,7 +69,9 @@ export async function withLikes<V extends Viewer>(
     const [scores] = await ports.redis.pipeline([['ZMSCORE', keys.liked(viewer.id), ...ids]])
     if (!Array.isArray(scores)) return viewer
     const found = ids.filter((_, i) => scores[i] !== null)
-    return found.length === 0 ? viewer : { ...viewer, liked: new Set([...viewer.liked, ...found]) }
+    if (found.length === 0) return viewer
+    const older = IdSet.of(found)
+    return { ...viewer, liked: { has: (id) => viewer.liked.has(id) || older.has(id) } }
   } catch (error) {
     if (!(error instanceof RedisAwayError)) throw error
     ports.degraded('redis')
