@@ -51,16 +51,16 @@ type PackedMedia = readonly [
 type PackedBody = readonly [caption: string, media: PackedMedia[], hashtags: string[]]
 
 /**
- * One text: what a feed needs of every post that it may show, as tokens (version, author, waiting, likes, comments, number of
- * media, whether one is private, length of the topic, topic), then what it needs of those that it shows, as JSON. A feed asks for
+ * One text: what a feed needs of every post that it may show, as tokens (version, author, waiting, likes, comments, characters of
+ * the caption, number of media, whether one is private, length of the topic, topic), then what it needs of those that it shows, as JSON. A feed asks for
  * a hundred posts and shows half of them: of the others the JSON is never read.
  */
 export function packPost(post: PostRecord, { likes, comments }: Counts): string {
   const { userId, caption, media, hashtags, version, awaitsMedia } = post
   const { hasPrivateMedia, topic = '' } = outlineOf(post)
-  const flags = [awaitsMedia ? 1 : 0, likes, comments, media.length, hasPrivateMedia ? 1 : 0]
+  const numbers = [awaitsMedia ? 1 : 0, likes, comments, caption.length, media.length, hasPrivateMedia ? 1 : 0]
   const body: PackedBody = [caption, media.map(packMedia), hashtags]
-  return [version, userId, ...flags, topic.length, topic].join(' ') + JSON.stringify(body)
+  return [version, userId, ...numbers, topic.length, topic].join(' ') + JSON.stringify(body)
 }
 
 const packMedia = ({ mediaId, type, key, width, height, alt, blur, playlist }: PostMedia): PackedMedia => [
@@ -81,7 +81,7 @@ const unpackMedia = ([mediaId, type, key, width, height, alt, blur, playlist]: P
 
 /** What one may know of a post without having unpacked it. */
 export interface PostOutline {
-  /** Characters of the caption, or of all that it shows where that is still packed. */
+  /** Characters of the caption. */
   characters: number
   media: number
   hasPrivateMedia: boolean
@@ -151,12 +151,12 @@ export function parsePost(
   const userId = tokens.word()
   const awaitsMedia = tokens.number() === 1
   const counts = { likes: tokens.number(), comments: tokens.number() }
+  const characters = tokens.number()
   const media = tokens.number()
   const hasPrivateMedia = tokens.number() === 1
   const topic = tokens.take(tokens.number())
-  const body = tokens.rest()
-  const outline = { characters: body.length, media, hasPrivateMedia, topic: topic === '' ? undefined : topic }
-  return { post: new PackedPost({ id, userId, version, awaitsMedia }, outline, body), counts }
+  const outline = { characters, media, hasPrivateMedia, topic: topic === '' ? undefined : topic }
+  return { post: new PackedPost({ id, userId, version, awaitsMedia }, outline, tokens.rest()), counts }
 }
 
 /** Reads a text from its front: words and numbers end with a space each. */
