@@ -71,7 +71,7 @@ export const keys = {
   /** Stands for a while after a write of this person's: their reads may not lag behind it. */
   wrote: (user: Id) => `wrote:{${user}}`,
   author: (author: Id) => `author:${author}`,
-  post: (post: Id) => `post:${post}`,
+  post: (post: Id) => `post:text:${post}`,
   user: (user: Id) => `user:${user}`,
   counts: (post: Id) => `counts:${post}`,
   likeShard: (post: Id, shard: number) => `post:likes:${post}:shard${shard}`,

@@ -92,7 +92,7 @@ export function recordOf(post: SeedPost): PostRecord {
   return { ...post, caption, media, hashtags, version: 1, awaitsMedia: false }
 }
 
-/** A post and its counts. It lives for an hour: longer than a bench runs. */
+/** A post and its counts. It lives for about an hour: longer than a bench runs. */
 export function postCommands(post: SeedPost, random: () => number): Command[] {
   const counts = { likes: Math.floor(random() * 200), comments: Math.floor(random() * 20) }
   return [...writePost(recordOf(post), counts), ['SET', keys.counts(post.id), `${counts.likes}:${counts.comments}`]]

@@ -77,7 +77,7 @@ test('private pictures are signed in every size, anew when the hour is over, and
   }
   const author = { id: '9', username: 'ada', displayName: '', avatar: 'media/1/a.jpg', isPrivate: true }
   const made = feedPost(record, author, { likes: 0, comments: 0 }, 'https://img.test')
-  expect([made.privateKeys, made.signedUntil]).toEqual([[keys[0]], 0])
+  expect([made.privateKeys, made.signedUntil, made.hashtags]).toEqual([[keys[0]], 0, record.hashtags])
   const one = { candidate: { id: at(0), reason: 'follow' as const, relevance: 0 }, post: made }
   const tags = [7_200, 10_800].map((expires) => {
     made.sign(new Map([[keys[0], `s=x&exp=${expires}`]]), expires)
@@ -92,4 +92,21 @@ test('private pictures are signed in every size, anew when the hour is over, and
     return pageTag([one], viewer(), 0)
   })
   expect(tags[0]).not.toBe(tags[1])
+})
+
+test('a post knows its hashtags before it is shown, and after', () => {
+  const record = {
+    id: at(0),
+    userId: '9',
+    caption: '',
+    media: [],
+    hashtags: ['sea', 'sun'],
+    version: 1,
+    awaitsMedia: false,
+  }
+  const author = { id: '9', username: 'ada', displayName: '', avatar: null, isPrivate: false }
+  const make = () => feedPost(record, author, { likes: 0, comments: 0 }, '')
+  const shown = make()
+  expect(JSON.parse(`${shown.json}}`).hashtags).toEqual(record.hashtags)
+  expect([make().hashtags, shown.hashtags, shown.topic]).toEqual([record.hashtags, record.hashtags, 'sea'])
 })

@@ -4,6 +4,7 @@
  * of the read.
  */
 
+import { flatText } from '../flat-text.ts'
 import { leadOf } from '../id-set.ts'
 import type { Id } from '../ids.ts'
 import { ID_EPOCH_MS, idMs } from '../ids.ts'
@@ -75,7 +76,8 @@ export function feedPost(post: PostRecord, author: UserRecord, counts: Counts, i
 }
 
 /**
- * The text is joined when it is first shown: of the posts that a feed ranks, half are not, and what Redis has of them is not even read. One with private pictures is
+ * The text is joined when it is first shown: of the posts that a feed ranks, half are not, and what Redis has of those is not even
+ * unpacked, but where pictures are private. One with private pictures is
  * joined anew once an expiry, an hour.
  */
 class KeptPost implements FeedPost {
@@ -135,7 +137,7 @@ class KeptPost implements FeedPost {
       this.tags = this.source.post.hashtags
       if (this.privateKeys.length === 0) this.source = null
     }
-    this.text = flat(`${this.text.slice(0, this.shared)}${countsJson(this)}`)
+    this.text = flatText(`${this.text.slice(0, this.shared)}${countsJson(this)}`)
     this.isCounted = true
     return this.text
   }
@@ -177,9 +179,6 @@ function sharedJson(post: PostRecord, author: ShownAuthor, signatures: KeySignat
 }
 
 const countsJson = ({ likes, comments }: Counts): string => `,"likeCount":${likes},"commentCount":${comments}`
-
-/** One text of the pieces that it was joined from: as pieces they would be walked at every answer. Cutting does it. */
-const flat = (text: string): string => `${text}}`.slice(0, -1)
 
 interface ShownAuthor {
   imageBase: string

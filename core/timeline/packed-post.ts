@@ -1,4 +1,6 @@
-/** The text of post:<id>: how a post is written into it, and read from it as far as somebody asks. */
+/** The text of post:text:<id>: how a post is written into it, and read from it as far as somebody asks. */
+
+import { flatText } from '../flat-text.ts'
 import type { Id } from '../ids.ts'
 import { isPrivateKey } from '../image/index.ts'
 import type { Reply } from '../redis.ts'
@@ -52,15 +54,15 @@ type PackedBody = readonly [caption: string, media: PackedMedia[], hashtags: str
 
 /**
  * One text: what a feed needs of every post that it may show, as tokens (version, author, waiting, likes, comments, characters of
- * the caption, number of media, whether one is private, length of the topic, topic), then what it needs of those that it shows, as JSON. A feed asks for
+ * the caption, number of media, whether one is private, lengths of the JSON and of the topic, topic), then what it needs of those that it shows, as JSON. A feed asks for
  * a hundred posts and shows half of them: of the others the JSON is never read.
  */
 export function packPost(post: PostRecord, { likes, comments }: Counts): string {
   const { userId, caption, media, hashtags, version, awaitsMedia } = post
   const { hasPrivateMedia, topic = '' } = outlineOf(post)
   const numbers = [awaitsMedia ? 1 : 0, likes, comments, caption.length, media.length, hasPrivateMedia ? 1 : 0]
-  const body: PackedBody = [caption, media.map(packMedia), hashtags]
-  return [version, userId, ...numbers, topic.length, topic].join(' ') + JSON.stringify(body)
+  const body = JSON.stringify([caption, media.map(packMedia), hashtags] satisfies PackedBody)
+  return [version, userId, ...numbers, body.length, topic.length, topic].join(' ') + body
 }
 
 const packMedia = ({ mediaId, type, key, width, height, alt, blur, playlist }: PostMedia): PackedMedia => [
@@ -138,7 +140,7 @@ class PackedPost implements PostRecord {
 
 /**
  * Reads one post from its text.
- * @returns null: not in Redis, Postgres knows; 'deleted': gone, nobody needs to ask
+ * @returns null: not in Redis, or no text of a post: Postgres knows; 'deleted': gone, nobody needs to ask
  */
 export function parsePost(
   id: Id,
@@ -148,19 +150,24 @@ export function parsePost(
   if (typeof reply !== 'string') return null
   const tokens = new Tokens(reply)
   const version = tokens.number()
-  const userId = tokens.word()
+  const userId = tokens.digits()
   const awaitsMedia = tokens.number() === 1
   const counts = { likes: tokens.number(), comments: tokens.number() }
   const characters = tokens.number()
   const media = tokens.number()
   const hasPrivateMedia = tokens.number() === 1
-  const topic = tokens.take(tokens.number())
+  const length = tokens.number()
+  const topic = flatText(tokens.take(tokens.number()))
+  const body = tokens.rest()
+  if (!tokens.areWhole || body.length !== length) return null
   const outline = { characters, media, hasPrivateMedia, topic: topic === '' ? undefined : topic }
-  return { post: new PackedPost({ id, userId, version, awaitsMedia }, outline, tokens.rest()), counts }
+  return { post: new PackedPost({ id, userId, version, awaitsMedia }, outline, body), counts }
 }
 
-/** Reads a text from its front: words and numbers end with a space each. */
+/** Reads a text from its front: each number ends with a space. */
 class Tokens {
+  /** Whether all that was read until now was there. */
+  areWhole = true
   private readonly text: string
   private at = 0
 
@@ -168,17 +175,17 @@ class Tokens {
     this.text = text
   }
 
-  word(): string {
-    const end = this.text.indexOf(' ', this.at)
-    const word = this.text.slice(this.at, end)
-    this.at = end + 1
-    return word
-  }
-
   number(): number {
     let value = 0
     for (let code = this.next(); code !== SPACE; code = this.next()) value = value * 10 + code - ZERO
     return value
+  }
+
+  /** A number as text: it may be larger than JavaScript's. */
+  digits(): string {
+    const from = this.at
+    this.number()
+    return this.text.slice(from, this.at - 1)
   }
 
   take(length: number): string {
@@ -190,11 +197,15 @@ class Tokens {
     return this.text.slice(this.at)
   }
 
-  /** Past the end it answers as at the end of a word: a text that was cut off ends. */
+  /** What is no digit, and what lies behind the end, ends a number as a space does. */
   private next(): number {
-    return this.at < this.text.length ? this.text.charCodeAt(this.at++) : SPACE
+    const code = this.at < this.text.length ? this.text.charCodeAt(this.at++) : NONE
+    if (code === SPACE || (code >= ZERO && code <= ZERO + 9)) return code
+    this.areWhole = false
+    return SPACE
   }
 }
 
 const SPACE = 0x20
 const ZERO = 0x30
+const NONE = -1

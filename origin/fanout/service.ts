@@ -85,7 +85,7 @@ async function handlePage(needs: FanoutNeeds, page: EventData<'fanout.page'>): P
   await forEachPage(needs, userId, push, { after, through, post: postId })
 }
 
-/** What readers of every kind need: the hash, the author's list, the author's own timeline; and word to isolates. */
+/** What readers of every kind need: the post, the author's list, the author's own timeline; and word to isolates. */
 async function writeForReaders(needs: FanoutNeeds, { post, hasCrossed }: FanoutTarget): Promise<void> {
   const { redis, policy, clock, random } = needs
   await redis.pipeline([

@@ -2,13 +2,14 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import type { Id } from '#core/ids.ts'
 import { keys } from '#core/keys.ts'
-import { forgetUser, writeDeletedPost } from '#core/timeline/index.ts'
+import { forgetUser, readPost, writeDeletedPost } from '#core/timeline/index.ts'
 import { person, services } from '../testing.ts'
-import { hydrate } from './hydrate.ts'
+import { type Hydrated, hydrate } from './hydrate.ts'
 import { FeedIsolate } from './isolate.ts'
 import { awayDb, awayRedis, db, portsFor, posts, redis } from './testing.ts'
 
-const present = (hydrated: readonly unknown[], ids: readonly Id[]) => ids.filter((_, i) => hydrated[i] !== undefined)
+/** The ids at whose places their posts stand. */
+const present = (hydrated: Hydrated, ids: readonly Id[]) => ids.filter((id, i) => hydrated[i]?.id === id)
 
 describe('hydration', () => {
   it('asks Postgres for what Redis lacks, writes it back, and the next isolate needs Redis only', async () => {
@@ -25,6 +26,35 @@ describe('hydration', () => {
     expect(present(await hydrate(ids, second), ids)).toEqual(ids)
     expect(second).toMatchObject({ queries: 0, degradedBy: [] })
     expect(second.pipelines).toHaveLength(2)
+  })
+
+  it('puts each post at its place, whoever has it', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 6)
+    const first = portsFor()
+    await hydrate([ids[4] ?? '', ids[1] ?? ''], first)
+    await first.settle()
+    const second = portsFor()
+    second.isolate.posts.set((await hydrate([ids[2] ?? ''], portsFor()))[0]!)
+    expect(present(await hydrate(ids, second), ids)).toEqual(ids)
+    expect(second.queries).toBe(1)
+  })
+
+  it('asks Postgres for what is no text of a post, and writes over it', async () => {
+    const ann = await person()
+    const ids = await posts(ann.id, 4)
+    const first = portsFor()
+    await hydrate(ids, first)
+    await first.settle()
+    const whole = String((await redis.pipeline([readPost(ids[0] ?? '')]))[0])
+    const spoilt = ['', 'garbage', whole.slice(0, -5)]
+    await redis.pipeline(spoilt.map((text, i) => ['SET', keys.post(ids[i] ?? ''), text]))
+    const second = portsFor()
+    const found = await hydrate(ids, second)
+    expect(present(found, ids)).toEqual(ids)
+    for (const post of found) expect(JSON.parse(`${post?.json}}`)).toMatchObject({ author: { id: ann.id } })
+    await second.settle()
+    expect(await redis.pipeline([readPost(ids[0] ?? '')])).toEqual([whole])
   })
 
   it('asks nobody for what the isolate holds', async () => {
@@ -47,7 +77,7 @@ describe('hydration', () => {
     expect(second.pipelines).toHaveLength(1)
   })
 
-  it('believes the rolled-up counts before those of the hash', async () => {
+  it('believes the rolled-up counts before those of its text', async () => {
     const ann = await person()
     const ids = await posts(ann.id, 2)
     await redis.pipeline([['SET', keys.counts(ids[0] ?? ''), '40:7']])

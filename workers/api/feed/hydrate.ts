@@ -10,7 +10,7 @@ import {
   parsePost,
   parseUser,
   readCounts,
-  readPosts as readTexts,
+  readPosts,
   readUser,
   type UserRecord,
   writeDeletedPost,
@@ -84,9 +84,9 @@ async function fetchPosts(
   const known: Known = { records: [], counts: [] }
   const users = new Map<Id, UserRecord>()
   const unknown = likely.filter((id) => !ports.isolate.users.has(id))
-  const commands = [readTexts(ids), readCounts(ids), ...unknown.map(readUser)]
+  const commands = [readPosts(ids), readCounts(ids), ...unknown.map(readUser)]
   const replies = await pipelineOrNothing(ports, commands)
-  const lost = readPosts(ids, replies, known)
+  const lost = parsePosts(ids, replies, known)
   ports.count('post', ids.length - lost.length, lost.length)
   const lostUsers = new Set(readUsers(unknown, replies.slice(2), users))
   const keepWhole = async () => {
@@ -107,7 +107,7 @@ async function fetchPosts(
 }
 
 /** Fills in what Redis knows and answers the places of what it does not. */
-function readPosts(ids: readonly Id[], replies: readonly Reply[], known: Known): number[] {
+function parsePosts(ids: readonly Id[], replies: readonly Reply[], known: Known): number[] {
   const lost: number[] = []
   const [texts, counted] = replies.map((reply) => (Array.isArray(reply) ? reply : []))
   ids.forEach((id, place) => {
@@ -149,9 +149,11 @@ async function fromPostgres(
     ports,
   )
   ports.count('postgres', found.length, ids.length - found.length)
+  const places = new Map(lost.map((place) => [all[place]!, place]))
   for (const row of found) {
     const record = postRecord(row)
-    const place = lost[ids.indexOf(record.id)]!
+    const place = places.get(record.id)
+    if (place === undefined) continue
     records[place] = record
     counts[place] ??= { likes: row.like_count, comments: row.comment_count }
   }

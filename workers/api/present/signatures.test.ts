@@ -98,8 +98,8 @@ describe('the pictures of a private account', () => {
     }
     expect((await call(`GET /v1/posts/${id}`, { token: eve.token })).status).toBe(404)
     // Never stored: what stands in Redis knows the key, and no signature.
-    const [hash] = await services.redis.pipeline([readPost(id)])
-    expect(JSON.stringify(hash)).not.toContain('exp=')
+    const [text] = await services.redis.pipeline([readPost(id)])
+    expect(JSON.stringify(text)).not.toContain('exp=')
 
     await call(`DELETE /v1/users/${ann.id}/follow`, { token: bob.token })
     expect((await call(`GET /v1/posts/${id}`, { token: bob.token })).status).toBe(404)

@@ -108,10 +108,10 @@ describe.skipIf(server === undefined || cluster === undefined)('the gateway befo
   })
 
   it("answers a feed's pipeline, and posts of all nodes beside it", async () => {
-    const posts = people.map((n) => ['HSET', keys.post(n), 'user_id', n])
+    const posts = people.map((n) => ['SET', keys.post(n), n])
     await call('/pipeline', posts)
     const feed = readFeed('7', FEED_POLICY)
-    const { body } = await call('/pipeline', [...feed, ...people.map((n) => ['HGET', keys.post(n), 'user_id'])])
+    const { body } = await call('/pipeline', [...feed, ...people.map((n) => ['GET', keys.post(n)])])
     const answers = body as unknown as { result: unknown }[]
     expect(answers).toHaveLength(feed.length + people.length)
     expect(answers.slice(feed.length).map((answer) => answer.result)).toEqual(people)

@@ -42,14 +42,20 @@ const RESULT = '{"result":'
 const isWrongType = (entry: Buffer): boolean => entry.toString('latin1', 0, 20) === '{"error":"WRONGTYPE '
 const isResult = (entry: Buffer): boolean => entry.toString('latin1', 0, RESULT.length) === RESULT
 
-/** One entry of GETs' entries; where one has no answer, all have none. */
+const NULL = Buffer.from('null')
+const OPEN = Buffer.from(`${RESULT}[`)
+const COMMA = Buffer.from(',')
+const CLOSE = Buffer.from(']}')
+
+/** One entry of GETs' entries; where one has no answer, all have none. The values stay bytes: a hundred posts are a long text. */
 function arrayOf(entries: readonly Entry[]): Entry {
-  const values: string[] = []
+  const parts: Buffer[] = []
   for (const entry of entries) {
     if (entry instanceof GatewayError) return entry
-    if (isResult(entry)) values.push(entry.toString('utf8', RESULT.length, entry.length - 1))
-    else if (isWrongType(entry)) values.push('null')
+    parts.push(parts.length === 0 ? OPEN : COMMA)
+    if (isResult(entry)) parts.push(entry.subarray(RESULT.length, entry.length - 1))
+    else if (isWrongType(entry)) parts.push(NULL)
     else return entry
   }
-  return Buffer.from(`${RESULT}[${values.join(',')}]}`)
+  return Buffer.concat([...parts, CLOSE])
 }
