@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { JsonWriter } from './json-writer.ts'
+import { JsonWriter, SLAB_BYTES } from './json-writer.ts'
 
 const LARGE = 'x'.repeat(1024 * 1024)
 
@@ -10,7 +10,7 @@ it('what little comes after a large answer does not hold the memory of that', ()
   writer.string('small')
   const small = writer.take()
   expect(small.toString()).toBe('"small"')
-  expect(small.buffer.byteLength).toBeLessThan(128 * 1024)
+  expect(small.buffer.byteLength).toBe(SLAB_BYTES)
 })
 
 it('nor after one that was given up', () => {
@@ -23,5 +23,5 @@ it('nor after one that was given up', () => {
   writer.string('after')
   const after = writer.take()
   expect([before.toString(), after.toString()]).toEqual(['"before"', '"after"'])
-  expect(after.buffer.byteLength).toBeLessThan(128 * 1024)
+  expect(after.buffer.byteLength).toBe(SLAB_BYTES)
 })

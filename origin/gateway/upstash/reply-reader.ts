@@ -49,18 +49,14 @@ export class ReplyReader {
       bytes = bytes.subarray(skipped)
       this.#answer.nothing()
     }
+    let at = 0
     if (this.#restLength > 0) {
-      this.#restLength += bytes.length
-      if (this.#restLength < this.#needed) {
-        this.#rest.push(Buffer.from(bytes))
+      at = this.#complete(bytes)
+      if (this.#skip > 0) {
+        this.push(bytes.subarray(at))
         return
       }
-      this.#rest.push(bytes)
-      bytes = Buffer.concat(this.#rest, this.#restLength)
-      this.#rest = []
-      this.#restLength = 0
     }
-    let at = 0
     while (at < bytes.length) {
       const next = this.#value(bytes, at)
       if (next < 0) break
@@ -70,6 +66,30 @@ export class ReplyReader {
       this.#rest = [Buffer.from(bytes.subarray(at))]
       this.#restLength = bytes.length - at
     }
+  }
+
+  /**
+   * Puts the incomplete element together with as much of the chunk as it lacks, and not with all of it: a chunk is 64 KB.
+   * Returns how much of the chunk that took.
+   */
+  #complete(chunk: Buffer): number {
+    let at = 0
+    while (at < chunk.length) {
+      const taken = chunk.subarray(at, at + this.#needed - this.#restLength)
+      at += taken.length
+      this.#restLength += taken.length
+      if (this.#restLength < this.#needed) {
+        this.#rest.push(Buffer.from(taken))
+        return at
+      }
+      const element = Buffer.concat([...this.#rest, taken], this.#restLength)
+      this.#rest = []
+      this.#restLength = 0
+      if (this.#value(element, 0) >= 0 || this.#skip > 0) return at
+      this.#rest = [element]
+      this.#restLength = element.length
+    }
+    return at
   }
 
   /** Reads one scalar or the head of one array; returns where the next begins, or -1 when it is not complete. */
