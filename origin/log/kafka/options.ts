@@ -34,7 +34,10 @@ export interface KafkaLogOptions {
   sessionMs?: number
   /** Milliseconds for handlers at work when partitions are to be given away; below the session. Default 7,000. */
   drainMs?: number
-  /** Milliseconds that a fetch waits for news; what resumes reading waits as long. Default 200. */
+  /**
+   * Milliseconds that a fetch waits where there is nothing new; what resumes reading waits as long. Default 500, as that of
+   * Kafka's own consumer (fetch.max.wait.ms): every group asks every broker so often, however quiet it is.
+   */
   maxWaitMs?: number
   /** Milliseconds that commits are gathered: after a crash so much is handled again. Default 100. */
   commitMs?: number
@@ -55,7 +58,7 @@ const DEFAULTS = {
   backoff: { firstMs: 100, maxMs: 10_000 },
   sessionMs: 10_000,
   drainMs: 7_000,
-  maxWaitMs: 200,
+  maxWaitMs: 500,
   commitMs: 100,
   appendMs: 10_000,
   requestMs: 5_000,
