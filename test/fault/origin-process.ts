@@ -1,7 +1,7 @@
 /** An origin in a process of its own, on ports that stay, so that it can be killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { tmpdir } from 'node:os'
+import { setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from '../../origin/embedded/free-port.ts'
@@ -32,8 +32,12 @@ export async function originPorts(): Promise<Ports> {
   return Object.fromEntries(PORTS.map((name, i) => [name, String(free[i])])) as Ports
 }
 
-/** Starts it and waits until it answers. @param env its whole configuration beside PATH */
-export async function startOriginProcess(env: Ports & Record<string, string>): Promise<OriginProcess> {
+/**
+ * Starts it and waits until it answers.
+ * @param env its whole configuration beside PATH
+ * @param niceness 0 to 19: how far it stands back where cores are few (nice(1))
+ */
+export async function startOriginProcess(env: Ports & Record<string, string>, niceness = 0): Promise<OriginProcess> {
   const child = spawn(process.execPath, ['--import', DIE_WITH_US, MAIN], {
     // Types that are stripped once need not be stripped at each start.
     env: {
@@ -44,6 +48,7 @@ export async function startOriginProcess(env: Ports & Record<string, string>): P
     },
     stdio: ['pipe', 'inherit', 'inherit'],
   })
+  if (niceness > 0 && child.pid !== undefined) setPriority(child.pid, niceness)
   const gone = once(child, 'exit').then(() => {})
   const end = (signal: NodeJS.Signals) => {
     child.kill(signal)

@@ -62,7 +62,10 @@ export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
   const followers = await platform.people('follower', 5)
   const audience = await platform.people('audience', 15)
   const crowd = await platform.people('crowd', 20)
-  await each([...followers, ...audience], (reader) => Promise.all(authors.map((author) => reader.follow(author))))
+  // One after the other: the servers have just come up, and have work of their own.
+  await each([...followers, ...audience], async (reader) => {
+    for (const author of authors) await reader.follow(author)
+  })
   const posts = Array.from({ length: FIRST_POSTS }, (_, n) => n)
   await each(posts, (n) => authors[n % authors.length]!.post(`before all faults ${n}`))
   const pictures = (await each(authors.slice(0, PICTURES), publishPicture)).flat()

@@ -32,6 +32,9 @@ export interface Platform {
 export const profileOf = (env: NodeJS.ProcessEnv): Profile =>
   PROFILES.find((each) => each === env.FAULT_PROFILE) ?? 'small'
 
+/** Of the roles behind the gateway: the servers of the large profile leave little of two cores. */
+const NICENESS: Readonly<Record<Profile, number>> = { small: 0, cluster: 5 }
+
 /** @param env names the cluster (CLUSTER_DIR and so on) and its profile (FAULT_PROFILE) */
 export async function startPlatform(env: NodeJS.ProcessEnv): Promise<Platform> {
   const cluster = openCluster(placeFrom(env), profileOf(env), 'seaweedfs')
@@ -47,7 +50,7 @@ export async function startPlatform(env: NodeJS.ProcessEnv): Promise<Platform> {
     for (const one of closers.splice(0)) await one()
   }
   try {
-    const origin = await startSplitOrigin(shared)
+    const origin = await startSplitOrigin(shared, NICENESS[profileOf(env)])
     closers.unshift(() => origin.stop())
     const stores = openStores(place.env as StoreSettings)
     closers.unshift(() => stores.close())

@@ -7,8 +7,6 @@ import type { Fetch, Person } from '../../e2e/person.ts'
 import { countFeed, countPicture, emptyRow, openFeed, openPicture } from './reads.ts'
 import { createTimeline } from './timeline.ts'
 
-/** Feeds a second, over all readers. */
-const PER_SECOND = 40
 /** After so many feeds a picture is opened. */
 const PER_PICTURE = 10
 const TICK_MS = 20
@@ -16,6 +14,8 @@ const MODES = ['following', 'ranked']
 
 export interface ReadOptions {
   row: string
+  /** Feeds a second, over all readers. */
+  perSecond: number
   readers: readonly Person[]
   /** Addresses of pictures that were opened before. */
   pictures: readonly string[]
@@ -42,7 +42,7 @@ export interface Readers {
 }
 
 export function startReaders(options: ReadOptions): Readers {
-  const { pictures } = options
+  const { pictures, perSecond } = options
   const began = performance.now()
   const now = () => Math.round(performance.now() - began)
   const tally = emptyRow(options.row)
@@ -55,7 +55,7 @@ export function startReaders(options: ReadOptions): Readers {
     open.add(done)
   }
   const timer = setInterval(() => {
-    for (const due = ((performance.now() - began) / 1_000) * PER_SECOND; begun < due; begun++) {
+    for (const due = ((performance.now() - began) / 1_000) * perSecond; begun < due; begun++) {
       begin(readFeed(begun))
       if (begun % PER_PICTURE === 0) begin(readPicture(pictures[(begun / PER_PICTURE) % pictures.length]))
     }

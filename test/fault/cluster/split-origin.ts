@@ -16,13 +16,18 @@ export interface SplitOrigin {
   stop(): Promise<void>
 }
 
-/** @param shared settings of all processes */
-export async function startSplitOrigin(shared: Record<string, string>): Promise<SplitOrigin> {
+/**
+ * @param shared settings of all processes
+ * @param niceness of every role but the gateway: no feed waits for those, and where all of them start again among two dozen
+ *   servers on two cores, they take the cores that the edge has for itself elsewhere
+ */
+export async function startSplitOrigin(shared: Record<string, string>, niceness: number): Promise<SplitOrigin> {
   const [port = 0, gatewayPort = 0, ...ports] = await freePorts(2 + ROLES.length)
   const portOf = (role: Role) => ports[ROLES.indexOf(role)] ?? 0
   const processes = ROLES.map((role) => {
     const own = { PORT: String(portOf(role)), GATEWAY_PORT: String(gatewayPort), ROLES: role }
-    return [role, revivable(role, () => startOriginProcess({ ...NO_ENGINES, ...shared, ...own }))] as const
+    const start = () => startOriginProcess({ ...NO_ENGINES, ...shared, ...own }, role === 'gateway' ? 0 : niceness)
+    return [role, revivable(role, start)] as const
   })
   const all = new Map(processes)
   const addresses: RoleAddresses = Object.fromEntries(ROLES.map((role) => [role, `http://127.0.0.1:${portOf(role)}`]))
