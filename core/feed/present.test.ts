@@ -110,3 +110,22 @@ test('a post knows its hashtags before it is shown, and after', () => {
   expect(JSON.parse(`${shown.json}}`).hashtags).toEqual(record.hashtags)
   expect([make().hashtags, shown.hashtags, shown.topic]).toEqual([record.hashtags, record.hashtags, 'sea'])
 })
+
+test('a post reads alike however often it is shown, but for its counts', () => {
+  const record = {
+    ...{ id: at(0), userId: '9', caption: 'look', hashtags: ['sea'], version: 1, awaitsMedia: false },
+    media: [{ mediaId: '3', type: 'image' as const, key: 'media/3/a.jpg', width: 4, height: 3, alt: '', blur: null }],
+  }
+  const author = { id: '9', username: 'ada', displayName: '', avatar: null, isPrivate: false }
+  const shown = feedPost(record, author, { likes: 1, comments: 0 }, '')
+  const first = shown.json
+  expect([shown.json, shown.json]).toEqual([first, first])
+  shown.count({ likes: 2, comments: 5 })
+  const counted = first.replace('"likeCount":1,"commentCount":0', '"likeCount":2,"commentCount":5')
+  expect(counted).not.toBe(first)
+  expect([shown.json, shown.json]).toEqual([counted, counted])
+  const countedSinceShown = feedPost(record, author, { likes: 1, comments: 0 }, '')
+  expect(countedSinceShown.json).toBe(first)
+  countedSinceShown.count({ likes: 2, comments: 5 })
+  expect(countedSinceShown.json).toBe(counted)
+})

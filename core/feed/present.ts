@@ -9,7 +9,15 @@ import { leadOf } from '../id-set.ts'
 import type { Id } from '../ids.ts'
 import { ID_EPOCH_MS, idMs } from '../ids.ts'
 import { imageUrl, isPrivateKey, type PresetName } from '../image/index.ts'
-import { type Counts, outlineOf, type PostMedia, type PostRecord, type UserRecord } from '../timeline/index.ts'
+import {
+  bodyOf,
+  type Counts,
+  outlineOf,
+  type PostBody,
+  type PostMedia,
+  type PostRecord,
+  type UserRecord,
+} from '../timeline/index.ts'
 import type { FeedPost, HydratedItem, KeySignatures, Reason, Viewer } from './types.ts'
 
 /** Why am I seeing this: a sentence for people. */
@@ -76,9 +84,9 @@ export function feedPost(post: PostRecord, author: UserRecord, counts: Counts, i
 }
 
 /**
- * The text is joined when it is first shown: of the posts that a feed ranks, half are not, and what Redis has of those is not even
- * unpacked, but where pictures are private. One with private pictures is
- * joined anew once an expiry, an hour.
+ * The text is joined when the post is shown: of the posts that a feed ranks, half are not, and what Redis has of those is not even
+ * unpacked, but where pictures are private. It is kept from the second time on, since most posts are shown once only. One with
+ * private pictures is joined anew once an expiry, an hour.
  */
 class KeptPost implements FeedPost {
   readonly lead: number
@@ -98,6 +106,7 @@ class KeptPost implements FeedPost {
   signedUntil: number
   private tags: readonly string[] | null = null
   private source: { post: PostRecord; shown: ShownAuthor } | null
+  private wasShown = false
   private text = ''
   /** How much of the text is not the counts, and whether these are the ones of now. */
   private shared = 0
@@ -132,9 +141,15 @@ class KeptPost implements FeedPost {
   get json(): string {
     if (this.isCounted) return this.text
     if (this.source !== null && this.shared === 0) {
-      this.text = sharedJson(this.source.post, this.source.shown, this.signatures)
+      const body = bodyOf(this.source.post)
+      const text = sharedJson(this.id, body, this.source.shown, this.signatures)
+      this.tags = body.hashtags
+      if (!this.wasShown) {
+        this.wasShown = true
+        return text + countsJson(this)
+      }
+      this.text = text
       this.shared = this.text.length
-      this.tags = this.source.post.hashtags
       if (this.privateKeys.length === 0) this.source = null
     }
     this.text = flatText(`${this.text.slice(0, this.shared)}${countsJson(this)}`)
@@ -170,11 +185,11 @@ const MEDIA_SIZE = 600
 /** Four queries, and the query itself; the record is kept beside its text. */
 const SIGNATURES_SIZE = 500
 
-function sharedJson(post: PostRecord, author: ShownAuthor, signatures: KeySignatures): string {
+function sharedJson(id: Id, post: PostBody, author: ShownAuthor, signatures: KeySignatures): string {
   return (
-    `{"id":"${post.id}","author":${author.json},"caption":${JSON.stringify(post.caption)}` +
+    `{"id":"${id}","author":${author.json},"caption":${JSON.stringify(post.caption)}` +
     `,"hashtags":${JSON.stringify(post.hashtags)},"media":${mediaJson(post.media, author.imageBase, signatures)}` +
-    `,"createdAt":"${new Date(idMs(post.id)).toISOString()}"`
+    `,"createdAt":"${new Date(idMs(id)).toISOString()}"`
   )
 }
 

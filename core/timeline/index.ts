@@ -4,7 +4,16 @@ export * from './author-mode.ts'
 export * from './delta.ts'
 export * from './derived-sets.ts'
 export * from './own-post.ts'
-export { type Counts, DELETED, outlineOf, type PostMedia, type PostRecord, parsePost } from './packed-post.ts'
+export {
+  bodyOf,
+  type Counts,
+  DELETED,
+  outlineOf,
+  type PostBody,
+  type PostMedia,
+  type PostRecord,
+  parsePost,
+} from './packed-post.ts'
 export * from './post-record.ts'
 export * from './rebuild.ts'
 export * from './timeline.ts'

@@ -98,6 +98,8 @@ export function outlineOf(post: PostRecord): PostOutline {
   return { characters: caption.length, media: media.length, hasPrivateMedia, topic: hashtags[0] }
 }
 
+export type PostBody = Pick<PostRecord, 'caption' | 'media' | 'hashtags'>
+
 /** A post whose caption, media and hashtags stay text until somebody asks for them. */
 class PackedPost implements PostRecord {
   readonly id: Id
@@ -106,7 +108,7 @@ class PackedPost implements PostRecord {
   readonly awaitsMedia: boolean
   readonly outline: PostOutline
   private readonly packed: string
-  private body: { caption: string; media: PostMedia[]; hashtags: string[] } | null = null
+  private body: PostBody | null = null
 
   constructor(head: Pick<PostRecord, 'id' | 'userId' | 'version' | 'awaitsMedia'>, outline: PostOutline, body: string) {
     this.id = head.id
@@ -129,14 +131,20 @@ class PackedPost implements PostRecord {
     return this.unpacked().hashtags
   }
 
-  private unpacked() {
-    if (this.body === null) {
-      const [caption, media, hashtags] = JSON.parse(this.packed) as PackedBody
-      this.body = { caption, media: media.map(unpackMedia), hashtags }
-    }
+  /** Anew at each call. */
+  unpack(): PostBody {
+    const [caption, media, hashtags] = JSON.parse(this.packed) as PackedBody
+    return { caption, media: media.map(unpackMedia), hashtags }
+  }
+
+  private unpacked(): PostBody {
+    this.body ??= this.unpack()
     return this.body
   }
 }
+
+/** What a post shows, for whoever needs it once: the post holds no more for it. */
+export const bodyOf = (post: PostRecord): PostBody => (post instanceof PackedPost ? post.unpack() : post)
 
 /**
  * Reads one post from its text.

@@ -135,7 +135,7 @@ function goOn(query: FeedQuery, fresh: Promise<FeedPage>, { degraded }: FeedSoFa
       const page = await fresh
       if (!isToBeKept(query, degraded)) return
       await ports.sign(page)
-      keepLast(query, page, degraded, ports)
+      renderAndKeep(query, page, degraded, ports)
     } catch {
       // Nobody waits for it.
     } finally {
@@ -146,16 +146,17 @@ function goOn(query: FeedQuery, fresh: Promise<FeedPage>, { degraded }: FeedSoFa
 
 const isToBeKept = (query: FeedQuery, degraded: ReadonlySet<DegradedBy>) => query.cursor === null && degraded.size === 0
 
-/** Keeps a whole first page for later. Answers what joins a page's text. */
-export function keepLast(
+/** A page's text. A whole first page is kept for later. */
+export function renderAndKeep(
   query: FeedQuery,
   page: FeedPage,
   degraded: ReadonlySet<DegradedBy>,
   { lastPages, later, startedMs }: Pick<BudgetPorts, 'lastPages' | 'later' | 'startedMs'>,
-): () => string {
+): string {
   const render = pageRenderer(page.items, page.viewer, page.cursor)
-  if (isToBeKept(query, degraded)) lastPages.keep(query, { render, madeMs: startedMs }, later)
-  return render
+  const text = render()
+  if (isToBeKept(query, degraded)) lastPages.keep(query, { render, madeMs: startedMs }, text, later)
+  return text
 }
 
 /** @param hidden as this request has read it; null where nobody says */

@@ -23,7 +23,7 @@ function setUp() {
     ),
     at: () => now,
     keep: (user: string, body: string, madeMs = now, write = later) =>
-      pages.keep({ user, mode: 'ranked' }, { render: () => body, madeMs }, write),
+      pages.keep({ user, mode: 'ranked' }, { render: () => body, madeMs }, body, write),
     written: () => Promise.all(waiting),
     writes: () => writes,
     pass(ms: number) {

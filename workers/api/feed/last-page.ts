@@ -11,7 +11,10 @@ import type { FeedQuery } from './page.ts'
 
 const KEEP_SECONDS = 86_400
 const WRITE_EVERY_MS = 60_000
-const PAGES = 200
+/** What they hold of posts that the isolate has let go is let go soon, too. */
+const PAGES = 50
+/** Of whom it is known when a page of theirs was written, or forgotten. */
+const READERS = 2_000
 /** For a look into a cache of the same building. */
 const LOOK_MS = 200
 const MODES: readonly FeedMode[] = ['ranked', 'following']
@@ -26,8 +29,16 @@ export interface KeptItem {
 }
 
 export interface LastPages {
-  /** Keeps it, unless a newer page is here, or what this one shows was forgotten after its making had begun. */
-  keep(of: Pick<FeedQuery, 'user' | 'mode'>, page: KeptPage, later: (work: () => Promise<unknown>) => void): void
+  /**
+   * Keeps it, unless a newer page is here, or what this one shows was forgotten after its making had begun.
+   * @param text of the page as it is now
+   */
+  keep(
+    of: Pick<FeedQuery, 'user' | 'mode'>,
+    page: KeptPage,
+    text: string,
+    later: (work: () => Promise<unknown>) => void,
+  ): void
   /**
    * The last page of this mode, with at most `limit` items; its cursor goes on behind them. Null where there is none, none of
    * its items may be shown, or no cache answers.
@@ -41,8 +52,8 @@ export interface LastPages {
 
 export interface KeptPage {
   /**
-   * Joins the page's text from what the isolate holds of its posts anyway: two hundred texts, each new a moment later, would
-   * be what the garbage collector is busy with.
+   * Joins the page's text from what the isolate holds of its posts anyway: dozens of texts, each new a moment later, would be
+   * what the garbage collector is busy with.
    */
   render: () => string
   /** When its making began, in ms since 1970: of what changed since it may know nothing. */
@@ -51,9 +62,9 @@ export interface KeptPage {
 
 export function lastPages(clock: Clock, cache: () => Cache): LastPages {
   const pages = new BoundedMap<string, KeptPage>(PAGES)
-  const written = new BoundedMap<string, number>(PAGES * 10)
+  const written = new BoundedMap<string, number>(READERS)
   /** Readers whose pages were forgotten, and when: a page whose making had begun by then is none. */
-  const forgotten = new BoundedMap<Id, number>(PAGES * 10)
+  const forgotten = new BoundedMap<Id, number>(READERS)
   const keyOf = ({ user, mode }: Pick<FeedQuery, 'user' | 'mode'>) => `${mode}/${user}`
   const isForgotten = (user: Id, { madeMs }: KeptPage) => madeMs <= (forgotten.get(user) ?? Number.NEGATIVE_INFINITY)
   /** Never fetched: only a name in the cache. */
@@ -67,9 +78,9 @@ export function lastPages(clock: Clock, cache: () => Cache): LastPages {
   }
 
   return {
-    keep(of, page, later) {
+    keep(of, page, text, later) {
       const key = keyOf(of)
-      const { render, madeMs } = page
+      const { madeMs } = page
       if (isForgotten(of.user, page) || madeMs < (pages.get(key)?.madeMs ?? madeMs)) return
       pages.delete(key)
       pages.set(key, page)
@@ -81,7 +92,7 @@ export function lastPages(clock: Clock, cache: () => Cache): LastPages {
         [MADE]: String(madeMs),
       }
       later(async () => {
-        await cache().put(request(key), new Response(render(), { headers }))
+        await cache().put(request(key), new Response(text, { headers }))
         // While it was written.
         if (isForgotten(of.user, page)) await cache().delete(request(key))
       })
