@@ -1,7 +1,7 @@
 /**
- * Presenting: JSON by joining strings. A post's own fields are serialised once, when it enters the isolate; what differs
- * from viewer to viewer (counts, like, reason) is added here. Serialising fifty posts anew would cost more than the rest
- * of the read.
+ * Presenting: JSON by joining strings. A post's own fields are serialised when it is shown, and kept from the second time on;
+ * what differs from viewer to viewer (counts, like, reason) is added here. Serialising fifty posts anew would cost more than
+ * the rest of the read.
  */
 
 import { flatText } from '../flat-text.ts'
@@ -10,12 +10,12 @@ import type { Id } from '../ids.ts'
 import { ID_EPOCH_MS, idMs } from '../ids.ts'
 import { imageUrl, isPrivateKey, type PresetName } from '../image/index.ts'
 import {
-  bodyOf,
   type Counts,
   outlineOf,
   type PostBody,
   type PostMedia,
   type PostRecord,
+  takeBody,
   type UserRecord,
 } from '../timeline/index.ts'
 import type { FeedPost, HydratedItem, KeySignatures, Reason, Viewer } from './types.ts'
@@ -141,7 +141,7 @@ class KeptPost implements FeedPost {
   get json(): string {
     if (this.isCounted) return this.text
     if (this.source !== null && this.shared === 0) {
-      const body = bodyOf(this.source.post)
+      const body = takeBody(this.source.post)
       const text = sharedJson(this.id, body, this.source.shown, this.signatures)
       this.tags = body.hashtags
       if (!this.wasShown) {

@@ -5,7 +5,6 @@ export * from './delta.ts'
 export * from './derived-sets.ts'
 export * from './own-post.ts'
 export {
-  bodyOf,
   type Counts,
   DELETED,
   outlineOf,
@@ -13,6 +12,7 @@ export {
   type PostMedia,
   type PostRecord,
   parsePost,
+  takeBody,
 } from './packed-post.ts'
 export * from './post-record.ts'
 export * from './rebuild.ts'

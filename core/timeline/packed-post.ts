@@ -131,20 +131,24 @@ class PackedPost implements PostRecord {
     return this.unpacked().hashtags
   }
 
-  /** Anew at each call. */
-  unpack(): PostBody {
-    const [caption, media, hashtags] = JSON.parse(this.packed) as PackedBody
-    return { caption, media: media.map(unpackMedia), hashtags }
+  /** As it was unpacked before, or now; the post holds it no longer. */
+  take(): PostBody {
+    const body = this.unpacked()
+    this.body = null
+    return body
   }
 
   private unpacked(): PostBody {
-    this.body ??= this.unpack()
+    if (this.body === null) {
+      const [caption, media, hashtags] = JSON.parse(this.packed) as PackedBody
+      this.body = { caption, media: media.map(unpackMedia), hashtags }
+    }
     return this.body
   }
 }
 
-/** What a post shows, for whoever needs it once: the post holds no more for it. */
-export const bodyOf = (post: PostRecord): PostBody => (post instanceof PackedPost ? post.unpack() : post)
+/** What a post shows, for whoever needs it once: the post holds nothing of it afterwards but its text. */
+export const takeBody = (post: PostRecord): PostBody => (post instanceof PackedPost ? post.take() : post)
 
 /**
  * Reads one post from its text.

@@ -17,7 +17,7 @@ import { within } from './within.ts'
 
 const JOIN_PATIENCE_MS = 2_000
 const LEAVE_MS = 4_000
-/** Without a sign of life from the runner for so many sessions, it hangs. It fetches several times a second. */
+/** Without a sign of life from the runner for so many sessions, it hangs. It fetches twice a second at least. */
 const SILENT_SESSIONS = 4
 
 export function joinWithKafkaJs(client: KafkaClient, kafka: Kafka, options: MembershipOptions): GroupMembership {

@@ -35,8 +35,9 @@ export interface KafkaLogOptions {
   /** Milliseconds for handlers at work when partitions are to be given away; below the session. Default 7,000. */
   drainMs?: number
   /**
-   * Milliseconds that a fetch waits where there is nothing new; what resumes reading waits as long. Default 500, as that of
-   * Kafka's own consumer (fetch.max.wait.ms): every group asks every broker so often, however quiet it is.
+   * Milliseconds that a fetch waits while there is less than it asks for; what resumes reading waits as long, or a fifth of it
+   * (platformatic-membership.ts). Default 500, as that of Kafka's own consumer (fetch.max.wait.ms): every group asks every broker so
+   * often, however quiet it is.
    */
   maxWaitMs?: number
   /** Milliseconds that commits are gathered: after a crash so much is handled again. Default 100. */

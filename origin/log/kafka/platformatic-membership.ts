@@ -136,7 +136,10 @@ class PlatformaticMember implements GroupMembership {
           await wake
           continue
         }
-        const fetched = await fetchRecords(this.#fetcher, node, wanted, this.#options)
+        // One that is paused may be resumed meanwhile, and no fetch under way would bring it.
+        const maxWaitMs = wanted.length < led.length ? this.#options.maxWaitMs / 5 : this.#options.maxWaitMs
+        const { minBytes } = this.#options
+        const fetched = await fetchRecords(this.#fetcher, node, wanted, { maxWaitMs, minBytes })
         this.#failures.succeeded(node)
         if (this.#over || generation !== this.#generation) continue
         for (const { topic, partition, records, next } of fetched) {

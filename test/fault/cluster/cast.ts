@@ -62,7 +62,7 @@ export async function startCast(env: NodeJS.ProcessEnv): Promise<Cast> {
   const followers = await platform.people('follower', 5)
   const audience = await platform.people('audience', 15)
   const crowd = await platform.people('crowd', 20)
-  // One after the other: the servers have just come up, and have work of their own.
+  // Six at a time: the servers have just come up, and have work of their own.
   await each([...followers, ...audience], async (reader) => {
     for (const author of authors) await reader.follow(author)
   })

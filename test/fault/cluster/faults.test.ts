@@ -131,5 +131,5 @@ it(
     }
     expect([...cast.calm.slice(-1).flatMap(faultsOfReads), ...faultsOfRun(cast.rows)]).toEqual([])
   },
-  FAULT_MS,
+  2 * FAULT_MS,
 )

@@ -18,6 +18,7 @@ import { NO_ENGINES, type SplitOrigin, startSplitOrigin } from './split-origin.t
 import { openStores, type StoreSettings, type Stores } from './stores.ts'
 
 export interface Platform {
+  readonly profile: Profile
   readonly edge: Edge
   readonly servers: Servers
   readonly origin: SplitOrigin
@@ -59,6 +60,7 @@ export async function startPlatform(env: NodeJS.ProcessEnv): Promise<Platform> {
     closers.unshift(() => edge.close())
     const address = { url: edge.originUrl, serviceToken: edge.config.secrets.SERVICE_TOKEN }
     return {
+      profile: profileOf(env),
       edge,
       servers: serversOf(cluster, way),
       origin,

@@ -9,7 +9,7 @@ import { type Cast, likedPost } from './cast.ts'
 import { everythingOnce } from './check.ts'
 import { BUSY, type Load, startLoad } from './load.ts'
 import { summaryOf } from './log.ts'
-import { type Platform, profileOf } from './platform.ts'
+import type { Platform } from './platform.ts'
 import { type Readers, startReaders } from './readers.ts'
 import { type Strain, watchStrain } from './strain.ts'
 import type { Victim } from './victim.ts'
@@ -105,7 +105,7 @@ export function readersOf(
   deletions = () => 0,
 ): Readers {
   const { fetch } = platform.edge
-  const perSecond = READS_PER_SECOND[profileOf(process.env)]
+  const perSecond = READS_PER_SECOND[platform.profile]
   return startReaders({ row, perSecond, readers: audience, pictures, fetch, served, deletions, isBusy: strain.isOn })
 }
 

@@ -5,7 +5,7 @@ import { keys } from '#core/keys.ts'
 import { Problem } from '#core/problem.ts'
 import { raiseFloor } from '#core/timeline/index.ts'
 import { person } from '../testing.ts'
-import { type BudgetPorts, feedInBudget, renderAndKeep, type Shown, toldTo } from './in-budget.ts'
+import { type BudgetPorts, feedInBudget, keepLast, type Shown, toldTo } from './in-budget.ts'
 import { FeedIsolate } from './isolate.ts'
 import { lastPages } from './last-page.ts'
 import {
@@ -157,7 +157,7 @@ async function returning(changes: Partial<BudgetPorts> = {}) {
   const { ports, kept } = timed(feed, changes)
   const before = await ask(id, portsFor({ isolate }), ports)
   if ('last' in before) throw new Error('that was no page')
-  renderAndKeep({ user: id, limit: 5, mode: 'following', cursor: null }, before.page, before.degraded, ports)
+  keepLast({ user: id, limit: 5, mode: 'following', cursor: null }, before.page, before.degraded, ports)
   await redis.pipeline([['DEL', keys.celebs(id)]])
   const again = () => ask(id, feed, ports)
   return { id, author, other, ids, isolate, feed, ports, kept, again, letGo }

@@ -135,7 +135,7 @@ function goOn(query: FeedQuery, fresh: Promise<FeedPage>, { degraded }: FeedSoFa
       const page = await fresh
       if (!isToBeKept(query, degraded)) return
       await ports.sign(page)
-      renderAndKeep(query, page, degraded, ports)
+      keepLast(query, page, degraded, ports)
     } catch {
       // Nobody waits for it.
     } finally {
@@ -146,15 +146,19 @@ function goOn(query: FeedQuery, fresh: Promise<FeedPage>, { degraded }: FeedSoFa
 
 const isToBeKept = (query: FeedQuery, degraded: ReadonlySet<DegradedBy>) => query.cursor === null && degraded.size === 0
 
-/** A page's text. A whole first page is kept for later. */
-export function renderAndKeep(
+/** Keeps a whole first page for later. Answers the page's text, joined once for both, as soon as one of them asks. */
+export function keepLast(
   query: FeedQuery,
   page: FeedPage,
   degraded: ReadonlySet<DegradedBy>,
   { lastPages, later, startedMs }: Pick<BudgetPorts, 'lastPages' | 'later' | 'startedMs'>,
-): string {
+): () => string {
   const render = pageRenderer(page.items, page.viewer, page.cursor)
-  const text = render()
+  let joined: string | null = null
+  const text = () => {
+    joined ??= render()
+    return joined
+  }
   if (isToBeKept(query, degraded)) lastPages.keep(query, { render, madeMs: startedMs }, text, later)
   return text
 }

@@ -23,7 +23,7 @@ function setUp() {
     ),
     at: () => now,
     keep: (user: string, body: string, madeMs = now, write = later) =>
-      pages.keep({ user, mode: 'ranked' }, { render: () => body, madeMs }, body, write),
+      pages.keep({ user, mode: 'ranked' }, { render: () => body, madeMs }, () => body, write),
     written: () => Promise.all(waiting),
     writes: () => writes,
     pass(ms: number) {
@@ -53,6 +53,19 @@ describe('the last page', () => {
     expect(await another.find(of(ann), all)).toBe(page(1))
   })
 
+  it('is joined anew where it was made, and in the location as its reader got it', async () => {
+    const [{ pages, at, written, another }, ann, waiting] = [setUp(), user(), [] as Promise<unknown>[]]
+    const page1 = { render: () => page(1, 2), madeMs: at() }
+    const write = (work: () => Promise<unknown>) => void waiting.push(work())
+    pages.keep(of(ann), page1, () => page(1), write)
+    const unasked = () => {
+      throw new Error('nobody needs it')
+    }
+    pages.keep(of(ann), page1, unasked, write)
+    await Promise.all([...waiting, written()])
+    expect([await pages.find(of(ann), all), await another.find(of(ann), all)]).toEqual([page(1, 2), page(1)])
+  })
+
   it('is written to the location once a minute and reader', () => {
     const [{ keep, writes, pass }, ann, bob] = [setUp(), user(), user()]
     keep(ann, page(1))
@@ -66,7 +79,7 @@ describe('the last page', () => {
 
   it('is kept by the isolate for some readers only', async () => {
     const { pages, keep, written } = setUp()
-    const readers = Array.from({ length: 201 }, user)
+    const readers = Array.from({ length: 51 }, user)
     for (const [i, reader] of readers.entries()) keep(reader, page(i))
     await written()
     expect(await pages.find(of(readers[0] ?? ''), all)).toBe(page(0))

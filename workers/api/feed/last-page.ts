@@ -11,10 +11,10 @@ import type { FeedQuery } from './page.ts'
 
 const KEEP_SECONDS = 86_400
 const WRITE_EVERY_MS = 60_000
-/** What they hold of posts that the isolate has let go is let go soon, too. */
+/** Fewer than an isolate serves between two scavenges: what they hold of posts that it has let go is not left to a full collection. */
 const PAGES = 50
-/** Of whom it is known when a page of theirs was written, or forgotten. */
-const READERS = 2_000
+/** Pages of which it is known when they were written, and readers of whom it is known when theirs were forgotten. */
+const KNOWN = 2_000
 /** For a look into a cache of the same building. */
 const LOOK_MS = 200
 const MODES: readonly FeedMode[] = ['ranked', 'following']
@@ -31,12 +31,12 @@ export interface KeptItem {
 export interface LastPages {
   /**
    * Keeps it, unless a newer page is here, or what this one shows was forgotten after its making had begun.
-   * @param text of the page as it is now
+   * @param text of the page as it is now; asked for at once, where it is written to the location
    */
   keep(
     of: Pick<FeedQuery, 'user' | 'mode'>,
     page: KeptPage,
-    text: string,
+    text: () => string,
     later: (work: () => Promise<unknown>) => void,
   ): void
   /**
@@ -62,9 +62,9 @@ export interface KeptPage {
 
 export function lastPages(clock: Clock, cache: () => Cache): LastPages {
   const pages = new BoundedMap<string, KeptPage>(PAGES)
-  const written = new BoundedMap<string, number>(READERS)
+  const written = new BoundedMap<string, number>(KNOWN)
   /** Readers whose pages were forgotten, and when: a page whose making had begun by then is none. */
-  const forgotten = new BoundedMap<Id, number>(READERS)
+  const forgotten = new BoundedMap<Id, number>(KNOWN)
   const keyOf = ({ user, mode }: Pick<FeedQuery, 'user' | 'mode'>) => `${mode}/${user}`
   const isForgotten = (user: Id, { madeMs }: KeptPage) => madeMs <= (forgotten.get(user) ?? Number.NEGATIVE_INFINITY)
   /** Never fetched: only a name in the cache. */
@@ -92,7 +92,7 @@ export function lastPages(clock: Clock, cache: () => Cache): LastPages {
         [MADE]: String(madeMs),
       }
       later(async () => {
-        await cache().put(request(key), new Response(text, { headers }))
+        await cache().put(request(key), new Response(text(), { headers }))
         // While it was written.
         if (isForgotten(of.user, page)) await cache().delete(request(key))
       })

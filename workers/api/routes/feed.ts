@@ -13,7 +13,7 @@ import { logFault } from '../data/after-commit.ts'
 import { inTime } from '../data/in-time.ts'
 import { DatabaseAwayError } from '../data/postgres.ts'
 import { hydrate } from '../feed/hydrate.ts'
-import { type BudgetPorts, type FeedSoFar, feedInBudget, nothingYet, renderAndKeep, toldTo } from '../feed/in-budget.ts'
+import { type BudgetPorts, type FeedSoFar, feedInBudget, keepLast, nothingYet, toldTo } from '../feed/in-budget.ts'
 import type { FeedPage, FeedQuery } from '../feed/page.ts'
 import type { FeedPorts } from '../feed/ports.ts'
 import { feedTag } from '../feed/serve.ts'
@@ -176,8 +176,8 @@ async function answerPage(
   const tag = feedTag(page)
   const headers = { etag: tag, 'cache-control': 'private, no-cache', ...degradedHeader(degraded) }
   if (matches(c.req.raw.headers.get('if-none-match'), tag)) return c.body(null, 304, headers)
-  const text = renderAndKeep(query, page, degraded, ports)
-  return c.body(text, 200, { 'content-type': 'application/json', ...headers })
+  const text = keepLast(query, page, degraded, ports)
+  return c.body(text(), 200, { 'content-type': 'application/json', ...headers })
 }
 
 const degradedHeader = (degraded: ReadonlySet<string>): Record<string, string> =>
