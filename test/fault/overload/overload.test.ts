@@ -1,7 +1,7 @@
 /**
  * Twice as many feeds as can be made: what can be made is made, in time; the rest is refused at once with a time to come again;
  * and it is over when the load is. Redis-server, the gateway and the api Worker (plain workerd, the bundle that is deployed) on
- * this machine, the load from a process of its own. How much can be made is measured first, a moment before.
+ * this machine, the load from a process of its own. How much can be made is measured a moment before, and once more afterwards.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -144,7 +144,9 @@ async function startAsking({ backing, readers, vars }: Stage, more: Record<strin
 }
 
 interface Figures {
+  /** Before the load, by which that is set, and after it: what the machine gives changes from one to the other. */
   saturationPerSecond: number
+  saturationAfterwards: number
   feeds: Outcome
   others: Outcome
   /** Milliseconds of CPU that each process used under overload. */
@@ -187,12 +189,14 @@ async function overload(asked: Asked): Promise<Figures> {
   const foreignShare = Math.round((100 * foreignMs) / (performance.now() - startedMs)) / 100
   const answers = all.filter(({ atMs }) => atMs >= SETTLING_MS)
   const notNormalMs = await notNormal(asked, Math.round(saturationPerSecond / 3))
+  const saturationAfterwards = await saturation(asked)
   const told = (what: 'feed' | 'other') =>
     outcome(
       answers.filter((answer) => answer.what === what),
       { fromMs: SETTLING_MS, toMs: OVERLOAD_MS, inTimeMs: IN_TIME_MS },
     )
-  return { saturationPerSecond, feeds: told('feed'), others: told('other'), cpu, foreignShare, notNormalMs }
+  const figures = { saturationPerSecond, saturationAfterwards, feeds: told('feed'), others: told('other') }
+  return { ...figures, cpu, foreignShare, notNormalMs }
 }
 
 /** Milliseconds that the machine's cores have worked, for whomever. */
@@ -219,11 +223,12 @@ async function expectServedOnce(asked: Asked, setup: Setup): Promise<void> {
 }
 
 function expectServed(figures: Figures, setup: Setup, said: string): void {
-  const { saturationPerSecond } = figures
+  const { saturationPerSecond, saturationAfterwards } = figures
+  const mean = (saturationPerSecond + saturationAfterwards) / 2
   // It was twice the load, and too much: else nothing was shown.
   expect(figures.feeds.sentPerSecond, said).toBeGreaterThan(1.9 * saturationPerSecond)
   expect(figures.feeds.refusedShare, said).toBeGreaterThan(0.1)
-  expect(figures.feeds.goodPerSecond, said).toBeGreaterThanOrEqual(setup.goodShare * saturationPerSecond)
+  expect(figures.feeds.goodPerSecond, said).toBeGreaterThanOrEqual(setup.goodShare * mean)
   expect(figures.feeds.acceptedP99Ms, said).toBeLessThan(setup.acceptedP99Ms)
   // Pages that are shown again, or made of what was there in time, are few; next to nothing else is answered.
   expect(figures.feeds.degradedShare, said).toBeLessThanOrEqual(0.05)
