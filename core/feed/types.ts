@@ -33,7 +33,10 @@ export interface FeedPost {
   /** The first of them. */
   topic: string | undefined
   awaitsMedia: boolean
-  /** Opening brace to the counts, without the closing brace; made when it is asked for, and kept from the second time on, until the counts move. */
+  /**
+   * Opening brace to the counts, without the closing brace; made when it is asked for, and kept from the second time on, until
+   * the counts move.
+   */
   readonly json: string
   /** Keys of private pictures, whose addresses have to be signed before `json` is shown; mostly none. */
   readonly privateKeys: readonly string[]

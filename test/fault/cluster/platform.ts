@@ -38,7 +38,8 @@ const NICENESS: Readonly<Record<Profile, number>> = { small: 0, cluster: 5 }
 
 /** @param env names the cluster (CLUSTER_DIR and so on) and its profile (FAULT_PROFILE) */
 export async function startPlatform(env: NodeJS.ProcessEnv): Promise<Platform> {
-  const cluster = openCluster(placeFrom(env), profileOf(env), 'seaweedfs')
+  const profile = profileOf(env)
+  const cluster = openCluster(placeFrom(env), profile, 'seaweedfs')
   const way = hasDocker() ? dockerWay(cluster) : nativeWay(cluster)
   const place = await ownPlaces(settingsFor(cluster.servers, cluster.secrets))
   const stateDir = mkdtempSync(join(tmpdir(), 'tideline-fault-'))
@@ -51,7 +52,7 @@ export async function startPlatform(env: NodeJS.ProcessEnv): Promise<Platform> {
     for (const one of closers.splice(0)) await one()
   }
   try {
-    const origin = await startSplitOrigin(shared, NICENESS[profileOf(env)])
+    const origin = await startSplitOrigin(shared, NICENESS[profile])
     closers.unshift(() => origin.stop())
     const stores = openStores(place.env as StoreSettings)
     closers.unshift(() => stores.close())
@@ -60,7 +61,7 @@ export async function startPlatform(env: NodeJS.ProcessEnv): Promise<Platform> {
     closers.unshift(() => edge.close())
     const address = { url: edge.originUrl, serviceToken: edge.config.secrets.SERVICE_TOKEN }
     return {
-      profile: profileOf(env),
+      profile,
       edge,
       servers: serversOf(cluster, way),
       origin,

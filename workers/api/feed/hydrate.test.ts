@@ -11,6 +11,16 @@ import { awayDb, awayRedis, db, portsFor, posts, redis } from './testing.ts'
 /** The ids at whose places their posts stand. */
 const present = (hydrated: Hydrated, ids: readonly Id[]) => ids.filter((id, i) => hydrated[i]?.id === id)
 
+/** Somebody's posts that a feed has read before, so that Redis has them. */
+async function inRedis(count: number) {
+  const ann = await person()
+  const ids = await posts(ann.id, count)
+  const first = portsFor()
+  await hydrate(ids, first)
+  await first.settle()
+  return { ann, ids }
+}
+
 describe('hydration', () => {
   it('asks Postgres for what Redis lacks, writes it back, and the next isolate needs Redis only', async () => {
     const ann = await person()
@@ -41,11 +51,7 @@ describe('hydration', () => {
   })
 
   it('asks Postgres for what is no text of a post, and writes over it', async () => {
-    const ann = await person()
-    const ids = await posts(ann.id, 4)
-    const first = portsFor()
-    await hydrate(ids, first)
-    await first.settle()
+    const { ann, ids } = await inRedis(4)
     const whole = String((await redis.pipeline([readPost(ids[0] ?? '')]))[0])
     const spoilt = ['', 'garbage', whole.slice(0, -5)]
     await redis.pipeline(spoilt.map((text, i) => ['SET', keys.post(ids[i] ?? ''), text]))
@@ -67,11 +73,7 @@ describe('hydration', () => {
   })
 
   it('reads posts and the authors that are known beforehand in one pipeline', async () => {
-    const ann = await person()
-    const ids = await posts(ann.id, 3)
-    const first = portsFor()
-    await hydrate(ids, first)
-    await first.settle()
+    const { ann, ids } = await inRedis(3)
     const second = portsFor()
     expect(present(await hydrate(ids, second, [ann.id]), ids)).toEqual(ids)
     expect(second.pipelines).toHaveLength(1)

@@ -11,7 +11,10 @@ import type { FeedQuery } from './page.ts'
 
 const KEEP_SECONDS = 86_400
 const WRITE_EVERY_MS = 60_000
-/** Fewer than an isolate serves between two scavenges: what they hold of posts that it has let go is not left to a full collection. */
+/**
+ * Fewer than an isolate serves between two scavenges: what they hold of posts that it has let go is not left to a full
+ * collection.
+ */
 const PAGES = 50
 /** Pages of which it is known when they were written, and readers of whom it is known when theirs were forgotten. */
 const KNOWN = 2_000
